@@ -1,0 +1,19 @@
+"""A folder or a hub id → weights that can be trusted: everything understood, or nothing loaded."""
+
+from rankladder.checkpoint.compact import write_compact
+from rankladder.checkpoint.hub import UnpinnedRevision
+from rankladder.checkpoint.network import Bert, Checkpoint, Dense, Int8Gate, ModernBert, Network, Norm
+from rankladder.checkpoint.opening import open_checkpoint
+
+__all__ = [
+    "Bert",
+    "Checkpoint",
+    "Dense",
+    "Int8Gate",
+    "ModernBert",
+    "Network",
+    "Norm",
+    "UnpinnedRevision",
+    "open_checkpoint",
+    "write_compact",
+]

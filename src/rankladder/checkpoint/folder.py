@@ -1,0 +1,49 @@
+"""A folder of files → a Checkpoint, or a refusal that says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rankladder.checkpoint.classifier import read_classifier
+from rankladder.checkpoint.digests import check_digests, checkpoint_digest
+from rankladder.checkpoint.gate import read_gate
+from rankladder.checkpoint.layout import Layout
+from rankladder.checkpoint.modular import MODULES, read_modular
+from rankladder.checkpoint.network import Checkpoint
+from rankladder.checkpoint.tensorfile import INDEX
+from rankladder.checkpoint.tokens import SETTINGS, TOKENIZER, open_tokenizer
+from rankladder.checkpoint.weights import Weights, open_weights
+
+
+def read_layout(folder: Path) -> Layout:
+    """What the configs of a folder describe: a modular cross-encoder, or a sequence classifier."""
+    return read_modular(folder) if (folder / MODULES).is_file() else read_classifier(folder)
+
+
+def read_checkpoint(folder: Path, *, name: str, revision: str | None = None) -> Checkpoint:
+    """The checkpoint in a folder, read and understood in full.
+
+    Raises CheckpointRefused (BadConfig, BadTensor, UnsafeFile) for anything that is not.
+    """
+    layout = read_layout(folder)
+    weights = open_weights(folder, layout)
+    tokenizer, content, max_tokens = open_tokenizer(folder, layout)
+    check_digests(folder, files_read(folder, layout, weights))
+    return Checkpoint(
+        name=name,
+        folder=folder,
+        revision=revision,
+        network=layout.network,
+        weights=weights,
+        tokenizer=tokenizer,
+        max_tokens=max_tokens,
+        digest=checkpoint_digest(layout.network, weights, content),
+        int8_gate=read_gate(folder),
+    )
+
+
+def files_read(folder: Path, layout: Layout, weights: Weights) -> list[Path]:
+    """The files that decide the scores: configs, tokenizer and weights."""
+    files = {*layout.configs, folder / TOKENIZER, *(weight.stored.file for weight in weights.stored.values())}
+    optional = [folder / SETTINGS, *(folder / part / INDEX for part in layout.parts)]
+    return sorted(files | {path for path in optional if path.is_file()})

@@ -1,0 +1,81 @@
+"""A name as a user writes it → a Checkpoint."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from rankladder.catalogue import BOX, Model, all_models, find_model
+from rankladder.checkpoint.folder import read_checkpoint
+from rankladder.checkpoint.hub import fetch
+from rankladder.checkpoint.network import Checkpoint
+from rankladder.errors import BadOption, PathMissing
+
+HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
+
+
+def open_checkpoint(
+    name: str | Path | None = None, *, revision: str | None = None, offline: bool | None = None
+) -> Checkpoint:
+    """The checkpoint that a name stands for, read and understood in full.
+
+    Args:
+        name: None or ``box``, the model in the box; a name of the catalogue (``ettin-17m``), at its pinned commit;
+            a folder; or a hub id, ``organisation/name`` or ``organisation/name@revision``. A catalogue name always
+            means the catalogue: write ``./ettin-17m`` for a folder that is called so.
+        revision: The hub commit, for a catalogue name or a hub id.
+        offline: Whether the hub is left alone; None follows ``HF_HUB_OFFLINE``, which False cannot
+            overrule. A model in the local cache is used without touching the network whatever this says.
+
+    Raises:
+        ModelMissing: Nobody knows the name, or the model is not here and may not be fetched.
+        PathMissing: The name is a path, and no folder is there.
+        Unavailable: The hub cannot be reached.
+        CheckpointRefused: The files are not understood in full.
+        BadOption: A revision of something that has none.
+    """
+    known = {model.name: model for model in all_models()}
+    if name is None or name == BOX:
+        _expect_no_revision(revision, BOX)
+        return read_checkpoint(Path(str(files("rankladder") / "box")), name=BOX)
+    if isinstance(name, str) and name in known:
+        return _open_known(known[name], name, revision, offline)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        _expect_no_revision(revision, f"the folder {name}")
+        return read_checkpoint(folder, name=str(name))
+    if isinstance(name, Path) or folder.exists() or _looks_like_a_path(name):
+        found = "a file" if folder.exists() else "nothing"
+        raise PathMissing(f"no checkpoint folder at {name}: found {found}", hint="give the folder of config.json")
+    if match := HUB_ID.fullmatch(name):
+        return _open_hub(name, match["id"], _one_revision(name, match["revision"], revision), offline)
+    return _open_known(find_model(name), name, revision, offline)  # find_model refuses, naming the nearest
+
+
+def _open_known(model: Model, name: str, revision: str | None, offline: bool | None) -> Checkpoint:
+    if model.hub_id is None:
+        return open_checkpoint(None, revision=revision, offline=offline)
+    return _open_hub(name, model.hub_id, revision or model.revision, offline)
+
+
+def _open_hub(name: str, hub_id: str, revision: str | None, offline: bool | None) -> Checkpoint:
+    if revision is None:
+        revision = next((model.revision for model in all_models() if model.hub_id == hub_id), None)
+    fetched = fetch(hub_id, revision, offline=offline)
+    return read_checkpoint(fetched.folder, name=name, revision=fetched.commit)
+
+
+def _looks_like_a_path(name: str) -> bool:
+    return name.startswith((".", "/", "~", "\\")) or name.count("/") > 1 or "\\" in name or name.endswith("/")
+
+
+def _one_revision(name: str, written: str | None, given: str | None) -> str | None:
+    if written and given and written != given:
+        raise BadOption(f"{name} and the revision {given!r} name two revisions", hint="give one of them")
+    return written or given
+
+
+def _expect_no_revision(revision: str | None, what: str) -> None:
+    if revision is not None:
+        raise BadOption(f"{what} has no revisions, got {revision!r}", hint="leave the revision out")

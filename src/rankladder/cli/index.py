@@ -1,0 +1,48 @@
+"""``rankladder index``: build or update an index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--into", required=True, type=click.Path(path_type=Path), help="The index's folder; made or updated.")
+@click.option(
+    "--passage-words",
+    type=click.IntRange(20),
+    default=200,
+    show_default=True,
+    help="Prose (Markdown, text, reStructuredText, HTML) is split into passages of about this many words.",
+)
+@form_options
+def index(paths: tuple[Path, ...], into: Path, passage_words: int, form: Form | None) -> None:
+    """Build or update an index of documents.
+
+    Reads Markdown, plain text, reStructuredText, HTML, JSON Lines, CSV, TSV and BEIR folders. Run it again to bring the
+    index up to date: only files that changed are read. Searches go on meanwhile and see the last complete index.
+
+    \b
+    rankladder index docs/ notes.jsonl --into my-index
+    """
+    from rankladder.retrieve import build_index
+
+    report = build_index(list(paths), into, passage_words=passage_words)
+    for skipped in report.skipped:
+        note(f"skipped {skipped.path}: {skipped.reason}")
+    counts = {
+        "documents": report.documents,
+        "added": report.added,
+        "changed": report.changed,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "skipped": len(report.skipped),
+    }
+    if resolve_form(form) == "json":
+        print_json({"index": str(into), **counts})
+    else:
+        print_table(["index", *counts], [[into, *counts.values()]], right=range(1, 7))

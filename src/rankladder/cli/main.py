@@ -1,0 +1,79 @@
+"""The ``rankladder`` command."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+import click
+
+import rankladder
+from rankladder.cli import exits
+from rankladder.cli.completion import completion
+from rankladder.cli.index import index
+from rankladder.cli.models import models
+from rankladder.cli.output import note
+from rankladder.cli.rank import rank
+from rankladder.cli.search import search
+from rankladder.errors import RankladderError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(rankladder.__version__, "--version", message="rankladder %(version)s")
+def cli() -> None:
+    """Search and rerank your documents on this machine.
+
+    \b
+    rankladder search "how do I undo a commit" docs/
+    cat passages.txt | rankladder rank "how do I undo a commit"
+
+    Exit status: 0 done, 2 bad input, 3 not found, 4 model refused, 5 index refused, 6 service unreachable,
+    7 optional package missing, 8 storage failed, 130 interrupted.
+    """
+
+
+for verb in (search, rank, index, models, completion):
+    cli.add_command(verb)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command; returns the exit status (``rankladder.cli.exits``). Never shows a traceback for an error that
+    rankladder raises on purpose, for Ctrl-C, or for a reader that went away."""
+    warnings.showwarning = lambda message, *_args, **_kwargs: note(str(message))
+    try:
+        try:
+            status = cli.main(list(arguments), prog_name="rankladder", standalone_mode=False)
+        finally:
+            sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return exits.INTERRUPTED
+    except RankladderError as error:
+        click.echo(f"error: {error}", err=True)
+        return exits.exit_status(error)
+    except OSError as error:
+        return _stdout_failed(error)
+    return status if isinstance(status, int) else exits.OK
+
+
+def _stdout_failed(error: OSError) -> int:
+    """Status for a write to stdout that failed; any other OSError is a bug and is raised again."""
+    if error.errno not in {errno.EPIPE, errno.ENOSPC, errno.EIO} or error.filename is not None:
+        raise error
+    # What is still in the buffer would fail again when the interpreter exits.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno == errno.EPIPE:
+        return exits.PIPE_CLOSED
+    click.echo(f"error: cannot write to standard output: {error.strerror}", err=True)
+    return exits.EXIT_STATUS[exits.StorageFailed]
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,68 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from rankladder.cli.output import note
+
+if TYPE_CHECKING:
+    from rankladder.rerank import Reranker
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _complete_model(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from rankladder.catalogue import all_models
+
+    return [CompletionItem(model.name) for model in all_models() if model.name.startswith(incomplete)]
+
+
+def model_options(command: F) -> F:
+    """Adds ``--model``, ``--dtype``, ``--max-tokens``, ``--long``, ``--threads`` and ``--offline``."""
+    for option in (
+        click.option("--offline", is_flag=True, default=None, help="Never touch the network, not even for a model."),
+        click.option("--threads", type=click.IntRange(1), help="Documents scored at once.  [default: usable cores]"),
+        click.option(
+            "--long",
+            type=click.Choice(["truncate", "passages"]),
+            default="truncate",
+            show_default=True,
+            help="A document longer than the model reads is cut, or scored as overlapping passages (the best counts).",
+        ),
+        click.option("--max-tokens", type=click.IntRange(1), help="Read at most this many tokens a document."),
+        click.option(
+            "--dtype",
+            type=click.Choice(["auto", "fp32", "int8"]),
+            default="auto",
+            show_default=True,
+            help="auto takes int8 where a measurement recorded with the model allows it.",
+        ),
+        click.option(
+            "--model",
+            default="box",
+            show_default=True,
+            envvar="RANKLADDER_MODEL",
+            show_envvar=True,
+            shell_complete=_complete_model,
+            help="A name from `rankladder models`, a hub id, or a folder.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def open_model(model: str, *, dtype: Any, max_tokens: int | None, threads: int | None, offline: bool | None) -> Reranker:
+    """The reranker that the options name; says on stderr when opening took long."""
+    from rankladder.rerank import Reranker
+
+    start = time.perf_counter()
+    reranker = Reranker.open(model, dtype=dtype, max_tokens=max_tokens, threads=threads, offline=offline)
+    if (seconds := time.perf_counter() - start) > 5:
+        note(f"opening {reranker.name} took {seconds:.0f} s; the next time it is quicker")
+    return reranker

@@ -1,0 +1,115 @@
+"""``rankladder rank``: put given documents in order."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rankladder.cli.options import model_options, open_model
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form
+from rankladder.errors import BadFile, PathMissing
+from rankladder.textfiles.records import document_of, without_surrogates
+from rankladder.values import Document
+
+
+@click.command()
+@click.argument("query")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True), default="-")
+@click.option("--top-k", type=click.IntRange(1), help="Results to show.  [default: all]")
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["auto", "lines", "jsonl"]),
+    default="auto",
+    show_default=True,
+    help="lines: a document a line. jsonl: objects with a text. auto: jsonl where the first line is a JSON object.",
+)
+@model_options
+@form_options
+def rank(
+    query: str, file: Path, top_k: int | None, layout: str, long: Any, form: Form | None, **model: Any
+) -> None:
+    """Rank the documents of FILE (or of standard input), one a line or JSON Lines, by how well they answer QUERY.
+
+    \b
+    rankladder rank "how do I undo a commit" passages.txt
+    grep -ri commit notes/ | rankladder rank "how do I undo a commit" --top-k 3
+    """
+    documents = list(_read(file, layout))
+    if not documents:
+        note(f"{'standard input' if str(file) == '-' else file} holds no documents")
+    ranking = open_model(**model).rank(query, documents, top_k=top_k, long=long)
+    if resolve_form(form) == "json":
+        for place, hit in enumerate(ranking, start=1):
+            print_json(
+                {
+                    "rank": place,
+                    "score": round(hit.score, 6),
+                    "index": hit.index,
+                    "id": hit.document.id,
+                    "title": hit.document.title,
+                    "text": hit.document.text,
+                    "metadata": dict(hit.document.metadata),
+                    "truncated": hit.truncated,
+                }
+            )
+    else:
+        rows = [[place, f"{hit.score:.3f}", hit.document.id, _one_line(hit.document)] for place, hit in enumerate(ranking, start=1)]
+        print_table(["rank", "score", "id", "text"], rows, right=(0, 1))
+    if cut := sum(hit.truncated for hit in ranking):
+        note(f"{cut} of {len(ranking)} documents were longer than the model reads and were cut; --long passages reads them whole")
+
+
+def _read(file: Path, layout: str) -> Iterator[Document]:
+    """The documents of a file, or of standard input for ``-``; blank lines are passed over.
+
+    A line's document has its line number for an id; an object's is read as in a JSON Lines file.
+    Raises BadFile, naming the line, for what is not UTF-8, or not an object with a text.
+    """
+    if str(file) != "-" and not file.is_file():
+        found = "a folder" if file.is_dir() else "nothing"
+        raise PathMissing(f"no file at {file}: found {found}", hint="rankladder search QUERY PATH searches a folder")
+    with click.open_file(str(file), "rb") as stream:
+        name = "standard input" if str(file) == "-" else str(file)
+        for number, line in enumerate(stream, start=1):
+            text = _decoded(line, f"{name}:{number}").strip("\r\n\ufeff")
+            if not text.strip():
+                continue
+            if layout == "auto":
+                layout = "jsonl" if _is_object(text) else "lines"
+            if layout == "jsonl":
+                yield document_of(_object(text, f"{name}:{number}"), path=Path(name), name=name, line=number)
+            else:
+                yield Document(str(number), text)
+
+
+def _decoded(line: bytes, where: str) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise BadFile(f"{where}: not UTF-8: {error.reason} at byte {error.start}", hint="convert it to UTF-8") from error
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _object(text: str, where: str) -> dict[str, Any]:
+    if not _is_object(text):
+        raise BadFile(f"{where}: not a JSON object", hint="--format lines reads every line as a document")
+    return dict(without_surrogates(json.loads(text)))
+
+
+def _one_line(document: Document) -> str:
+    """Title and text as one line that fits a terminal."""
+    text = " ".join(document.full_text.split())
+    width = max(20, shutil.get_terminal_size().columns - 40)
+    return text if len(text) <= width else text[: width - 1] + "…"

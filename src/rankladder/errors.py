@@ -1,0 +1,118 @@
+"""Every error that rankladder raises on purpose.
+
+    RankladderError
+    ├── BadInput                 what the caller gave cannot be used
+    │   ├── BadQuery             empty, blank
+    │   ├── BadFile              a file, and the line where it goes wrong
+    │   ├── DuplicateId          two documents (or queries) share an id
+    │   └── BadOption            an option out of its range
+    ├── NotFound                 what the caller named is not there
+    │   ├── PathMissing          a file or a folder
+    │   ├── ModelMissing         a model name, or a model that is not on this machine
+    │   └── IndexMissing         no index in that folder
+    ├── CheckpointRefused        a model's files are not fully understood
+    │   ├── BadConfig            a key or value of a config that we do not implement
+    │   ├── BadTensor            a tensor missing, extra, misshapen, mistyped or not finite
+    │   └── UnsafeFile           pickle weights, or code in the repository
+    ├── IndexRefused             an index that cannot be opened as it stands
+    │   ├── IndexTooNew          written by a later version
+    │   ├── IndexCorrupt         files missing, cut or altered
+    │   └── IndexLocked          another process is writing it
+    ├── Unavailable              the model hub (or another service) cannot be reached
+    ├── MissingExtra             an optional dependency is not installed
+    └── StorageFailed            disk full, folder read-only, file vanished
+
+A message names the object, what was expected and what was found; a last line, ``hint: …``, gives the
+next step. Code decides by type, never by the text. The command line maps types to exit codes in one
+table (``rankladder.cli.exits``).
+"""
+
+from __future__ import annotations
+
+
+class RankladderError(Exception):
+    """The root: ``except RankladderError`` catches everything that rankladder raises on purpose."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message if hint is None else f"{message}\nhint: {hint}")
+        self.hint = hint
+
+
+class BadInput(RankladderError, ValueError):
+    """What the caller gave cannot be used."""
+
+
+class BadQuery(BadInput):
+    """A query that is empty or blank."""
+
+
+class BadFile(BadInput):
+    """A file whose content cannot be read; the message names the file and, where known, the line."""
+
+
+class DuplicateId(BadInput):
+    """Two documents, or two queries, share an id."""
+
+
+class BadOption(BadInput):
+    """An option outside its range, or two options that exclude each other."""
+
+
+class NotFound(RankladderError):
+    """What the caller named is not there."""
+
+
+class PathMissing(NotFound):
+    """No file or folder at a path."""
+
+
+class ModelMissing(NotFound):
+    """A model name that nobody knows, or a model that is not on this machine and may not be fetched."""
+
+
+class IndexMissing(NotFound):
+    """No index in a folder."""
+
+
+class CheckpointRefused(RankladderError):
+    """A model's files are not fully understood, so nothing of it is loaded."""
+
+
+class BadConfig(CheckpointRefused):
+    """A key or a value of a config that is unknown, missing, or not implemented here."""
+
+
+class BadTensor(CheckpointRefused):
+    """A tensor that is missing, extra, misshapen, mistyped, or not finite."""
+
+
+class UnsafeFile(CheckpointRefused):
+    """Pickle weights, or a repository that wants its own code run."""
+
+
+class IndexRefused(RankladderError):
+    """An index that cannot be opened, or written, as it stands."""
+
+
+class IndexTooNew(IndexRefused):
+    """An index written by a later version of rankladder."""
+
+
+class IndexCorrupt(IndexRefused):
+    """An index whose files are missing, cut short or altered."""
+
+
+class IndexLocked(IndexRefused):
+    """An index that another process is writing."""
+
+
+class Unavailable(RankladderError):
+    """A service that cannot be reached: the model hub, or a hosted API."""
+
+
+class MissingExtra(RankladderError, ImportError):
+    """An optional dependency that is not installed; the hint is the install line."""
+
+
+class StorageFailed(RankladderError):
+    """The disk is full, a folder is read-only, or a file vanished while it was in use."""

@@ -1,0 +1,84 @@
+"""Search: retrieve candidates, then rerank them; every stage kept, so that a reader can see what each did."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rankladder.errors import BadOption
+from rankladder.retrieve.retriever import Retriever
+from rankladder.values import Query, Ranking
+
+if TYPE_CHECKING:
+    from rankladder.rerank import Long, Reranker
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one stage returned, and how long it took."""
+
+    ranking: Ranking
+    milliseconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The stages of one search in order; the last one's ranking is the answer."""
+
+    stages: tuple[Stage, ...]
+    top_k: int
+
+    @property
+    def ranking(self) -> Ranking:
+        """The answer: the ``top_k`` best of the last stage."""
+        last = self.stages[-1].ranking
+        return Ranking.of(last.query, last.hits[: self.top_k], last.stage)
+
+    def rank_in(self, stage: int) -> dict[str, int]:
+        """Document id → place, from 1, in the ranking of one stage."""
+        return {hit.document.id: place for place, hit in enumerate(self.stages[stage].ranking, start=1)}
+
+
+def search(
+    query: str | Query,
+    retriever: Retriever,
+    reranker: Reranker | None,
+    *,
+    top_k: int = 10,
+    candidates: int = 100,
+    long: Long = "truncate",
+) -> SearchResult:
+    """The ``top_k`` best of what ``retriever`` finds, reranked.
+
+    Args:
+        query: What to look for.
+        retriever: Gives the first stage (an index).
+        reranker: Reads every candidate with the query; None leaves the retriever's order.
+        top_k: How many to return.
+        candidates: How many the retriever hands to the reranker; at least ``top_k``.
+        long: How a document longer than the model reads is scored (see ``Reranker.rank``).
+
+    Raises:
+        BadQuery: The query is empty or blank.
+        BadOption: ``top_k`` below 1, or ``candidates`` below ``top_k``.
+    """
+    if top_k < 1:
+        raise BadOption(f"top_k must be at least 1, got {top_k}")
+    if candidates < top_k:
+        raise BadOption(
+            f"candidates is {candidates}, below top_k, which is {top_k}", hint=f"retrieve at least {top_k} candidates"
+        )
+    asked = query if isinstance(query, Query) else Query("query", query)
+    start = time.perf_counter()
+    found = retriever.retrieve(asked, k=candidates if reranker is not None else top_k)
+    stages = [Stage(found, _milliseconds_since(start))]
+    if reranker is not None:
+        start = time.perf_counter()
+        ranking = reranker.rank(asked, found.documents, long=long)
+        stages.append(Stage(ranking, _milliseconds_since(start)))
+    return SearchResult(tuple(stages), top_k)
+
+
+def _milliseconds_since(start: float) -> float:
+    return (time.perf_counter() - start) * 1000

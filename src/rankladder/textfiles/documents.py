@@ -1,0 +1,122 @@
+"""Documents from a file or a folder, one source after the other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from rankladder.errors import BadOption
+from rankladder.textfiles.bytestream import Digest, NotText, check_text, read_text
+from rankladder.textfiles.hypertext import html_page
+from rankladder.textfiles.markdown import markdown_page
+from rankladder.textfiles.passages import PASSAGE_WORDS, Page, cut_passages
+from rankladder.textfiles.plain import plain_page, rst_page
+from rankladder.textfiles.records import csv_documents, jsonl_documents
+from rankladder.textfiles.sources import Found, SkippedFile, Source, find_sources
+from rankladder.values import Document
+
+
+class Documents:
+    """The documents below a path: iterating reads the files, one document at a time.
+
+    A million-record file takes no more memory than one record; a prose file is held whole while it is read.
+    ``skipped`` and ``unknown_suffixes`` are complete once the iteration has ended.
+    """
+
+    def __init__(self, path: Path, found: Found, passage_words: int) -> None:
+        self.path = path
+        self.passage_words = passage_words
+        self._found = found
+        self._refused: dict[Path, SkippedFile] = {}
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The files that hold documents, in the order of their names."""
+        return tuple(self._found.sources)
+
+    @property
+    def skipped(self) -> tuple[SkippedFile, ...]:
+        """The files that were left out, each with its reason."""
+        return (*self._found.skipped, *self._refused.values())
+
+    @property
+    def unknown_suffixes(self) -> Mapping[str, int]:
+        """How many files have a suffix that is not read, by suffix."""
+        return Counter(self._found.unknown_suffixes)
+
+    def by_source(self) -> Iterator[tuple[Source, Iterator[Document]]]:
+        """Each source with its documents."""
+        for source in self._found.sources:
+            yield source, self._read(source)
+
+    def __iter__(self) -> Iterator[Document]:
+        for _, documents in self.by_source():
+            yield from documents
+
+    def _read(self, source: Source) -> Iterator[Document]:
+        try:
+            yield from read_source(source, passage_words=self.passage_words)
+        except NotText as error:
+            if source.named:
+                raise
+            self._refused[source.path] = SkippedFile(source.path, error.reason)
+
+
+def read_documents(path: str | Path, *, passage_words: int = PASSAGE_WORDS) -> Documents:
+    """The documents of a file, or of every file below a folder; see ``find_sources`` for which are read.
+
+    A record file (JSON Lines, CSV, TSV, a BEIR corpus) gives one document a record, a prose file (Markdown, text,
+    reStructuredText, HTML) one a passage of about ``passage_words`` words.
+
+    Raises PathMissing, BadOption, BadFile. Duplicate ids are not looked for here: that takes the whole set in memory
+    (``rankladder.retrieve.build_index`` does it).
+    """
+    check_passage_words(passage_words)
+    return Documents(Path(path), find_sources([path]), passage_words)
+
+
+def check_passage_words(passage_words: int) -> None:
+    """Raises BadOption for a passage length below 20 words."""
+    if passage_words < 20:
+        raise BadOption(f"passage_words must be at least 20, got {passage_words}")
+
+
+def read_source(
+    source: Source, *, passage_words: int = PASSAGE_WORDS, digest: Digest | None = None
+) -> Iterator[Document]:
+    """The documents of one source, in order. ``digest`` takes every byte of the file once the iteration has ended.
+
+    Raises NotText before the first document for a file that is not text, and BadFile for a record that cannot be used.
+    """
+    if source.kind in {"jsonl", "csv"}:
+        check_text(source.path)
+        read = jsonl_documents if source.kind == "jsonl" else csv_documents
+        return read(source.path, source.name, digest=digest)
+    return _passages(_page(source, digest), source.name, passage_words)
+
+
+def _page(source: Source, digest: Digest | None) -> Page:
+    text = read_text(source.path, digest=digest)
+    match source.kind:
+        case "markdown":
+            return markdown_page(text)
+        case "rst":
+            return rst_page(text)
+        case "html":
+            return html_page(text)
+        case _:
+            return plain_page(text)
+
+
+def _passages(page: Page, name: str, words: int) -> Iterator[Document]:
+    taken: Counter[int] = Counter()
+    for passage in cut_passages(page, words=words):
+        taken[passage.line] += 1
+        again = f".{taken[passage.line]}" if taken[passage.line] > 1 else ""
+        yield Document(
+            f"{name}:{passage.line}{again}",
+            passage.text,
+            " › ".join(part for part in (page.title, *passage.path) if part),
+            {"file": name, "line": passage.line, "end_line": passage.end_line},
+        )

@@ -1,0 +1,157 @@
+"""Which files of a folder hold documents, and which do not and why."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from rankladder.errors import BadFile, BadOption, PathMissing
+from rankladder.textfiles.beir import is_beir_folder
+
+Kind = Literal["markdown", "plain", "rst", "html", "jsonl", "csv"]
+
+KINDS: dict[str, Kind] = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".txt": "plain",
+    ".rst": "rst",
+    ".html": "html",
+    ".htm": "html",
+    ".jsonl": "jsonl",
+    ".jsonl.gz": "jsonl",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".tsv": "csv",
+    ".tsv.gz": "csv",
+}
+"""How a file is read, by the end of its name."""
+
+_SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages"})
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that was left out, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that holds documents. ``name`` is its path below what the caller named, with ``/`` on every system;
+    ``named`` tells that the caller named the file itself, so that it may not be skipped.
+    """
+
+    path: Path
+    name: str
+    kind: Kind
+    size: int
+    mtime_ns: int
+    named: bool = False
+
+
+@dataclass(slots=True)
+class Found:
+    """The sources below some paths, in the order of their names, and what was left out."""
+
+    sources: list[Source] = field(default_factory=list)
+    skipped: list[SkippedFile] = field(default_factory=list)
+    unknown_suffixes: Counter[str] = field(default_factory=Counter)
+
+
+def kind_of(path: Path) -> Kind | None:
+    """How a file is read, None for a suffix that is not known.
+
+    >>> kind_of(Path("corpus.jsonl.gz")), kind_of(Path("README.MD")), kind_of(Path("photo.jpg"))
+    ('jsonl', 'markdown', None)
+    """
+    return KINDS.get(_suffix(path))
+
+
+def _suffix(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
+
+
+def find_sources(paths: Sequence[str | Path], *, exclude: Path | None = None) -> Found:
+    """The sources below files and folders.
+
+    Folders are searched all the way down; hidden files and folders, ``node_modules``, virtual environments,
+    rankladder's own indexes and ``exclude`` are left out without a word, links to folders are not followed. Of a BEIR
+    folder only the corpus is read. Names are relative to the folder where one path is given, and to the deepest common
+    folder where several are.
+
+    Raises PathMissing, BadOption for no path at all, and BadFile for a named file of a kind that is not read.
+    """
+    if not paths:
+        raise BadOption("no files or folders were given")
+    roots = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 — resolve() would follow links
+    for given, root in zip(paths, roots, strict=True):
+        if not root.exists():
+            raise PathMissing(f"no file or folder at {given}")
+    shared = Path(os.path.commonpath([root if root.is_dir() else root.parent for root in roots]))
+    hidden = None if exclude is None else exclude.resolve()
+    found, seen = Found(), set[Path]()
+    for root in roots:
+        for path in _files(root, hidden):
+            if path not in seen:
+                seen.add(path)
+                _sort_out(path, path.relative_to(shared).as_posix(), path == root, found)
+    found.sources.sort(key=lambda source: source.name)
+    found.skipped.sort(key=lambda skipped: skipped.path)
+    return found
+
+
+def _files(root: Path, exclude: Path | None) -> Iterator[Path]:
+    if not root.is_dir():
+        yield root
+        return
+    for place, folders, files in os.walk(root):
+        folder = Path(place)
+        if is_beir_folder(folder):
+            folders.clear()
+            files = [name for name in files if name in {"corpus.jsonl", "corpus.jsonl.gz"}]  # noqa: PLW2901
+        folders[:] = sorted(name for name in folders if not _left_out(folder / name, exclude))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield folder / name
+
+
+def _left_out(folder: Path, exclude: Path | None) -> bool:
+    return (
+        folder.name.startswith(".")
+        or folder.name in _SKIPPED_FOLDERS
+        or (folder / "pyvenv.cfg").exists()
+        or ((folder / "CURRENT").exists() and (folder / ".lock").exists())
+        or (exclude is not None and folder.resolve() == exclude)
+    )
+
+
+def _sort_out(path: Path, name: str, named: bool, found: Found) -> None:
+    kind = kind_of(path)
+    if kind is None:
+        if named:
+            raise BadFile(
+                f"{path}: files of the kind {_suffix(path) or '(no suffix)'} are not read",
+                hint=f"rankladder reads {', '.join(KINDS)}; a text of another kind can be copied to a .txt file",
+            )
+        found.unknown_suffixes[_suffix(path) or "(none)"] += 1
+        return
+    try:
+        name.encode()
+        status = path.stat()
+    except UnicodeEncodeError:
+        found.skipped.append(SkippedFile(path, "its name is not UTF-8"))
+    except OSError as error:
+        found.skipped.append(SkippedFile(path, f"cannot be read ({error.strerror or error})"))
+    else:
+        if stat.S_ISREG(status.st_mode):
+            found.sources.append(Source(path, name, kind, status.st_size, status.st_mtime_ns, named))
+        else:
+            found.skipped.append(SkippedFile(path, "not a regular file"))

@@ -1,0 +1,162 @@
+"""The values that rooms pass to each other: frozen, and checked when they are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, overload
+
+from rankladder.errors import BadInput, BadQuery, DuplicateId
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What somebody asked. The text is never blank."""
+
+    id: str
+    text: str
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise BadQuery(f"query {self.id!r} is {'blank' if self.text else 'empty'}", hint="give it at least one word")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What may answer. ``metadata`` travels along untouched (file, line, a URL, …)."""
+
+    id: str
+    text: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default=_NOTHING, hash=False)
+
+    @property
+    def full_text(self) -> str:
+        """Title and text as a model reads them: ``title + " " + text``, the text alone where there is no title.
+
+        Source: the BEIR convention for cross-encoders (beir.reranking) and mteb's corpus text.
+        """
+        return f"{self.title} {self.text}".strip() if self.title else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The part of a long document that won: passage ``number`` (from 0) of ``count``, characters ``start`` to ``end``
+    of ``Document.full_text``."""
+
+    number: int
+    count: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How much of a pair a model read, in tokens; special tokens are not counted."""
+
+    query_kept: int
+    query_dropped: int
+    document_kept: int
+    document_dropped: int
+    passage: Passage | None = None
+
+    @property
+    def truncated(self) -> bool:
+        """Whether any token of the query or the document was left unread."""
+        return self.query_dropped > 0 or self.document_dropped > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One document of a ranking. ``index`` is its place in the list that was ranked; ``reading`` is None where no
+    model read it (BM25)."""
+
+    document: Document
+    score: float
+    index: int
+    reading: Reading | None = None
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the model left part of the query or the document unread."""
+        return self.reading is not None and self.reading.truncated
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking(Sequence[Hit]):
+    """Documents for one query, best first; ``stage`` names what ranked them."""
+
+    query: Query
+    hits: tuple[Hit, ...]
+    stage: str
+
+    @classmethod
+    def of(cls, query: Query, hits: Iterable[Hit], stage: str, *, top_k: int | None = None) -> Ranking:
+        """The hits in order: score descending, equal scores by ``index``; the first ``top_k`` where given.
+
+        Raises DuplicateId for two documents with one id, and BadInput for a score that is not finite.
+
+        >>> hits = [Hit(Document("a", "x"), 1.0, 0), Hit(Document("b", "y"), 2.0, 1), Hit(Document("c", "z"), 1.0, 2)]
+        >>> [hit.document.id for hit in Ranking.of(Query("q", "w"), hits, "example")]
+        ['b', 'a', 'c']
+        """
+        if top_k is not None and top_k < 1:
+            raise BadInput(f"top_k must be at least 1, got {top_k}", hint="leave it out to keep every document")
+        best_first = sorted(hits, key=lambda hit: (-hit.score, hit.index))
+        for hit in best_first:
+            if not math.isfinite(hit.score):
+                raise BadInput(f"query {query.id!r}: {stage} gave document {hit.document.id!r} the score {hit.score}")
+        seen: set[str] = set()
+        for hit in best_first:
+            if hit.document.id in seen:
+                raise DuplicateId(f"query {query.id!r}: two documents have the id {hit.document.id!r}")
+            seen.add(hit.document.id)
+        return cls(query, tuple(best_first[:top_k]), stage)
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    @overload
+    def __getitem__(self, place: int) -> Hit: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Hit]: ...
+    def __getitem__(self, place: int | slice) -> Hit | Sequence[Hit]:
+        return self.hits[place]
+
+    def __iter__(self) -> Iterator[Hit]:
+        return iter(self.hits)
+
+    @property
+    def documents(self) -> list[Document]:
+        """The documents, best first: what the next stage ranks."""
+        return [hit.document for hit in self.hits]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a system returned: ``scores[query id][document id]``."""
+
+    name: str
+    scores: Mapping[str, Mapping[str, float]]
+
+    def __post_init__(self) -> None:
+        for query, row in self.scores.items():
+            for document, score in row.items():
+                if not math.isfinite(score):
+                    raise BadInput(f"run {self.name!r}: query {query!r}, document {document!r} has the score {score}")
+
+    @classmethod
+    def of(cls, name: str, rankings: Iterable[Ranking]) -> Run:
+        """The run that rankings make, one query each."""
+        return cls(name, {r.query.id: {hit.document.id: hit.score for hit in r} for r in rankings})
+
+
+@dataclass(frozen=True, slots=True)
+class Qrels:
+    """What people judged: ``grades[query id][document id]``, 0 for not relevant."""
+
+    grades: Mapping[str, Mapping[str, int]]

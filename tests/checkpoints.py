@@ -1,0 +1,318 @@
+"""Seeded checkpoints with random weights, written by Sentence Transformers and transformers themselves.
+
+Nothing is fetched: the tokenizers are built here. Weights are scaled by fan-in, so that attention looks at
+its input and logits differ between pairs by about one (the libraries' own initialisation, 0.02, gives nearly
+constant logits that would hide a wrong layer).
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    ModernBertConfig,
+    ModernBertForSequenceClassification,
+    ModernBertModel,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+TEXT = """
+Rain falls when water vapour in clouds condenses into drops heavy enough to fall. Why is the sky blue? Sunlight is
+scattered by the molecules of the air, and blue light is scattered more than red light because it travels in shorter
+waves. The red planet is Mars; its surface holds iron oxide. How do I undo the last commit? Run git reset with the soft
+flag: it moves the branch back one commit and keeps the changes staged. The stock market closed higher on Friday. Apple
+was founded in Cupertino, California, in 1976. A cross-encoder reads the query and the document together and returns one
+number, the score. What is a reranker? It puts the candidates of a search engine in a better order. Bread rises because
+yeast turns sugar into carbon dioxide. Who wrote the first program? Ada Lovelace, in 1843, for a machine never built.
+"""
+
+
+class Shape(NamedTuple):
+    """The numbers that decide the size of a network."""
+
+    layers: int
+    width: int
+    heads: int
+    inner: int
+
+
+ETTIN = {
+    "ettin-17m": Shape(7, 256, 4, 384),
+    "ettin-32m": Shape(10, 384, 6, 576),
+    "ettin-68m": Shape(19, 512, 8, 768),
+    "ettin-150m": Shape(22, 768, 12, 1152),
+    "ettin-400m": Shape(28, 1024, 16, 2624),
+    "ettin-1b": Shape(28, 1792, 28, 3840),
+}
+ETTIN_VOCABULARY, ETTIN_POSITIONS = 50368, 7999
+
+MINILM = {
+    "minilm-l4": Shape(4, 384, 12, 1536),
+    "minilm-l6": Shape(6, 384, 12, 1536),
+    "minilm-l12": Shape(12, 384, 12, 1536),
+}
+MINILM_VOCABULARY, MINILM_POSITIONS = 30522, 512
+
+TINY = Shape(4, 64, 4, 96)
+
+
+def write_ettin(
+    folder: Path,
+    *,
+    layers: int = TINY.layers,
+    width: int = TINY.width,
+    heads: int = TINY.heads,
+    inner: int = TINY.inner,
+    seed: int = 0,
+    vocabulary: int | None = None,
+    positions: int = 512,
+    local_attention: int = 32,
+    global_every: int = 3,
+    pooling: Literal["cls", "mean"] = "cls",
+    dtype: torch.dtype = torch.float32,
+    tokenizer: PreTrainedTokenizerFast | None = None,
+) -> Path:
+    """The folder of a modular CrossEncoder in the Ettin rerankers' format, saved by Sentence Transformers."""
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.base.modules import Dense, Transformer
+    from sentence_transformers.sentence_transformer.modules import LayerNorm, Pooling
+
+    tokenizer = tokenizer or byte_level_tokenizer(positions)
+    config = _modernbert_config(
+        tokenizer,
+        Shape(layers, width, heads, inner),
+        vocabulary=vocabulary,
+        positions=positions,
+        local_attention=local_attention,
+        global_every=global_every,
+    )
+    encoder = ModernBertModel(config)
+    scale_weights(encoder, seed)
+    with tempfile.TemporaryDirectory() as place:
+        encoder.to(dtype).save_pretrained(place)
+        del encoder
+        tokenizer.save_pretrained(place)
+        transformer = Transformer(place, model_kwargs={"dtype": dtype})
+    head = [
+        Dense(width, width, bias=False, activation_function=torch.nn.GELU()),
+        LayerNorm(width),
+        Dense(width, 1, bias=True, activation_function=torch.nn.Identity(), module_output_name="scores"),
+    ]
+    for step, module in enumerate(head):
+        scale_weights(module, seed + 1 + step)
+    with torch.no_grad():
+        head[-1].linear.weight *= 3
+    modules = [transformer, Pooling(width, pooling), *[module.to(dtype) for module in head]]
+    model = CrossEncoder(modules=modules, activation_fn=torch.nn.Identity(), device="cpu")
+    model.save_pretrained(str(folder), create_model_card=False)
+    return folder
+
+
+def write_rung(folder: Path, name: str, *, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:
+    """The folder of a full-size Ettin reranker (``ettin-17m`` … ``ettin-1b``) with random weights."""
+    return write_ettin(
+        folder,
+        **ETTIN[name]._asdict(),
+        seed=seed,
+        dtype=dtype,
+        vocabulary=ETTIN_VOCABULARY,
+        positions=ETTIN_POSITIONS,
+        local_attention=128,
+    )
+
+
+def write_modernbert_classifier(
+    folder: Path,
+    *,
+    layers: int = TINY.layers,
+    width: int = TINY.width,
+    heads: int = TINY.heads,
+    inner: int = TINY.inner,
+    seed: int = 0,
+    vocabulary: int | None = None,
+    positions: int = 512,
+    local_attention: int = 32,
+    global_every: int = 3,
+    pooling: Literal["cls", "mean"] = "cls",
+    classifier_bias: bool = False,
+    dtype: torch.dtype = torch.float32,
+    tokenizer: PreTrainedTokenizerFast | None = None,
+) -> Path:
+    """The folder of a ModernBertForSequenceClassification with one label (gte-modernbert's and granite-r2's format)."""
+    tokenizer = tokenizer or byte_level_tokenizer(positions)
+    config = _modernbert_config(
+        tokenizer,
+        Shape(layers, width, heads, inner),
+        vocabulary=vocabulary,
+        positions=positions,
+        local_attention=local_attention,
+        global_every=global_every,
+    )
+    config.classifier_pooling = pooling
+    config.classifier_bias = classifier_bias
+    config.num_labels = 1
+    model = ModernBertForSequenceClassification(config)
+    scale_weights(model, seed)
+    return _save(model, "classifier.weight", tokenizer, folder, dtype)
+
+
+def write_bert(
+    folder: Path,
+    *,
+    layers: int = TINY.layers,
+    width: int = TINY.width,
+    heads: int = TINY.heads,
+    inner: int = TINY.inner,
+    seed: int = 0,
+    vocabulary: int | None = None,
+    positions: int = 512,
+    dtype: torch.dtype = torch.float32,
+    tokenizer: PreTrainedTokenizerFast | None = None,
+) -> Path:
+    """The folder of a BertForSequenceClassification with one label (the MS MARCO MiniLM cross-encoders' format)."""
+    tokenizer = tokenizer or word_piece_tokenizer(positions)
+    config = BertConfig(
+        vocab_size=vocabulary or _rounded(len(tokenizer)),
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=inner,
+        max_position_embeddings=positions,
+        num_labels=1,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = BertForSequenceClassification(config)
+    scale_weights(model, seed)
+    return _save(model, "classifier.weight", tokenizer, folder, dtype)
+
+
+def write_minilm(folder: Path, name: str, *, seed: int = 0) -> Path:
+    """The folder of a full-size MiniLM cross-encoder (``minilm-l4``, ``-l6``, ``-l12``) with random weights."""
+    return write_bert(
+        folder, **MINILM[name]._asdict(), seed=seed, vocabulary=MINILM_VOCABULARY, positions=MINILM_POSITIONS
+    )
+
+
+def scale_weights(module: torch.nn.Module, seed: int) -> None:
+    """Fills every parameter from one seed: matrices N(0, 1/fan-in), embeddings N(0, 1), norms near 1, biases near 0."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in sorted(module.named_parameters()):
+            parameter.normal_(generator=generator)
+            if parameter.ndim == 2 and "embeddings" not in name:
+                parameter.mul_(1 / math.sqrt(parameter.shape[1]))
+            elif "position_embeddings" in name or "token_type_embeddings" in name:
+                parameter.mul_(0.3)
+            elif parameter.ndim == 1:
+                parameter.mul_(0.1)
+                if name.endswith("weight"):
+                    parameter.add_(1)
+
+
+def byte_level_tokenizer(positions: int) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer as ModernBERT's, of some 700 tokens, framing ``[CLS] A [SEP] B [SEP]``."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(
+        TEXT.splitlines(),
+        trainers.BpeTrainer(
+            vocab_size=704,
+            special_tokens=SPECIALS,
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        ),
+    )
+    return _framed(tokenizer, positions, ["input_ids", "attention_mask"])
+
+
+def word_piece_tokenizer(positions: int) -> PreTrainedTokenizerFast:
+    """A lower-casing WordPiece tokenizer as BERT's, framing ``[CLS] A [SEP] B [SEP]`` with token types 0 and 1."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.train_from_iterator(
+        [TEXT, "abcdefghijklmnopqrstuvwxyz 0123456789"],
+        trainers.WordPieceTrainer(vocab_size=500, special_tokens=SPECIALS, show_progress=False),
+    )
+    return _framed(tokenizer, positions, ["input_ids", "token_type_ids", "attention_mask"])
+
+
+def _framed(tokenizer: Tokenizer, positions: int, inputs: list[str]) -> PreTrainedTokenizerFast:
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0",
+        pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=positions,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_input_names=inputs,
+    )
+
+
+def _modernbert_config(
+    tokenizer: PreTrainedTokenizerFast,
+    shape: Shape,
+    *,
+    vocabulary: int | None,
+    positions: int,
+    local_attention: int,
+    global_every: int,
+) -> ModernBertConfig:
+    specials: dict[str, Any] = {
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.cls_token_id,
+        "cls_token_id": tokenizer.cls_token_id,
+        "eos_token_id": tokenizer.sep_token_id,
+        "sep_token_id": tokenizer.sep_token_id,
+    }
+    return ModernBertConfig(
+        vocab_size=vocabulary or _rounded(len(tokenizer)),
+        hidden_size=shape.width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=shape.inner,
+        max_position_embeddings=positions,
+        local_attention=local_attention,
+        global_attn_every_n_layers=global_every,
+        **specials,
+    )
+
+
+def _save(
+    model: PreTrainedModel, last: str, tokenizer: PreTrainedTokenizerFast, folder: Path, dtype: torch.dtype
+) -> Path:
+    with torch.no_grad():
+        model.get_parameter(last).mul_(3)
+    model.to(dtype).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def _rounded(tokens: int) -> int:
+    return math.ceil(tokens / 64) * 64
+
+
+def copied(source: Path, into: Path) -> Path:
+    """A copy of a checkpoint that a test may damage."""
+    shutil.copytree(source, into)
+    return into
