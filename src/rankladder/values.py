@@ -32,7 +32,7 @@ class Document:
     id: str
     text: str
     title: str = ""
-    metadata: Mapping[str, Any] = field(default=_NOTHING, hash=False)
+    metadata: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, hash=False)
 
     @property
     def full_text(self) -> str:

@@ -18,7 +18,7 @@ from rankladder.errors import CheckpointRefused, ModelMissing, StorageFailed, Un
 
 WANTED = ("*.json", "*.safetensors", "*.txt")
 UNWANTED = ("onnx/*", "openvino/*", "checkpoint-*/*", "runs/*", "optimizer*", "model.fp16*", "model.fp32*")
-"""Patterns of huggingface_hub: the files that are read, without those that the same endings would bring along."""
+"""Patterns of huggingface_hub: the files that are read, without those that the same endings would bring."""
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -38,8 +38,8 @@ class Fetched:
 def fetch(hub_id: str, revision: str | None, *, offline: bool | None = None) -> Fetched:
     """The folder of a hub model: from the cache, without touching the network, where it is there in full.
 
-    ``offline`` None follows the environment (``HF_HUB_OFFLINE``), which False cannot overrule. A revision that is not a commit warns with
-    UnpinnedRevision, naming the commit.
+    ``offline`` None follows the environment (``HF_HUB_OFFLINE``), which False cannot overrule. A revision that is
+    not a commit warns with UnpinnedRevision, naming the commit.
 
     Raises ModelMissing where the model is not on this machine and may not be fetched, or the hub does not know it;
     Unavailable where the hub cannot be reached; StorageFailed where the cache cannot be written.
@@ -76,7 +76,7 @@ def lacking(folder: Path) -> str | None:
             wanted += [f"{part}/{WEIGHTS}" for part in parts if part.endswith(("Dense", "LayerNorm"))]
         if (folder / INDEX).is_file():
             wanted += sorted(set(shard_names(folder / INDEX).values()))
-        elif not any(folder.glob("*.bin")):  # pickle only is refused with its own message
+        else:
             wanted.append(WEIGHTS)
     except (CheckpointRefused, AttributeError):
         return None  # reading it says what is wrong
@@ -84,15 +84,15 @@ def lacking(folder: Path) -> str | None:
 
 
 def _cached(hub_id: str, revision: str | None) -> Path | None:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    """The model's folder in the cache where it is whole. The hub's own listing of a snapshot is not asked: it counts
+    files that are never read here.
+    """
+    from huggingface_hub import try_to_load_from_cache
 
-    try:
-        folder = Path(snapshot_download(hub_id, revision=revision, local_files_only=True, **_PATTERNS))
-    except HFValidationError as error:
-        raise ModelMissing(f"{hub_id!r} is not a hub id: {error}", hint="an id is organisation/name") from error
-    except LocalEntryNotFoundError:
+    config = try_to_load_from_cache(hub_id, "config.json", revision=revision)
+    if not isinstance(config, str):
         return None
+    folder = Path(config).parent
     return folder if lacking(folder) is None else None
 
 
@@ -101,6 +101,7 @@ def _download(hub_id: str, revision: str | None) -> Path:
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
+        HFValidationError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
@@ -110,11 +111,14 @@ def _download(hub_id: str, revision: str | None) -> Path:
     shown = _shown(hub_id, revision)
     try:
         return Path(snapshot_download(hub_id, revision=revision, **_PATTERNS))
+    except HFValidationError as error:
+        raise ModelMissing(f"{hub_id!r} is not a hub id: {error}", hint="an id is organisation/name") from error
     except GatedRepoError as error:
         raise Unavailable(f"{shown} asks for an account: {_first_line(error)}", hint="hf auth login") from error
     except RepositoryNotFoundError as error:
         raise ModelMissing(
-            f"the hub knows no public model {hub_id!r}", hint="check the spelling; a private model needs hf auth login"
+            f"the hub knows no public model {hub_id!r}",
+            hint="check the spelling (no such folder is here either); a private model needs hf auth login",
         ) from error
     except RevisionNotFoundError as error:
         raise ModelMissing(f"the hub knows no revision {revision!r} of {hub_id}") from error
@@ -132,7 +136,7 @@ def _download(hub_id: str, revision: str | None) -> Path:
         raise _unreachable(shown, error) from error
     except Exception as error:
         # huggingface_hub lets its HTTP library's own errors through; which library that is depends on its version
-        if type(error).__module__.partition(".")[0] in {"httpx", "httpcore", "requests", "urllib3"}:
+        if type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3")):
             raise _unreachable(shown, error) from error
         raise
 

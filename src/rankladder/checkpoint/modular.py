@@ -146,7 +146,11 @@ def _read_transformer_settings(
         return None, ()
     config = Section.read(path)
     config.expect("transformer_task", task)
-    config.expect("modality_config", {"text": {"method": "forward", "method_output_name": output}})
+    if "modality_config" in config:  # other modalities may be there: only text is ever given
+        modalities = config.value("modality_config")
+        expected = {"method": "forward", "method_output_name": output}
+        if not isinstance(modalities, dict) or modalities.get("text") != expected:
+            config.refuse("modality_config", f"text read by {expected}")
     config.expect("module_output_name", feature, None)
     config.expect("do_lower_case", False, why="lower the text in tokenizer.json's normalizer instead")
     config.expect("processing_kwargs", {}, None)

@@ -81,7 +81,10 @@ def open_part(folder: Path) -> dict[str, StoredTensor]:
             f"{folder}: the weights are a pickle ({pickles[0]}), which can run code when it is opened",
             hint="convert them: https://huggingface.co/docs/safetensors/convert-weights",
         )
-    raise BadTensor(f"{folder}: no {WEIGHTS}", hint="download the checkpoint again, whole")
+    raise BadTensor(
+        f"{folder}: no {WEIGHTS}",
+        hint="download the checkpoint again, whole; one that is published as pickle only has to be converted first",
+    )
 
 
 def shard_names(index: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ _LONGEST = 100  # bytes; longer words (base64, hashes) are not indexed
 
 @cache
 def analyser() -> TextAnalyzer:
-    """Words of letters and digits, lower case, stemmed as English: tantivy's ``en_stem``, but for words of 40 to 100 bytes.
+    """Words of letters and digits, lower case, stemmed as English: ``en_stem``, but for words of 40 to 100 bytes.
 
     A language without spaces (Chinese, Japanese, Thai) is not cut into words: whole runs of letters match, or nothing.
     """
@@ -38,16 +38,12 @@ def _splitter() -> TextAnalyzer:
 
 
 def clean(text: str) -> str:
-    """The text with lone surrogates replaced by U+FFFD: tantivy takes UTF-8."""
-    return text.encode("utf-8", "replace").decode() if not _encodable(text) else text
-
-
-def _encodable(text: str) -> bool:
+    """The text with lone surrogates replaced by ``?``, length kept: tantivy takes UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        return text.encode("utf-8", "replace").decode()
+    return text
 
 
 def query_terms(text: str) -> dict[str, int]:

@@ -38,7 +38,8 @@ class Settings:
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """Everything that is known of a generation. ``files`` holds the size in bytes of every file of tantivy's;
-    ``dead`` counts documents that were deleted but may still take room; ``scanned_ns`` is when the folders were read."""
+    ``dead`` counts documents that were deleted but may still take room; ``scanned_ns`` is when the folders were read.
+    """
 
     format: int
     package: str

@@ -29,12 +29,12 @@ def snippet(
 ) -> Snippet:
     """The window of ``words`` words that holds the most distinct terms of the query, then the most matches.
 
-    The first such window wins; the head of the text where nothing matches. ``start`` and ``end`` (characters) keep the
-    window inside a passage. White space is collapsed to single spaces. Raises BadOption for ``words`` below 1 or a
-    range outside the text.
+    The first such window wins, its matches in its middle; the head of the text where nothing matches. ``start`` and
+    ``end`` (characters) keep the window inside a passage. White space is collapsed to single spaces. Raises BadOption
+    for ``words`` below 1 or a range outside the text.
 
     >>> snippet("The sky is grey. Why is the sea blue? It reflects the sky.", "blue sea", words=6)
-    Snippet(text='grey. Why is the sea blue?', spans=((17, 20), (21, 25)), start=11, end=37)
+    Snippet(text='is the sea blue? It reflects', spans=((7, 10), (11, 15)), start=21, end=49)
     """
     if words < 1:
         raise BadOption(f"words must be at least 1, got {words}")

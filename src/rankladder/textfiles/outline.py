@@ -56,7 +56,6 @@ class Outline:
 
     def _close(self, level: int) -> None:
         while self._open and self._open[-1].level >= level:
-            closed = self._open[-1]
+            closed = self._open.pop()
             if closed.bare:
                 self._blocks.append(Block(closed.text, closed.line, closed.line, self._path()))
-            self._open.pop()

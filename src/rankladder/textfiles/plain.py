@@ -13,7 +13,7 @@ _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1+\s*$")
 def plain_page(text: str) -> Page:
     """The page that a plain text is: paragraphs between blank lines, no title, no sections."""
     outline = Outline()
-    _paragraphs(text.split("\n"), 0, outline)
+    _paragraphs(text.split("\n"), 0, outline, keep_rows=True)
     return outline.page()
 
 
@@ -56,8 +56,11 @@ def _adorned(lines: list[str], place: int, start: int) -> int | None:
     return 0 if not before.strip() and not line[0].isspace() else None
 
 
-def _paragraphs(lines: list[str], offset: int, outline: Outline) -> None:
-    """Adds the paragraphs of some lines, of which the first is line ``offset + 1`` of the file."""
+def _paragraphs(lines: list[str], offset: int, outline: Outline, *, keep_rows: bool = False) -> None:
+    """Adds the paragraphs of some lines, of which the first is line ``offset + 1`` of the file.
+
+    A row of signs that stands alone (a transition) is left out unless ``keep_rows``.
+    """
     held: list[tuple[int, int]] = []
     first: int | None = None
     for place, line in enumerate([*lines, ""]):
@@ -75,5 +78,5 @@ def _paragraphs(lines: list[str], offset: int, outline: Outline) -> None:
             end = held[place][1]
         place += 1
         body = "\n".join(lines[begin:end])
-        if not (end - begin == 1 and _ADORNMENT.match(body)):
+        if keep_rows or not (end - begin == 1 and _ADORNMENT.match(body)):
             outline.block(body, offset + begin + 1, offset + end, is_code=is_code)

@@ -39,7 +39,7 @@ def whole_file(path: Path) -> Iterator[TextIO]:
                 text.detach()
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(file_mode())
         temporary.replace(path)
         temporary = None
     except OSError as error:
@@ -54,10 +54,11 @@ def _text(binary: Any) -> io.TextIOWrapper:
     return io.TextIOWrapper(binary, encoding="utf-8", newline="\n", write_through=True)
 
 
-def _umask() -> int:
+def file_mode() -> int:
+    """The permissions that a new file gets here: readable and writable, less the process's mask."""
     mask = os.umask(0o022)
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask
 
 
 def write_documents_jsonl(documents: Iterable[Document], path: str | Path) -> None:

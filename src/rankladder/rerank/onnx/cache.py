@@ -25,17 +25,16 @@ class CacheUnusable(UserWarning):
     """The user's cache folder cannot be written: the graph is made again in every process."""
 
 
-def cached_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path, tempfile.TemporaryDirectory[str] | None]:
-    """The path of the model's graph, written now if it is not there yet.
+def cached_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path, bool]:
+    """The path of the model's graph, written now if it is not there yet; and whether the cache could keep it.
 
-    Where the cache cannot be written the graph goes to a temporary folder, which is returned too and lives as long as
-    its owner keeps it.
+    Where it could not, the graph lies in a temporary folder that the caller removes when it is done.
 
     Raises StorageFailed where neither can hold it.
     """
     folder = cache_folder("graphs", f"{checkpoint.digest[:24]}-{precision}-{_writer_version()}")
     if (folder / GRAPH).exists():
-        return folder / GRAPH, None
+        return folder / GRAPH, True
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".draft-"))
@@ -53,20 +52,18 @@ def cached_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path, te
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
-    return folder / GRAPH, None
+    return folder / GRAPH, True
 
 
-def _temporary_graph(
-    checkpoint: Checkpoint, precision: Precision
-) -> tuple[Path, tempfile.TemporaryDirectory[str]]:
+def _temporary_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path, bool]:
     try:
-        folder = tempfile.TemporaryDirectory(prefix="rankladder-")
-        _write(checkpoint, precision, Path(folder.name))
+        folder = Path(tempfile.mkdtemp(prefix="rankladder-"))
+        _write(checkpoint, precision, folder)
     except OSError as error:
         raise StorageFailed(
             f"no place for the graph of {checkpoint.name}: {error}", hint="set RANKLADDER_CACHE to a folder with room"
         ) from error
-    return Path(folder.name) / GRAPH, folder
+    return folder / GRAPH, False
 
 
 def _write(checkpoint: Checkpoint, precision: Precision, folder: Path) -> None:

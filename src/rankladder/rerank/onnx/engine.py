@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,7 +30,9 @@ class OnnxEngine:
     name = "onnx"
 
     def __init__(self, checkpoint: Checkpoint, *, precision: Precision, threads: int) -> None:
-        graph, self._folder = cached_graph(checkpoint, precision)
+        graph, kept = cached_graph(checkpoint, precision)
+        if not kept:
+            weakref.finalize(self, shutil.rmtree, graph.parent, ignore_errors=True)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         # The graph is written with fused operators; the extended level would turn Add + LayerNormalization into

@@ -1,0 +1,231 @@
+"""Building and updating an index."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rankladder.errors import BadInput, DuplicateId, IndexCorrupt, IndexMissing, StorageFailed
+from rankladder.retrieve.analysis import ANALYSER
+from rankladder.retrieve.generations import (
+    abandon,
+    index_files,
+    new_generation,
+    publish,
+    remove_leftovers,
+    save_manifest,
+    storage_errors,
+    tantivy_errors,
+    writer_lock,
+)
+from rankladder.retrieve.index import Index, open_index, pack, tantivy_writer
+from rankladder.retrieve.manifest import FORMAT, Manifest, Settings, SourceState, package_version
+from rankladder.retrieve.plan import Plan, compare, new_digest
+from rankladder.textfiles import KINDS, PASSAGE_WORDS, Found, NotText, SkippedFile, Source, find_sources, read_source
+from rankladder.textfiles.documents import check_passage_words
+from rankladder.values import Document
+
+_FULL_BYTES = 4_000_000  # a disk with less than this left is called full
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What a build did. ``documents`` is what the index now holds; added, changed, removed and unchanged count source
+    files; ``skipped`` names the files that hold no text, ``unknown_suffixes`` counts those that are not read.
+    """
+
+    path: Path
+    documents: int
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    skipped: tuple[SkippedFile, ...]
+    unknown_suffixes: Mapping[str, int]
+    seconds: float
+
+
+def build_index(
+    paths: Sequence[str | Path],
+    into: str | Path,
+    *,
+    progress: bool | None = None,
+    passage_words: int = PASSAGE_WORDS,
+) -> IndexReport:
+    """Builds an index of files and folders, or brings the one in ``into`` up to date, and reports what was done.
+
+    A source is read again where its size, its time or its content changed, and dropped where it is gone from
+    ``paths``. Searches go on meanwhile; the new state appears at once, at the end, or never. An index that cannot be
+    read any more, or was built with other settings, is built anew.
+
+    Documents are streamed. What grows with the corpus is the set of the new ids (about 150 bytes each, to find
+    duplicates); tantivy takes 128 MB beside it. ``progress`` shows a bar on stderr: None where that is a terminal.
+
+    Raises PathMissing, BadFile and BadInput (no documents at all); DuplicateId, naming both places; BadOption for a
+    folder that holds something else; IndexLocked, IndexTooNew and StorageFailed. Whatever is raised, the index is left
+    as it was.
+    """
+    began = time.perf_counter()
+    check_passage_words(passage_words)
+    folder = Path(into)
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    scanned_ns = time.time_ns()
+    found = find_sources(given, exclude=folder)
+    if not found.sources:
+        raise _nothing(given, found)
+    settings = Settings(passage_words, ANALYSER)
+    roots = tuple(str(Path(path).resolve()) for path in given)
+    with writer_lock(folder), storage_errors(folder), closing(_Live(folder)) as live:
+        remove_leftovers(folder, live.generation)
+        plan = compare(found.sources, live.manifest, settings=settings, roots=roots)
+
+        def manifest_of(states: Mapping[str, SourceState], files: Mapping[str, int]) -> Manifest:
+            documents = sum(state.documents for state in states.values())
+            if not documents:
+                raise _nothing(given, found)
+            ordered = {source.name: states[source.name] for source in found.sources}
+            return Manifest(
+                FORMAT, package_version(), settings, roots, scanned_ns, documents, plan.dead, ordered, files
+            )
+
+        if not plan.idle or live.manifest is None or live.generation is None:
+            generation = new_generation(folder, None if plan.fresh else live.generation, live.manifest)
+            try:
+                states = plan.carried | _write(
+                    generation, plan, live.index, progress=progress, passage_words=passage_words
+                )
+                manifest = manifest_of(states, index_files(generation))
+                save_manifest(generation, manifest)
+                publish(folder, generation)
+            except BaseException:
+                abandon(folder, generation)
+                raise
+        else:
+            manifest = manifest_of(plan.kept, live.manifest.files)
+            if (manifest.sources, manifest.roots) != (live.manifest.sources, live.manifest.roots):
+                save_manifest(live.generation, manifest)  # touched, not changed: spares the next update the digests
+    states_skipped = (SkippedFile(s.path, manifest.sources[s.name].skipped) for s in found.sources)
+    skipped = [*found.skipped, *(one for one in states_skipped if one.reason)]
+    return IndexReport(
+        path=folder,
+        documents=manifest.documents,
+        added=len(plan.added),
+        changed=len(plan.changed),
+        removed=len(plan.removed),
+        unchanged=len(plan.kept),
+        skipped=tuple(sorted(skipped, key=lambda one: one.path)),
+        unknown_suffixes=dict(found.unknown_suffixes),
+        seconds=time.perf_counter() - began,
+    )
+
+
+class _Live:
+    """The index that is there already; empty where there is none, or none that can be read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.index: Index | None = None
+        with suppress(IndexMissing, IndexCorrupt):
+            self.index = open_index(folder)
+
+    @property
+    def generation(self) -> Path | None:
+        return None if self.index is None else self.index.generation
+
+    @property
+    def manifest(self) -> Manifest | None:
+        return None if self.index is None else self.index.manifest
+
+    def close(self) -> None:
+        if self.index is not None:
+            self.index.close()
+
+
+def _nothing(given: Sequence[str | Path], found: Found) -> BadInput:
+    why = [f"{count} {suffix}" for suffix, count in found.unknown_suffixes.most_common(5)]
+    why += [f"{one.path}: {one.reason}" for one in found.skipped[:3]]
+    beside = f" (left out: {', '.join(why)})" if why else ""
+    return BadInput(f"no documents in {', '.join(map(str, given))}{beside}", hint=f"{', '.join(KINDS)} are read")
+
+
+def _write(
+    generation: Path, plan: Plan, live: Index | None, *, progress: bool | None, passage_words: int
+) -> dict[str, SourceState]:
+    """Fills a generation as planned, and returns the state of every source that was read."""
+    from tqdm import tqdm
+
+    with _writing(generation.parent):
+        writer = tantivy_writer(generation, fresh=plan.fresh)
+        for name in plan.dropped:
+            writer.delete_documents_by_term("source", name)
+    ids = _Ids(plan, live)
+    states: dict[str, SourceState] = {}
+    bar = tqdm(desc="indexing", unit=" documents", disable=None if progress is None else not progress, leave=False)
+    with bar:
+        for source in plan.to_read:
+            digest, count, skipped = new_digest(), 0, ""
+            try:
+                for document in read_source(source, passage_words=passage_words, digest=digest):
+                    ids.add(document, source)
+                    with _writing(generation.parent):
+                        writer.add_document(pack(document, source.name))
+                    count += 1
+                    bar.update()
+            except NotText as error:
+                if source.named:
+                    raise
+                skipped = error.reason
+            known = digest.hexdigest() if not skipped else ""
+            states[source.name] = SourceState(source.size, source.mtime_ns, known, count, skipped)
+    with _writing(generation.parent):
+        writer.commit()
+        writer.wait_merging_threads()
+    return states
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turns what tantivy raises into StorageFailed; it does not tell a full disk from another failure, so look."""
+    try:
+        with tantivy_errors(f"{folder}: tantivy cannot write", StorageFailed):
+            yield
+    except StorageFailed as error:
+        if shutil.disk_usage(folder).free < _FULL_BYTES:
+            hint = "free some space, or build the index on another disk"
+            raise StorageFailed(f"{folder}: the disk is full", hint=hint) from error
+        raise
+
+
+class _Ids:
+    """The ids of an index as it is built: those just read in memory, those kept from before in the live index."""
+
+    def __init__(self, plan: Plan, live: Index | None) -> None:
+        self._live = live if plan.carried else None
+        self._kept = plan.carried
+        self._sources = plan.to_read
+        self._number = {source.name: number for number, source in enumerate(self._sources)}
+        self._places: dict[str, int] = {}  # source number × 2^40 + line
+
+    def add(self, document: Document, source: Source) -> None:
+        """Raises DuplicateId, naming both places, for an id that is there already."""
+        line = document.metadata.get("line")
+        place = self._number[source.name] << 40 | (line if isinstance(line, int) and 0 <= line < 1 << 40 else 0)
+        before = self._places.setdefault(document.id, place)
+        if before is not place:
+            raise self._twice(document.id, _place(self._sources[before >> 40].name, before & (1 << 40) - 1), place)
+        if self._live is not None and (name := self._live.source_of(document.id)) in self._kept:
+            line = self._live.document(document.id).metadata.get("line")
+            raise self._twice(document.id, _place(str(name), line), place)
+
+    def _twice(self, id: str, first: str, second: int) -> DuplicateId:
+        again = _place(self._sources[second >> 40].name, second & (1 << 40) - 1)
+        return DuplicateId(
+            f"two documents have the id {id!r}: {first} and {again}", hint="make the ids unique, or leave one file out"
+        )
+
+
+def _place(name: str, line: object) -> str:
+    return f"{name}:{line}" if line else name

@@ -1,0 +1,62 @@
+"""An index of raw documents that nobody had to ask for: kept in the user's cache, updated when files change."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import time
+import warnings
+import weakref
+from pathlib import Path
+
+from rankladder.errors import IndexLocked, StorageFailed
+from rankladder.folders import cache_folder
+from rankladder.retrieve.building import build_index
+from rankladder.retrieve.index import Index, open_index
+from rankladder.retrieve.manifest import FORMAT
+from rankladder.textfiles import PASSAGE_WORDS
+
+_PATIENCE_S = 120.0
+
+
+def cached_index(path: str | Path, *, progress: bool | None = None, passage_words: int = PASSAGE_WORDS) -> Index:
+    """An open index of the documents below a path, built on the first call and brought up to date on every later one.
+
+    It lies in ``$RANKLADDER_CACHE`` (else the platform's cache folder) under ``indexes/``, one folder for each absolute
+    path and passage length. Where another process is updating it, this one waits, up to two minutes. Where the cache
+    cannot be written, the index is built in a temporary folder, with a RuntimeWarning, and removed when it is closed.
+
+    Raises what ``build_index`` and ``open_index`` raise.
+    """
+    key = f"{Path(path).resolve()}\n{passage_words}".encode("utf-8", "surrogateescape")
+    folder = cache_folder("indexes", f"format-{FORMAT}", hashlib.blake2b(key, digest_size=16).hexdigest())
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            build_index([path], folder, progress=progress, passage_words=passage_words)
+            return open_index(folder)
+        except IndexLocked:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
+        except StorageFailed as error:
+            reason = str(error).splitlines()[0]
+            break
+    warnings.warn(f"the index is not kept: {reason}; set RANKLADDER_CACHE to a folder", RuntimeWarning, stacklevel=2)
+    return _temporary_index(path, progress=progress, passage_words=passage_words)
+
+
+def _temporary_index(path: str | Path, *, progress: bool | None, passage_words: int) -> Index:
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="rankladder-"))
+    except OSError as error:
+        raise StorageFailed(f"no temporary folder can be made: {error.strerror or error}") from error
+    try:
+        build_index([path], folder, progress=progress, passage_words=passage_words)
+        index = open_index(folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    index.when_closed(weakref.finalize(index, shutil.rmtree, folder, ignore_errors=True))
+    return index

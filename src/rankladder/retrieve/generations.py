@@ -1,0 +1,184 @@
+"""An index folder on disk: generations that appear whole or not at all.
+
+    DIR/.lock              held by the one writer; readers never lock
+    DIR/CURRENT            the name of the live generation
+    DIR/gen-000007/        tantivy's files and manifest.json
+
+A writer fills a new generation beside the live one, makes it durable, and then replaces ``CURRENT``. Whatever
+interrupts it, ``CURRENT`` names a complete generation; what was left half-built is removed by the next writer.
+Tantivy never changes a segment file, so an update links the files that it keeps instead of copying them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rankladder.errors import BadOption, IndexLocked, RankladderError, StorageFailed
+from rankladder.retrieve.manifest import GENERATION, Manifest
+from rankladder.textfiles.writing import file_mode, whole_file
+
+_OURS = frozenset({".lock", "CURRENT"})
+_REWRITTEN = frozenset({"meta.json", ".managed.json"})  # tantivy replaces these: copied, never linked
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_PANIC = "PanicException"  # pyo3's, which derives from BaseException and cannot be imported
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turns an OSError into StorageFailed that names the path."""
+    try:
+        yield
+    except OSError as error:
+        hint = "free some space, or build the index on another disk" if error.errno in _FULL else None
+        raise StorageFailed(f"{path}: cannot be written: {error.strerror or error}", hint=hint) from error
+
+
+@contextmanager
+def tantivy_errors(what: str, failure: type[RankladderError], *, hint: str | None = None) -> Iterator[None]:
+    """Turns what tantivy raises, its panics included, into ``failure``."""
+    try:
+        yield
+    except RankladderError:
+        raise
+    except BaseException as error:
+        if isinstance(error, ValueError | RuntimeError | OSError) or type(error).__name__ == _PANIC:
+            raise failure(f"{what}: {error}", hint=hint) from error
+        raise
+
+
+@contextmanager
+def writer_lock(folder: Path) -> Iterator[None]:
+    """Makes the folder where it is missing and holds it for one writer.
+
+    Raises BadOption for a folder that holds something else, IndexLocked at once where another writer holds it, and
+    StorageFailed.
+    """
+    with storage_errors(folder):
+        if folder.exists() and not _is_ours(folder):
+            raise BadOption(
+                f"{folder}: not an index, and not an empty folder; nothing in it was touched",
+                hint="name a folder that does not exist yet",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(str(folder / ".lock"), timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise IndexLocked(
+                f"{folder}: another process is writing this index",
+                hint="wait until it is done; searches go on meanwhile",
+            ) from error
+        except NotImplementedError as error:
+            raise StorageFailed(
+                f"{folder}: this file system has no file locks", hint="build it on a local disk"
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _is_ours(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()}
+    return all(name in _OURS or name.startswith(".CURRENT.") or GENERATION.fullmatch(name) for name in names)
+
+
+def remove_leftovers(folder: Path, live: Path | None) -> None:
+    """Removes generations other than the live one, and temporary files; what cannot be removed is left."""
+    for path in folder.iterdir():
+        if GENERATION.fullmatch(path.name) and path != live:
+            remove_generation(path)
+        elif path.name.startswith(".CURRENT."):
+            with suppress(OSError):
+                path.unlink()
+
+
+def remove_generation(generation: Path) -> None:
+    """Removes a generation as far as that can be done; a writer thread that is still ending may need a moment."""
+    for wait in (0, 0.05, 0.2):
+        time.sleep(wait)
+        shutil.rmtree(generation, ignore_errors=True)
+        if not generation.exists():
+            return
+
+
+def abandon(folder: Path, generation: Path) -> None:
+    """Removes a generation that came to nothing, unless it is live already."""
+    try:
+        live = (folder / "CURRENT").read_text(encoding="utf-8").strip()
+    except OSError:
+        live = ""
+    if live != generation.name:
+        remove_generation(generation)
+
+
+def new_generation(folder: Path, live: Path | None, manifest: Manifest | None) -> Path:
+    """A new generation's folder: empty, or with the live one's files where its manifest is given."""
+    numbers = [int(path.name[4:]) for path in folder.iterdir() if GENERATION.fullmatch(path.name)]
+    generation = folder / f"gen-{max(numbers, default=0) + 1:06d}"
+    generation.mkdir()
+    try:
+        if live is not None and manifest is not None:
+            for name in manifest.files:
+                _link(live / name, generation / name)
+    except BaseException:
+        remove_generation(generation)
+        raise
+    return generation
+
+
+def _link(old: Path, new: Path) -> None:
+    if old.name not in _REWRITTEN:
+        with suppress(OSError):  # another disk, or a file system without links
+            os.link(old, new)
+            return
+    shutil.copyfile(old, new)
+
+
+def index_files(generation: Path) -> dict[str, int]:
+    """The size of each file of tantivy's, by name; two that tantivy makes private are made readable like any other."""
+    sizes: dict[str, int] = {}
+    for path in sorted(generation.iterdir()):
+        if path.suffix != ".lock" and path.name != "manifest.json":
+            if path.name in _REWRITTEN:
+                path.chmod(file_mode())
+            sizes[path.name] = path.stat().st_size
+    return sizes
+
+
+def save_manifest(generation: Path, manifest: Manifest) -> None:
+    """Writes ``manifest.json``, whole or not at all."""
+    with whole_file(generation / "manifest.json") as file:
+        file.write(manifest.to_json())
+
+
+def publish(folder: Path, generation: Path) -> None:
+    """Makes a complete generation durable and live, then removes the one before."""
+    for path in generation.iterdir():
+        _sync(path)
+    _sync(generation)
+    with whole_file(folder / "CURRENT") as file:
+        file.write(generation.name + "\n")
+    _sync(folder)
+    remove_leftovers(folder, generation)
+
+
+def _sync(path: Path) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,194 @@
+"""An index that is open for searching."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import tantivy
+
+from rankladder.errors import BadInput, BadOption, IndexCorrupt, NotFound, StorageFailed
+from rankladder.retrieve.analysis import analyser, query_terms
+from rankladder.retrieve.generations import tantivy_errors
+from rankladder.retrieve.manifest import Manifest, live_generation, read_manifest, rebuild_hint
+from rankladder.values import Document, Hit, Query, Ranking
+
+
+def schema() -> tantivy.Schema:
+    """Ids and sources as they stand; title and text as terms; and the document itself, as JSON bytes."""
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("source", stored=True, tokenizer_name="raw", index_option="basic")
+    builder.add_text_field("body", tokenizer_name="english", index_option="freq")
+    builder.add_bytes_field("document", stored=True)
+    return builder.build()
+
+
+def open_index(path: str | Path) -> Index:
+    """The index in a folder, at its last complete state; later updates are seen by opening it again.
+
+    Opening takes no lock and writes nothing of its own, so an index may lie on a read-only disk. Raises IndexMissing,
+    IndexTooNew, IndexCorrupt (a file is missing, cut or altered) and StorageFailed.
+    """
+    folder = Path(path)
+    while True:
+        generation = live_generation(folder)
+        try:
+            manifest = read_manifest(generation)
+            return Index(folder, generation, manifest, _searcher(generation, manifest))
+        except (IndexCorrupt, StorageFailed):
+            if live_generation(folder) == generation:  # else a writer has replaced it meanwhile
+                raise
+
+
+def _searcher(generation: Path, manifest: Manifest) -> tantivy.Searcher:
+    """A searcher over a generation. All files are mapped when it is made: they may be removed afterwards."""
+    hint = f"rebuild: {rebuild_hint(generation.parent)}"
+    with tantivy_errors(f"{generation}: tantivy cannot open it", IndexCorrupt, hint=hint):
+        if os.access(generation, os.W_OK):
+            found = tantivy.Index.open(str(generation))
+            found.config_reader("manual")
+            searcher = found.searcher()
+        else:
+            searcher = _read_only_searcher(generation, manifest)
+    if searcher.num_docs != manifest.documents:
+        raise IndexCorrupt(
+            f"{generation}: expected {manifest.documents:,} documents, found {searcher.num_docs:,}", hint=hint
+        )
+    return searcher
+
+
+def _read_only_searcher(generation: Path, manifest: Manifest) -> tantivy.Searcher:
+    """Tantivy opens a lock file beside its files, even to read: here it does so beside links to them."""
+    view = Path(tempfile.mkdtemp(prefix="rankladder-"))
+    try:
+        for name in manifest.files:
+            (view / name).symlink_to((generation / name).resolve())
+        found = tantivy.Index.open(str(view))
+        found.config_reader("manual")
+        return found.searcher()
+    finally:
+        shutil.rmtree(view, ignore_errors=True)
+
+
+class Index:
+    """An open index: a ``Retriever`` by BM25 (k1 1.2, b 0.75) over title and text. Threads may share it.
+
+    A context manager; ``len`` counts its documents. It keeps working when its folder is updated or deleted.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        generation: Path,
+        manifest: Manifest,
+        searcher: tantivy.Searcher,
+    ) -> None:
+        self.path = path
+        self.generation = generation
+        self.manifest = manifest
+        self._schema = schema()
+        self._open: tantivy.Searcher | None = searcher
+        self._on_close: Callable[[], object] | None = None
+
+    def __len__(self) -> int:
+        return self.manifest.documents
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets the files go; a second call does nothing."""
+        self._open = None
+        if self._on_close is not None:
+            self._on_close()
+            self._on_close = None
+
+    def when_closed(self, action: Callable[[], object]) -> None:
+        """Runs ``action`` when the index is closed (it removes a temporary folder)."""
+        self._on_close = action
+
+    def retrieve(self, query: Query, *, k: int) -> Ranking:
+        """The best ``k`` documents by BM25, fewer where fewer share a word with the query, none where none does.
+
+        The query's words are searched for, each as often as it stands there; no sign has a meaning of its own. Equal
+        scores are ordered by document id. Raises BadOption for ``k`` below 1, and StorageFailed.
+        """
+        if k < 1:
+            raise BadOption(f"k must be at least 1, got {k}")
+        terms = query_terms(query.text)
+        limit = min(k, len(self))
+        if not terms or not limit:
+            return Ranking(query, (), "bm25")
+        clauses = [
+            (tantivy.Occur.Should, self._term("body", term, "freq") if count == 1 else self._often(term, count))
+            for term, count in terms.items()
+        ]
+        found = self._search(tantivy.Query.boolean_query(clauses), limit)
+        found.sort(key=lambda pair: (-pair[0], pair[1].id))
+        hits = [Hit(document, score, place) for place, (score, document) in enumerate(found)]
+        return Ranking.of(query, hits, "bm25")
+
+    def document(self, id: str) -> Document:
+        """The document with an id. Raises NotFound."""
+        found = self._search(self._term("id", id, "basic"), 1) if len(self) else []
+        if not found:
+            raise NotFound(f"{self.path}: no document has the id {id!r}")
+        return found[0][1]
+
+    def source_of(self, id: str) -> str | None:
+        """The name of the source that a document came from, None where no document has the id."""
+        with tantivy_errors(f"{self.path}: tantivy cannot search", StorageFailed):
+            found = self._searching().search(self._term("id", id, "basic"), 1, count=False).hits
+            return str(self._searching().doc(found[0][1]).get_first("source")) if found else None
+
+    def _often(self, term: str, count: int) -> tantivy.Query:
+        return tantivy.Query.boost_query(self._term("body", term, "freq"), float(count))
+
+    def _term(self, field: str, term: str, option: str) -> tantivy.Query:
+        return tantivy.Query.term_query(self._schema, field, term.encode("utf-8", "replace").decode(), option)
+
+    def _searching(self) -> tantivy.Searcher:
+        if self._open is None:
+            raise BadInput(f"{self.path}: the index was closed", hint="open it again: open_index(path)")
+        return self._open
+
+    def _search(self, query: tantivy.Query, limit: int) -> list[tuple[float, Document]]:
+        searcher = self._searching()
+        with tantivy_errors(f"{self.path}: tantivy cannot search", StorageFailed):
+            found = searcher.search(query, limit, count=False).hits
+            return [(float(score), _document(searcher.doc(address))) for score, address in found]
+
+
+def pack(document: Document, source: str) -> tantivy.Document:
+    """What the index holds of a document."""
+    packed = tantivy.Document()
+    packed.add_text("id", document.id)
+    packed.add_text("source", source)
+    packed.add_text("body", f"{document.title}\n{document.text}" if document.title else document.text)
+    stored = json.dumps([document.title, document.text, dict(document.metadata)], ensure_ascii=False)
+    packed.add_bytes("document", stored.encode())
+    return packed
+
+
+def _document(packed: tantivy.Document) -> Document:
+    title, text, metadata = json.loads(packed.get_first("document") or b"")
+    return Document(str(packed.get_first("id")), text, title, metadata)
+
+
+def tantivy_writer(generation: Path, *, fresh: bool) -> tantivy.IndexWriter:
+    """A writer over a generation, one thread and 128 MB: documents keep their order, so builds are alike."""
+    found = tantivy.Index(schema(), path=str(generation)) if fresh else tantivy.Index.open(str(generation))
+    found.register_tokenizer("english", analyser())
+    return found.writer(128_000_000, 1)

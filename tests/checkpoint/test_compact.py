@@ -1,0 +1,125 @@
+"""The compact dialect keeps the network, loses at most half a step of int8 a weight, and is guarded by digests."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from safetensors.numpy import load_file
+
+from checkpoints import copied
+from rankladder.checkpoint import Bert, open_checkpoint, write_compact
+from rankladder.checkpoint.compact import half_where_exact, int8_rows
+from rankladder.errors import BadOption, CheckpointRefused, PathMissing
+
+
+@pytest.fixture(params=["ettin", "modernbert_mean", "bert"])
+def source(request: pytest.FixtureRequest) -> Path:
+    return request.getfixturevalue(request.param)
+
+
+def test_compact_is_the_same_network_within_half_a_step(source: Path, tmp_path: Path) -> None:
+    before, after = open_checkpoint(source), open_checkpoint(write_compact(source, tmp_path / "compact"))
+    assert after.network == before.network
+    assert after.max_tokens == before.max_tokens
+    assert after.weights.keys() == before.weights.keys()
+    for name, values in before.weights.items():
+        compact = after.weights[name]
+        assert compact.dtype == np.float32
+        if "head." in name or values.ndim == 1 or "position" in name or "token_type" in name:
+            assert np.array_equal(compact, values), name
+        else:
+            step = np.abs(values).max(axis=1, keepdims=True) / 127
+            assert np.all(np.abs(compact - values) <= step * 0.5001), name
+
+
+def test_compact_again_changes_nothing(source: Path, tmp_path: Path) -> None:
+    once = write_compact(source, tmp_path / "once")
+    twice = write_compact(once, tmp_path / "twice")
+    assert open_checkpoint(once).digest == open_checkpoint(twice).digest
+
+
+def test_compact_matrices_are_bytes_with_a_scale_a_row(bert: Path, tmp_path: Path) -> None:
+    tensors = load_file(write_compact(bert, tmp_path / "compact") / "model.safetensors")
+    words = "bert.embeddings.word_embeddings.weight"
+    assert tensors[words].dtype == np.int8
+    assert tensors[words + ".scale"].shape == (448,)
+    assert tensors["bert.embeddings.position_embeddings.weight"].dtype == np.float32
+    assert tensors["classifier.weight"].dtype == np.float32
+
+
+@given(hnp.arrays(np.float32, (3, 5), elements=st.floats(-1e4, 1e4, width=32)))
+def test_rows_and_scales_give_each_value_back_to_half_a_step(matrix: np.ndarray) -> None:
+    rows, scales = int8_rows(matrix)
+    assert np.all(np.abs(rows * scales[:, None] - matrix) <= scales[:, None] * 0.5001 + 1e-37)
+
+
+@given(hnp.arrays(np.float32, 4, elements=st.floats(width=32, allow_nan=False, allow_infinity=False)))
+def test_half_precision_is_taken_only_where_nothing_is_lost(values: np.ndarray) -> None:
+    assert np.array_equal(half_where_exact(values).astype(np.float32), values)
+
+
+def test_compact_is_not_written_over_anything(bert: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(BadOption):
+        write_compact(bert, tmp_path)
+    with pytest.raises(BadOption):
+        write_compact(bert, tmp_path / "file")
+    with pytest.raises(PathMissing):
+        write_compact(tmp_path / "nothing", tmp_path / "into")
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"])
+def test_one_bit_flipped_is_refused(bert: Path, tmp_path: Path, file: str) -> None:
+    folder = write_compact(bert, tmp_path / "compact")
+    content = bytearray((folder / file).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / file).write_bytes(content)
+    with pytest.raises(CheckpointRefused):
+        open_checkpoint(folder)
+
+
+def test_a_weight_changed_by_one_step_is_refused(bert: Path, tmp_path: Path) -> None:
+    folder = write_compact(bert, tmp_path / "compact")
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointRefused, match=r"model\.safetensors: expected SHA-256"):
+        open_checkpoint(folder)
+
+
+def test_digests_cover_every_file_that_is_read(ettin: Path, tmp_path: Path) -> None:
+    folder = write_compact(ettin, tmp_path / "compact")
+    digests = json.loads((folder / "digests.json").read_text())
+    assert {"2_Dense/model.safetensors", "1_Pooling/config.json", "modules.json", "tokenizer.json"} < digests.keys()
+    del digests["2_Dense/model.safetensors"]
+    (folder / "digests.json").write_text(json.dumps(digests))
+    with pytest.raises(CheckpointRefused, match="2_Dense"):
+        open_checkpoint(folder)
+    (folder / "digests.json").write_text(json.dumps(digests | {"gone.json": "00"}))
+    with pytest.raises(CheckpointRefused, match="no such file"):
+        open_checkpoint(folder)
+
+
+def test_the_model_in_the_box_opens_and_is_small() -> None:
+    box = open_checkpoint()
+    assert box.name == "box"
+    assert isinstance(box.network.encoder, Bert)
+    assert (box.network.encoder.layers, box.network.encoder.width, box.max_tokens) == (6, 384, 512)
+    assert sum(path.stat().st_size for path in box.folder.iterdir() if path.is_file()) < 30_000_000
+    assert (box.folder / "digests.json").is_file()
+    assert open_checkpoint("box").digest == box.digest
+
+
+def test_a_damaged_box_is_refused(tmp_path: Path) -> None:
+    folder = copied(open_checkpoint().folder, tmp_path / "box")
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[10_000_000] ^= 64
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointRefused, match="SHA-256"):
+        open_checkpoint(folder)

@@ -1,0 +1,54 @@
+"""Small seeded checkpoints, written once a session; a test that damages one works on a copy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported: nothing here may reach a network
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Graphs and indexes of a test run go to a folder of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RANKLADDER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def ettin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny reranker in the Ettin rerankers' format."""
+    from checkpoints import write_ettin
+
+    return write_ettin(tmp_path_factory.mktemp("models") / "ettin")
+
+
+@pytest.fixture(scope="session")
+def modernbert_cls(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny ModernBertForSequenceClassification that pools the first token."""
+    from checkpoints import write_modernbert_classifier
+
+    return write_modernbert_classifier(tmp_path_factory.mktemp("models") / "modernbert-cls")
+
+
+@pytest.fixture(scope="session")
+def modernbert_mean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny ModernBertForSequenceClassification that pools by mean, with a bias in its head."""
+    from checkpoints import write_modernbert_classifier
+
+    folder = tmp_path_factory.mktemp("models") / "modernbert-mean"
+    return write_modernbert_classifier(folder, pooling="mean", classifier_bias=True, seed=1)
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny BertForSequenceClassification."""
+    from checkpoints import write_bert
+
+    return write_bert(tmp_path_factory.mktemp("models") / "bert")

@@ -1,0 +1,144 @@
+"""The graphs that we write are valid ONNX, are written once, and choose their number format for a stated reason."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from rankladder import Reranker
+from rankladder.checkpoint import Int8Gate, open_checkpoint
+from rankladder.rerank import engine, processor
+from rankladder.rerank.onnx import cache
+from rankladder.rerank.onnx.network import write_network
+from rankladder.rerank.onnx.precision import quantise_rows
+
+
+@pytest.mark.parametrize("precision", ["fp32", "s8", "u8"])
+@pytest.mark.parametrize("model", ["ettin", "modernbert_mean", "bert"])
+def test_what_we_write_is_onnx(model: str, precision: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    checkpoint = open_checkpoint(request.getfixturevalue(model))
+    with (tmp_path / "weights.bin").open("wb") as file:
+        content = write_network(checkpoint.network, checkpoint.weights, file, weights_name="weights.bin", precision=precision)  # type: ignore[arg-type]
+    (tmp_path / "graph.onnx").write_bytes(content)
+    onnx.checker.check_model(str(tmp_path / "graph.onnx"))
+    read = onnx.load_model(tmp_path / "graph.onnx")
+    assert read.producer_name == "rankladder"
+    assert [o.name for o in read.graph.output] == ["logit"]
+    assert {i.name for i in read.graph.input} == ({"ids", "segments"} if model == "bert" else {"ids"})
+
+
+def test_rows_survive_quantising_twice() -> None:
+    """int8 of a matrix that was int8 before is the same int8: the box loses nothing by being stored compactly."""
+    matrix = np.random.default_rng(0).standard_normal((40, 64)).astype(np.float32)
+    integers, scale = quantise_rows(matrix)
+    again, _ = quantise_rows(integers * scale[:, None])
+    assert (again == integers).all()
+    assert np.abs(integers * scale[:, None] - matrix).max() <= scale.max() / 2 * 1.001
+
+
+def test_signed_and_offset_weights_hold_the_same_integers(ettin: Path) -> None:
+    checkpoint = open_checkpoint(ettin)
+    stored = {}
+    for precision in ("s8", "u8"):
+        file = io.BytesIO()
+        model = onnx.load_model_from_string(
+            write_network(checkpoint.network, checkpoint.weights, file, weights_name="w", precision=precision)  # type: ignore[arg-type]
+        )
+        kind = onnx.TensorProto.INT8 if precision == "s8" else onnx.TensorProto.UINT8
+        matrices = [t for t in model.graph.initializer if t.data_type == kind and len(t.dims) == 2 and t.external_data]
+        matrices = [t for t in matrices if t.dims[0] != checkpoint.network.encoder.vocabulary]
+        places = [{e.key: e.value for e in t.external_data} for t in matrices]
+        dtype = np.int8 if precision == "s8" else np.uint8
+        stored[precision] = [
+            np.frombuffer(file.getvalue(), dtype, int(p["length"]), int(p["offset"])).astype(int) - (0 if precision == "s8" else 128)
+            for p in places
+        ]
+    assert len(stored["s8"]) == len(stored["u8"]) > 10
+    assert all((a == b).all() for a, b in zip(stored["s8"], stored["u8"], strict=True))
+
+
+def test_a_graph_is_written_once_and_no_draft_is_left(ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANKLADDER_CACHE", str(tmp_path))
+    first = Reranker.open(ettin, dtype="fp32")
+    (folder,) = (tmp_path / "graphs").iterdir()
+    monkeypatch.setattr(cache, "write_network", lambda *a, **k: pytest.fail("written again"))
+    second = Reranker.open(ettin, dtype="fp32")
+    assert second.predict([("rain", "rain falls")]) == first.predict([("rain", "rain falls")])
+    assert list((tmp_path / "graphs").iterdir()) == [folder]
+
+
+def test_an_interrupted_writer_leaves_nothing(ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANKLADDER_CACHE", str(tmp_path))
+
+    def interrupted(*_args: object, **_options: object) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cache, "write_network", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Reranker.open(ettin, dtype="fp32")
+    assert list((tmp_path / "graphs").iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_said_and_does_not_stop_us(
+    ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("RANKLADDER_CACHE", str(tmp_path / "file"))
+    with pytest.warns(cache.CacheUnusable, match="RANKLADDER_CACHE"):
+        reranker = Reranker.open(ettin, dtype="fp32")
+    assert np.isfinite(reranker.predict([("rain", "rain falls")])).all()
+
+
+@pytest.mark.parametrize(
+    ("gates", "path", "dtype", "reason"),
+    [
+        ((), "vnni", "fp32", "no measurement"),
+        ((Int8Gate("a", 0.70, 0.698),), "vnni", "int8", r"\+0.0020 nDCG@10 on a"),
+        ((Int8Gate("a", 0.70, 0.698),), "saturating", "int8", r"\+0.0020 nDCG@10 on a"),
+        ((Int8Gate("a", 0.70, 0.71), Int8Gate("b", 0.70, 0.694)), "vnni", "fp32", r"\+0.0060 nDCG@10 on b"),
+        ((Int8Gate("a", 0.70, 0.70),), "unknown", "fp32", "could not be asked"),
+    ],
+)
+def test_auto_takes_int8_only_where_a_measurement_allows_it(
+    gates: tuple[Int8Gate, ...], path: str, dtype: str, reason: str, ettin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "int8_path", lambda: path)
+    choice = engine.choose_dtype(replace(open_checkpoint(ettin), int8_gate=gates), "auto")
+    assert choice.dtype == dtype
+    assert pytest.importorskip("re").search(reason, choice.reason)
+
+
+@pytest.mark.parametrize(
+    ("content", "cores"), [("max 100000", 2), ("100000 100000", 1), ("50000 100000", 1), ("garbage", 2), ("800000 100000", 2)]
+)
+def test_cores_follow_the_containers_quota(content: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cpu.max").write_text(content)
+    monkeypatch.setattr(processor, "_CGROUP_V2", tmp_path / "cpu.max")
+    monkeypatch.setattr(processor.os, "sched_getaffinity", lambda _pid: {0, 1}, raising=False)
+    assert processor.usable_cores() == cores
+
+
+@pytest.mark.parametrize(
+    ("machine", "info", "path"),
+    [
+        ("x86_64", "flags : fpu avx2 fma", "saturating"),
+        ("x86_64", "flags : fpu avx2 avx512_vnni", "vnni"),
+        ("x86_64", "flags : fpu avx2 avx_vnni", "vnni"),
+        ("aarch64", "Features : fp asimd asimddp", "vnni"),
+        ("aarch64", "Features : fp asimd", "unknown"),
+        ("x86_64", "", "unknown"),
+    ],
+)
+def test_the_integer_path_is_read_off_the_processor(
+    machine: str, info: str, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cpuinfo").write_text(info)
+    monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor.platform, "machine", lambda: machine)
+    monkeypatch.setattr(processor.platform, "system", lambda: "Linux")
+    assert processor.int8_path() == path
