@@ -31,6 +31,11 @@ class Model:
     """MTEB(eng, v2) Retrieval, top 100 reranked, mean over six embedders."""
     nanobeir_ndcg: float | None
 
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The engines that run it."""
+        return ("onnx",)
+
 
 BOX = "box"
 

@@ -20,18 +20,18 @@ def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_it_follows_the_files(docs: Path, tmp_path: Path) -> None:
-    with cached_index(docs) as index:
+    with cached_index(docs)[0] as index:
         assert index.retrieve(Query("q", "first"), k=3)[0].document.title == "One"
         assert tmp_path / "cache" in index.path.parents
     (docs / "b.md").write_text("second words")
-    with cached_index(docs) as index:
+    with cached_index(docs)[0] as index:
         assert len(index) == 2
     assert len(list((tmp_path / "cache" / "indexes").glob("*/*"))) == 1
 
 
 def test_other_passage_lengths_have_their_own_index(docs: Path, tmp_path: Path) -> None:
     for words in (50, 200):
-        with cached_index(docs, passage_words=words) as index:
+        with cached_index(docs, passage_words=words)[0] as index:
             assert index.manifest.settings.passage_words == words
     assert len(list((tmp_path / "cache" / "indexes").glob("*/*"))) == 2
 
@@ -42,7 +42,8 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("RANKLADDER_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.warns(RuntimeWarning, match="RANKLADDER_CACHE"):
-        index = cached_index(docs)
+        index, report = cached_index(docs)
+    assert report.documents == 1
     folder = index.path
     assert folder.exists()
     with index:

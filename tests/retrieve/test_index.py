@@ -24,7 +24,7 @@ from rankladder.errors import (
     NotFound,
     StorageFailed,
 )
-from rankladder.retrieve import Index, Retriever, build_index, open_index
+from rankladder.retrieve import Index, Retriever, build_index, is_index, open_index
 from rankladder.retrieve.generations import writer_lock
 from rankladder.textfiles import read_documents, read_qrels, read_queries
 from rankladder.values import Document, Query, Run
@@ -152,6 +152,11 @@ def test_no_index_is_named_with_the_command_that_makes_one(tmp_path: Path) -> No
             open_index(path)
 
 
+def test_a_folder_is_an_index_or_documents(index: Index, tmp_path: Path) -> None:
+    assert is_index(tmp_path / "ix")
+    assert not any(is_index(path) for path in (tmp_path / "docs", tmp_path / "nowhere", tmp_path / "docs" / "a.jsonl"))
+
+
 def test_a_newer_format_is_refused_and_never_overwritten(index: Index, tmp_path: Path) -> None:
     manifest = index.generation / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 99, "new": 1}))
@@ -166,6 +171,7 @@ def test_a_newer_format_is_refused_and_never_overwritten(index: Index, tmp_path:
 @pytest.mark.parametrize("suffix", [".idx", ".term", ".store", "meta.json", "manifest.json", "CURRENT"])
 def test_a_harmed_index_is_refused_and_can_be_rebuilt(index: Index, tmp_path: Path, suffix: str, harm: str) -> None:
     (path,) = [p for p in (tmp_path / "ix").rglob("*") if p.name.endswith(suffix) and p.name != ".managed.json"]
+    index.close()  # a mapped file that is cut takes the process with it (SIGBUS)
     data = path.read_bytes()
     if harm == "gone":
         path.unlink()

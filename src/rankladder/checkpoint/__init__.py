@@ -3,7 +3,7 @@
 from rankladder.checkpoint.compact import write_compact
 from rankladder.checkpoint.hub import UnpinnedRevision
 from rankladder.checkpoint.network import Bert, Checkpoint, Dense, Int8Gate, ModernBert, Network, Norm
-from rankladder.checkpoint.opening import open_checkpoint
+from rankladder.checkpoint.opening import is_local, open_checkpoint
 
 __all__ = [
     "Bert",
@@ -14,6 +14,7 @@ __all__ = [
     "Network",
     "Norm",
     "UnpinnedRevision",
+    "is_local",
     "open_checkpoint",
     "write_compact",
 ]

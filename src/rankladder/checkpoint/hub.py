@@ -44,7 +44,7 @@ def fetch(hub_id: str, revision: str | None, *, offline: bool | None = None) -> 
     Raises ModelMissing where the model is not on this machine and may not be fetched, or the hub does not know it;
     Unavailable where the hub cannot be reached; StorageFailed where the cache cannot be written.
     """
-    folder = _cached(hub_id, revision)
+    folder = cached_folder(hub_id, revision)
     if folder is None:
         if _is_offline(offline):
             raise ModelMissing(
@@ -83,7 +83,7 @@ def lacking(folder: Path) -> str | None:
     return next((name for name in wanted if not (folder / name).is_file()), None)
 
 
-def _cached(hub_id: str, revision: str | None) -> Path | None:
+def cached_folder(hub_id: str, revision: str | None) -> Path | None:
     """The model's folder in the cache where it is whole. The hub's own listing of a snapshot is not asked: it counts
     files that are never read here.
     """

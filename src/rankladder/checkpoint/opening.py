@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rankladder.catalogue import BOX, Model, all_models, find_model
 from rankladder.checkpoint.folder import read_checkpoint
-from rankladder.checkpoint.hub import fetch
+from rankladder.checkpoint.hub import cached_folder, fetch
 from rankladder.checkpoint.network import Checkpoint
 from rankladder.errors import BadOption, PathMissing
 
@@ -51,6 +51,11 @@ def open_checkpoint(
     if match := HUB_ID.fullmatch(name):
         return _open_hub(name, match["id"], _one_revision(name, match["revision"], revision), offline)
     return _open_known(find_model(name), name, revision, offline)  # find_model refuses, naming the nearest
+
+
+def is_local(model: Model) -> bool:
+    """Whether a known model can be opened without touching the network."""
+    return model.hub_id is None or cached_folder(model.hub_id, model.revision) is not None
 
 
 def _open_known(model: Model, name: str, revision: str | None, offline: bool | None) -> Checkpoint:

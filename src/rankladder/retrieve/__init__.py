@@ -2,9 +2,10 @@
 
 from rankladder.retrieve.building import IndexReport, build_index
 from rankladder.retrieve.cached import cached_index
-from rankladder.retrieve.index import Index, open_index
+from rankladder.retrieve.index import Index, is_index, open_index
 from rankladder.retrieve.manifest import Manifest, Settings, SourceState
 from rankladder.retrieve.retriever import Retriever
+from rankladder.retrieve.search import SearchResult, Stage, search
 from rankladder.retrieve.snippets import Snippet, snippet
 
 __all__ = [
@@ -12,11 +13,15 @@ __all__ = [
     "IndexReport",
     "Manifest",
     "Retriever",
+    "SearchResult",
     "Settings",
     "Snippet",
     "SourceState",
+    "Stage",
     "build_index",
     "cached_index",
+    "is_index",
     "open_index",
+    "search",
     "snippet",
 ]

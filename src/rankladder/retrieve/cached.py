@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rankladder.errors import IndexLocked, StorageFailed
 from rankladder.folders import cache_folder
-from rankladder.retrieve.building import build_index
+from rankladder.retrieve.building import IndexReport, build_index
 from rankladder.retrieve.index import Index, open_index
 from rankladder.retrieve.manifest import FORMAT
 from rankladder.textfiles import PASSAGE_WORDS
@@ -20,8 +20,12 @@ from rankladder.textfiles import PASSAGE_WORDS
 _PATIENCE_S = 120.0
 
 
-def cached_index(path: str | Path, *, progress: bool | None = None, passage_words: int = PASSAGE_WORDS) -> Index:
-    """An open index of the documents below a path, built on the first call and brought up to date on every later one.
+def cached_index(
+    path: str | Path, *, progress: bool | None = None, passage_words: int = PASSAGE_WORDS
+) -> tuple[Index, IndexReport]:
+    """An open index of the documents below a path, and the report of its last update.
+
+    The index is built on the first call and brought up to date on every later one.
 
     It lies in ``$RANKLADDER_CACHE`` (else the platform's cache folder) under ``indexes/``, one folder for each absolute
     path and passage length. Where another process is updating it, this one waits, up to two minutes. Where the cache
@@ -34,8 +38,8 @@ def cached_index(path: str | Path, *, progress: bool | None = None, passage_word
     until = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            build_index([path], folder, progress=progress, passage_words=passage_words)
-            return open_index(folder)
+            report = build_index([path], folder, progress=progress, passage_words=passage_words)
+            return open_index(folder), report
         except IndexLocked:
             if time.monotonic() > until:
                 raise
@@ -47,16 +51,16 @@ def cached_index(path: str | Path, *, progress: bool | None = None, passage_word
     return _temporary_index(path, progress=progress, passage_words=passage_words)
 
 
-def _temporary_index(path: str | Path, *, progress: bool | None, passage_words: int) -> Index:
+def _temporary_index(path: str | Path, *, progress: bool | None, passage_words: int) -> tuple[Index, IndexReport]:
     try:
         folder = Path(tempfile.mkdtemp(prefix="rankladder-"))
     except OSError as error:
         raise StorageFailed(f"no temporary folder can be made: {error.strerror or error}") from error
     try:
-        build_index([path], folder, progress=progress, passage_words=passage_words)
+        report = build_index([path], folder, progress=progress, passage_words=passage_words)
         index = open_index(folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     index.when_closed(weakref.finalize(index, shutil.rmtree, folder, ignore_errors=True))
-    return index
+    return index, report

@@ -16,7 +16,7 @@ import tantivy
 from rankladder.errors import BadInput, BadOption, IndexCorrupt, NotFound, StorageFailed
 from rankladder.retrieve.analysis import analyser, query_terms
 from rankladder.retrieve.generations import tantivy_errors
-from rankladder.retrieve.manifest import Manifest, live_generation, read_manifest, rebuild_hint
+from rankladder.retrieve.manifest import GENERATION, Manifest, live_generation, read_manifest, rebuild_hint
 from rankladder.values import Document, Hit, Query, Ranking
 
 
@@ -28,6 +28,15 @@ def schema() -> tantivy.Schema:
     builder.add_text_field("body", tokenizer_name="english", index_option="freq")
     builder.add_bytes_field("document", stored=True)
     return builder.build()
+
+
+def is_index(path: str | Path) -> bool:
+    """Whether a folder is an index (a harmed one too), and not documents or something else."""
+    folder = Path(path)
+    try:
+        return (folder / "CURRENT").is_file() and any(GENERATION.fullmatch(child.name) for child in folder.iterdir())
+    except OSError:
+        return False
 
 
 def open_index(path: str | Path) -> Index:

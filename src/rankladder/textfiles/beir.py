@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ class BeirFolder:
 
 def is_beir_folder(path: Path) -> bool:
     """Whether a folder holds a corpus with queries or judgements beside it."""
-    beside = _packed_or_not(path, "queries") is not None or (path / "qrels").is_dir()
+    beside = _packed_or_not(path, "queries") is not None or os.path.isdir(path / "qrels")  # noqa: PTH112
     return beside and _packed_or_not(path, "corpus") is not None
 
 
@@ -44,4 +45,5 @@ def beir_folder(path: str | Path) -> BeirFolder:
 
 
 def _packed_or_not(folder: Path, stem: str) -> Path | None:
-    return next((path for path in (folder / f"{stem}.jsonl", folder / f"{stem}.jsonl.gz") if path.is_file()), None)
+    both = (folder / f"{stem}.jsonl", folder / f"{stem}.jsonl.gz")
+    return next((path for path in both if os.path.isfile(path)), None)  # noqa: PTH113 — Path.is_file raises where it may not look

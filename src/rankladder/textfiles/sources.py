@@ -93,13 +93,13 @@ def find_sources(paths: Sequence[str | Path], *, exclude: Path | None = None) ->
         raise BadOption("no files or folders were given")
     roots = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 — resolve() would follow links
     for given, root in zip(paths, roots, strict=True):
-        if not root.exists():
+        if not os.path.exists(root):  # noqa: PTH110 — Path.exists raises where a folder above may not be entered
             raise PathMissing(f"no file or folder at {given}")
     shared = Path(os.path.commonpath([root if root.is_dir() else root.parent for root in roots]))
     hidden = None if exclude is None else exclude.resolve()
     found, seen = Found(), set[Path]()
     for root in roots:
-        for path in _files(root, hidden):
+        for path in _files(root, hidden, found):
             if path not in seen:
                 seen.add(path)
                 _sort_out(path, path.relative_to(shared).as_posix(), path == root, found)
@@ -108,11 +108,14 @@ def find_sources(paths: Sequence[str | Path], *, exclude: Path | None = None) ->
     return found
 
 
-def _files(root: Path, exclude: Path | None) -> Iterator[Path]:
+def _files(root: Path, exclude: Path | None, found: Found) -> Iterator[Path]:
+    def refused(error: OSError) -> None:
+        found.skipped.append(SkippedFile(Path(error.filename), f"cannot be read ({error.strerror})"))
+
     if not root.is_dir():
         yield root
         return
-    for place, folders, files in os.walk(root):
+    for place, folders, files in os.walk(root, onerror=refused):
         folder = Path(place)
         if is_beir_folder(folder):
             folders.clear()
@@ -127,10 +130,14 @@ def _left_out(folder: Path, exclude: Path | None) -> bool:
     return (
         folder.name.startswith(".")
         or folder.name in _SKIPPED_FOLDERS
-        or (folder / "pyvenv.cfg").exists()
-        or ((folder / "CURRENT").exists() and (folder / ".lock").exists())
+        or _holds(folder, "pyvenv.cfg")
+        or (_holds(folder, "CURRENT") and _holds(folder, ".lock"))
         or (exclude is not None and folder.resolve() == exclude)
     )
+
+
+def _holds(folder: Path, name: str) -> bool:
+    return os.path.exists(folder / name)  # noqa: PTH110 — see above
 
 
 def _sort_out(path: Path, name: str, named: bool, found: Found) -> None:
