@@ -16,13 +16,13 @@ from pathlib import Path
 
 import ir_measures
 from ir_measures import nDCG
-from record import collection, write_results
 
 import rankladder.box
 from rankladder import Query, Reranker
 from rankladder.retrieve import build_index, open_index
 from rankladder.textfiles import read_documents, read_qrels, read_queries, read_run
 from rankladder.values import Document, Qrels, Ranking, Run
+from record import collection, write_results
 
 DEPTH = 100
 
@@ -66,7 +66,7 @@ def main() -> None:
         row = {"bm25": ndcg(first, qrels)}
         for dtype in ("fp32", "int8"):
             start = time.perf_counter()
-            rankings: list[Ranking] = Reranker.open(options.model, dtype=dtype).rank_many(tasks)  # type: ignore[arg-type]
+            rankings: list[Ranking] = Reranker.open(options.model, dtype=dtype).rank_many(tasks)
             row[dtype] = ndcg(Run.of(dtype, rankings), qrels)
             pairs = sum(len(ranking) for ranking in rankings)
             print(f"{name} {dtype}: {row[dtype]:.4f}, {pairs / (time.perf_counter() - start):.0f} pairs/s", flush=True)

@@ -14,18 +14,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from record import HERE, write_results
 from sentence_transformers import CrossEncoder
 
 from rankladder import Reranker
+from record import HERE, write_results
 
 sys.path.insert(0, str(HERE.parent / "tests"))
-import checkpoints  # noqa: E402
+import checkpoints
 
 MEAN_TOKENS, SPREAD = 148, 0.6
 
@@ -56,12 +57,12 @@ def main() -> None:
         folder = Path(temporary) / "model"
         write = checkpoints.write_rung if options.shape in checkpoints.ETTIN else checkpoints.write_minilm
         write(folder, options.shape, seed=options.seed)
-        ours = {dtype: Reranker.open(folder, dtype=dtype) for dtype in ("fp32", "int8")}  # type: ignore[arg-type]
+        ours = {dtype: Reranker.open(folder, dtype=dtype) for dtype in ("fp32", "int8")}
         pairs, mean = natural_pairs(ours["fp32"], options.pairs, options.seed)
         peer = CrossEncoder(str(folder), device="cpu", activation_fn=torch.nn.Identity())
         runs: dict[str, Callable[[], Any]] = {
             "sentence-transformers": lambda: peer.predict(pairs, show_progress_bar=False),
-            **{dtype: (lambda r: lambda: r.predict(pairs))(reranker) for dtype, reranker in ours.items()},
+            **{dtype: partial(reranker.predict, pairs) for dtype, reranker in ours.items()},
         }
         scores = {name: run() for name, run in runs.items()}  # the warm-up, and the check that all compute the same
         rates: dict[str, list[float]] = {name: [] for name in runs}
@@ -79,7 +80,9 @@ def main() -> None:
         "rows": {
             name: {
                 "pairs_per_second": round(statistics.median(rate), 1),
-                "ratio": round(statistics.median(r / p for r, p in zip(rate, rates["sentence-transformers"], strict=True)), 2),
+                "ratio": round(
+                    statistics.median(r / p for r, p in zip(rate, rates["sentence-transformers"], strict=True)), 2
+                ),
                 "largest_difference": round(float(np.abs(scores[name] - reference).max()), 6),
             }
             for name, rate in rates.items()

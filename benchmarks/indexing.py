@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import collection, write_results
 
 from rankladder import Query
 from rankladder.retrieve import build_index, open_index
 from rankladder.textfiles import read_queries
+from record import collection, write_results
 
 WORDS = 200_000
 
@@ -30,7 +30,9 @@ WORDS = 200_000
 def build(source: Path, into: Path, queue: multiprocessing.SimpleQueue[Any]) -> None:
     start = time.perf_counter()
     report = build_index([source], into)
-    queue.put((report.documents, time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    queue.put(
+        (report.documents, time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    )
 
 
 def measure(source: Path, queries: list[Query]) -> dict[str, Any]:
@@ -72,7 +74,10 @@ def synthetic(file: Path, count: int, seed: int) -> list[Query]:
     with file.open("w") as out:
         for number in range(count):
             drawn = np.searchsorted(cumulative, rng.random(rng.integers(40, 81)))
-            out.write(json.dumps({"_id": str(number), "text": " ".join(words[word] for word in drawn.clip(max=WORDS - 1))}) + "\n")
+            out.write(
+                json.dumps({"_id": str(number), "text": " ".join(words[word] for word in drawn.clip(max=WORDS - 1))})
+                + "\n"
+            )
     queries = []
     for number in range(500):
         drawn = np.searchsorted(cumulative, rng.uniform(cumulative[50], 1, rng.integers(2, 9)))

@@ -16,14 +16,27 @@ HERE = Path(__file__).parent
 SHARED = HERE.parent.parent / "shared"
 """Judged collections, beside the repository; they are not part of it."""
 
-PACKAGES = ("rankladder", "onnxruntime", "tokenizers", "tantivy", "numpy", "torch", "transformers", "sentence-transformers")
+PACKAGES = (
+    "rankladder",
+    "onnxruntime",
+    "tokenizers",
+    "tantivy",
+    "numpy",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+)
 
 
 def write_results(name: str, figures: Mapping[str, Any]) -> Path:
     """Writes ``results/NAME.json`` and returns its path."""
     path = HERE / "results" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    content = {"command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]), **_setting(), **figures}
+    content = {
+        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        **_setting(),
+        **figures,
+    }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return path
 
@@ -42,7 +55,11 @@ def _setting() -> dict[str, Any]:
     ).stdout.strip()
     return {
         "commit": commit,
-        "machine": {"processor": _processor(), "cores": len(os.sched_getaffinity(0)), "python": platform.python_version()},
+        "machine": {
+            "processor": _processor(),
+            "cores": len(os.sched_getaffinity(0)),
+            "python": platform.python_version(),
+        },
         "versions": {package: found for package in PACKAGES if (found := _version(package))},
     }
 
@@ -51,7 +68,9 @@ def _processor() -> str:
     from rankladder.rerank.processor import int8_path
 
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
+    model = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
     flags = {word for line in lines if line.startswith("flags") for word in line.split()}
     vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
     return f"{model}, {vectors}, int8 {int8_path()}"

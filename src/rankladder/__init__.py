@@ -1,7 +1,7 @@
 """rankladder: run, choose, evaluate, distil and serve open rerankers.
 
 >>> from rankladder import Reranker  # doctest: +SKIP
->>> Reranker.open().rank("what causes rain", ["Rain falls when vapour condenses.", "The market closed."])  # doctest: +SKIP
+>>> Reranker.open().rank("what causes rain", ["Rain falls from clouds.", "The market closed."])  # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -22,7 +22,9 @@ class Query:
 
     def __post_init__(self) -> None:
         if not self.text.strip():
-            raise BadQuery(f"query {self.id!r} is {'blank' if self.text else 'empty'}", hint="give it at least one word")
+            raise BadQuery(
+                f"query {self.id!r} is {'blank' if self.text else 'empty'}", hint="give it at least one word"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Document:
 @dataclass(frozen=True, slots=True)
 class Passage:
     """The part of a long document that won: passage ``number`` (from 0) of ``count``, characters ``start`` to ``end``
-    of ``Document.full_text``."""
+    of ``Document.full_text``.
+    """
 
     number: int
     count: int
@@ -73,7 +76,8 @@ class Reading:
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One document of a ranking. ``index`` is its place in the list that was ranked; ``reading`` is None where no
-    model read it (BM25)."""
+    model read it (BM25).
+    """
 
     document: Document
     score: float

@@ -23,7 +23,9 @@ from rankladder.rerank.onnx.precision import quantise_rows
 def test_what_we_write_is_onnx(model: str, precision: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     checkpoint = open_checkpoint(request.getfixturevalue(model))
     with (tmp_path / "weights.bin").open("wb") as file:
-        content = write_network(checkpoint.network, checkpoint.weights, file, weights_name="weights.bin", precision=precision)  # type: ignore[arg-type]
+        content = write_network(
+            checkpoint.network, checkpoint.weights, file, weights_name="weights.bin", precision=precision
+        )  # type: ignore[arg-type]
     (tmp_path / "graph.onnx").write_bytes(content)
     onnx.checker.check_model(str(tmp_path / "graph.onnx"))
     read = onnx.load_model(tmp_path / "graph.onnx")
@@ -55,14 +57,17 @@ def test_signed_and_offset_weights_hold_the_same_integers(ettin: Path) -> None:
         places = [{e.key: e.value for e in t.external_data} for t in matrices]
         dtype = np.int8 if precision == "s8" else np.uint8
         stored[precision] = [
-            np.frombuffer(file.getvalue(), dtype, int(p["length"]), int(p["offset"])).astype(int) - (0 if precision == "s8" else 128)
+            np.frombuffer(file.getvalue(), dtype, int(p["length"]), int(p["offset"])).astype(int)
+            - (0 if precision == "s8" else 128)
             for p in places
         ]
     assert len(stored["s8"]) == len(stored["u8"]) > 10
     assert all((a == b).all() for a, b in zip(stored["s8"], stored["u8"], strict=True))
 
 
-def test_a_graph_is_written_once_and_no_draft_is_left(ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_graph_is_written_once_and_no_draft_is_left(
+    ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RANKLADDER_CACHE", str(tmp_path))
     first = Reranker.open(ettin, dtype="fp32")
     (folder,) = (tmp_path / "graphs").iterdir()
@@ -114,9 +119,12 @@ def test_auto_takes_int8_only_where_a_measurement_allows_it(
 
 
 @pytest.mark.parametrize(
-    ("content", "cores"), [("max 100000", 2), ("100000 100000", 1), ("50000 100000", 1), ("garbage", 2), ("800000 100000", 2)]
+    ("content", "cores"),
+    [("max 100000", 2), ("100000 100000", 1), ("50000 100000", 1), ("garbage", 2), ("800000 100000", 2)],
 )
-def test_cores_follow_the_containers_quota(content: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cores_follow_the_containers_quota(
+    content: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "cpu.max").write_text(content)
     monkeypatch.setattr(processor, "_CGROUP_V2", tmp_path / "cpu.max")
     monkeypatch.setattr(processor.os, "sched_getaffinity", lambda _pid: {0, 1}, raising=False)

@@ -17,7 +17,10 @@ WORDS = "rain falls when water vapour condenses why is the sky blue git reset so
 
 def some_pairs(count: int, seed: int) -> list[tuple[str, str]]:
     draw = random.Random(seed)
-    return [(" ".join(draw.choices(WORDS, k=4)), " ".join(draw.choices(WORDS, k=draw.randint(1, 150)))) for _ in range(count)]
+    return [
+        (" ".join(draw.choices(WORDS, k=4)), " ".join(draw.choices(WORDS, k=draw.randint(1, 150))))
+        for _ in range(count)
+    ]
 
 
 @pytest.fixture(scope="module", params=["fp32", "int8"])
@@ -35,7 +38,9 @@ def alone(reranker: Reranker, pairs: list[tuple[str, str]]) -> np.ndarray:
     return np.concatenate([reranker.predict([pair]) for pair in pairs])
 
 
-def test_scores_do_not_depend_on_batch_mates(reranker: Reranker, pairs: list[tuple[str, str]], alone: np.ndarray) -> None:
+def test_scores_do_not_depend_on_batch_mates(
+    reranker: Reranker, pairs: list[tuple[str, str]], alone: np.ndarray
+) -> None:
     assert reranker.predict(pairs).tobytes() == alone.tobytes()
 
 

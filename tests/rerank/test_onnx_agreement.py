@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-import checkpoints
 import numpy as np
 import pytest
 import torch
 from sentence_transformers import CrossEncoder
 
+import checkpoints
 from rankladder import Reranker
 from rankladder.rerank.onnx import attention
 
@@ -51,7 +51,9 @@ def test_fp32_equals_sentence_transformers_at_every_edge(model: str, request: py
 
 
 @pytest.mark.parametrize("limit", [10_000, 64])
-def test_both_ways_through_a_window_agree(limit: int, ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_ways_through_a_window_agree(
+    limit: int, ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Blocks and masks are two ways to one result, so the place of the switch changes speed alone."""
     monkeypatch.setenv("RANKLADDER_CACHE", str(tmp_path))
     monkeypatch.setattr(attention, "BLOCKED_FROM", limit)
@@ -71,7 +73,9 @@ def test_a_pair_longer_than_the_model_is_cut_as_sentence_transformers_cuts_it(be
 
 
 @pytest.mark.parametrize("rung", ["ettin-17m", "ettin-32m", "ettin-68m", "ettin-150m"])
-def test_full_size_rungs_equal_sentence_transformers(rung: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_size_rungs_equal_sentence_transformers(
+    rung: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RANKLADDER_CACHE", str(tmp_path / "cache"))
     assert_agrees(checkpoints.write_rung(tmp_path / rung, rung), [1, 60, 150, 420])
 
@@ -89,14 +93,18 @@ def test_the_longest_sequence_equals_sentence_transformers(tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("model", ["minilm-l4", "minilm-l12"])
-def test_full_size_minilm_equals_sentence_transformers(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_size_minilm_equals_sentence_transformers(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RANKLADDER_CACHE", str(tmp_path / "cache"))
     assert_agrees(checkpoints.write_minilm(tmp_path / model, model), [1, 60, 150, 420])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rung", ["ettin-400m", "ettin-1b"])
-def test_the_largest_rungs_equal_sentence_transformers(rung: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_largest_rungs_equal_sentence_transformers(
+    rung: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RANKLADDER_CACHE", str(tmp_path / "cache"))
     assert_agrees(checkpoints.write_rung(tmp_path / rung, rung), [1, 150, 420])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,10 @@ def test_longest_first_is_the_tokenizers_rule(bert: Path) -> None:
         for query in range(25):
             for document in range(25):
                 ids = cutter.encode(" ".join(["rain"] * query), " ".join(["rain"] * document))
-                parts = [sum(s == k and not m for s, m in zip(ids.type_ids, ids.special_tokens_mask)) for k in (0, 1)]
+                parts = [
+                    sum(s == k and not m for s, m in zip(ids.type_ids, ids.special_tokens_mask, strict=True))
+                    for k in (0, 1)
+                ]
                 assert list(longest_first(query, document, max_tokens - 3)) == parts, (query, document, max_tokens)
 
 
@@ -73,7 +77,9 @@ def test_passages_cover_every_token_once_or_in_an_overlap(bert: Path) -> None:
         assert not reading.truncated
         start, end = reading.passage.start, reading.passage.end
         covered[start:end] = True
-        inside = [token for token, (first, last) in zip(document, offsets, strict=True) if start <= first and last <= end]
+        inside = [
+            token for token, (first, last) in zip(document, offsets, strict=True) if start <= first and last <= end
+        ]
         assert pair.ids[pair.document_start : -1].tolist() == inside
     assert all(covered[place] or text[place] == " " for place in range(len(text)))
 
@@ -86,7 +92,7 @@ def test_passage_starts_leave_no_gap(tokens: int, window: int, overlap: int) -> 
     assert starts[0] == 0
     assert starts[-1] + window >= tokens
     assert starts == sorted(set(starts))
-    assert all(later - earlier <= window - overlap for earlier, later in zip(starts, starts[1:], strict=False))
+    assert all(later - earlier <= window - overlap for earlier, later in pairwise(starts))
 
 
 def test_a_short_document_is_one_passage_and_reads_as_cut_reads_it(bert: Path) -> None:

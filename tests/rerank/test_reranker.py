@@ -23,10 +23,12 @@ def tiny(bert: Path) -> Reranker:
 
 
 def test_predict_gives_float32_logits_in_the_order_given(tiny: Reranker) -> None:
-    scores = tiny.predict((("rain", text) for text in TEXTS[:4]))
+    scores = tiny.predict(("rain", text) for text in TEXTS[:4])
     assert scores.dtype == np.float32
     assert scores.shape == (4,)
-    assert [float(s) for s in scores] == [hit.score for hit in sorted(tiny.rank("rain", TEXTS[:4]), key=lambda h: h.index)]
+    assert [float(s) for s in scores] == [
+        hit.score for hit in sorted(tiny.rank("rain", TEXTS[:4]), key=lambda h: h.index)
+    ]
 
 
 def test_nothing_in_gives_nothing_out(tiny: Reranker) -> None:
@@ -160,7 +162,10 @@ def test_a_shorter_max_tokens_is_honoured(bert: Path) -> None:
 def test_the_box_gives_its_golden_logits() -> None:
     """The card's four worked examples; the weights in the box are stored in 8 bits, hence the band."""
     golden = {
-        ("what causes rain", "Rain falls when water vapour in clouds condenses into drops heavy enough to fall."): 4.8596,
+        (
+            "what causes rain",
+            "Rain falls when water vapour in clouds condenses into drops heavy enough to fall.",
+        ): 4.8596,
         ("what causes rain", "The stock market closed higher on Friday."): -4.1659,
     }
     scores = Reranker.open(dtype="fp32").predict(list(golden))

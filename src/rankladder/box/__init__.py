@@ -1,0 +1,1 @@
+"""The model in the box: weights, tokenizer and card; files alone, read by ``rankladder.checkpoint``."""

@@ -10,7 +10,7 @@ from click.shell_completion import get_completion_class
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the script that completes rankladder's commands, options and model names.
+    r"""Print the script that completes rankladder's commands, options and model names.
 
     \b
     eval "$(rankladder completion bash)"        in ~/.bashrc
@@ -18,5 +18,5 @@ def completion(context: click.Context, shell: str) -> None:
     rankladder completion fish > ~/.config/fish/completions/rankladder.fish
     """
     script = get_completion_class(shell)
-    assert script is not None  # noqa: S101 - the choices above are click's own names
+    assert script is not None
     click.echo(script(context.find_root().command, {}, "rankladder", "_RANKLADDER_COMPLETE").source())

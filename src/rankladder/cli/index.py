@@ -21,7 +21,7 @@ from rankladder.cli.output import Form, form_options, note, print_json, print_ta
 )
 @form_options
 def index(paths: tuple[Path, ...], into: Path, passage_words: int, form: Form | None) -> None:
-    """Build or update an index of documents.
+    r"""Build or update an index of documents.
 
     Reads Markdown, plain text, reStructuredText, HTML, JSON Lines, CSV, TSV and BEIR folders. Run it again to bring the
     index up to date: only files that changed are read. Searches go on meanwhile and see the last complete index.

@@ -18,13 +18,13 @@ from rankladder.cli.models import models
 from rankladder.cli.output import note
 from rankladder.cli.rank import rank
 from rankladder.cli.search import search
-from rankladder.errors import RankladderError
+from rankladder.errors import RankladderError, StorageFailed
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(rankladder.__version__, "--version", message="rankladder %(version)s")
 def cli() -> None:
-    """Search and rerank your documents on this machine.
+    r"""Search and rerank your documents on this machine.
 
     \b
     rankladder search "how do I undo a commit" docs/
@@ -41,7 +41,8 @@ for verb in (search, rank, index, models, completion):
 
 def run(arguments: Sequence[str]) -> int:
     """Runs the command; returns the exit status (``rankladder.cli.exits``). Never shows a traceback for an error that
-    rankladder raises on purpose, for Ctrl-C, or for a reader that went away."""
+    rankladder raises on purpose, for Ctrl-C, or for a reader that went away.
+    """
     warnings.showwarning = lambda message, *_args, **_kwargs: note(str(message))
     try:
         try:
@@ -71,7 +72,7 @@ def _stdout_failed(error: OSError) -> int:
     if error.errno == errno.EPIPE:
         return exits.PIPE_CLOSED
     click.echo(f"error: cannot write to standard output: {error.strerror}", err=True)
-    return exits.EXIT_STATUS[exits.StorageFailed]
+    return exits.EXIT_STATUS[StorageFailed]
 
 
 def main() -> None:

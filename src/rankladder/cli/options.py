@@ -57,7 +57,9 @@ def model_options(command: F) -> F:
     return command
 
 
-def open_model(model: str, *, dtype: Any, max_tokens: int | None, threads: int | None, offline: bool | None) -> Reranker:
+def open_model(
+    model: str, *, dtype: Any, max_tokens: int | None, threads: int | None, offline: bool | None
+) -> Reranker:
     """The reranker that the options name; says on stderr when opening took long."""
     from rankladder.rerank import Reranker
 

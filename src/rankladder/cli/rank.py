@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from rankladder.cli.hits import hit_row, note_cuts
 from rankladder.cli.options import model_options, open_model
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form
 from rankladder.errors import BadFile, PathMissing
@@ -31,10 +32,8 @@ from rankladder.values import Document
 )
 @model_options
 @form_options
-def rank(
-    query: str, file: Path, top_k: int | None, layout: str, long: Any, form: Form | None, **model: Any
-) -> None:
-    """Rank the documents of FILE (or of standard input), one a line or JSON Lines, by how well they answer QUERY.
+def rank(query: str, file: Path, top_k: int | None, layout: str, long: Any, form: Form | None, **model: Any) -> None:
+    r"""Rank the documents of FILE (or of standard input), one a line or JSON Lines, by how well they answer QUERY.
 
     \b
     rankladder rank "how do I undo a commit" passages.txt
@@ -46,23 +45,11 @@ def rank(
     ranking = open_model(**model).rank(query, documents, top_k=top_k, long=long)
     if resolve_form(form) == "json":
         for place, hit in enumerate(ranking, start=1):
-            print_json(
-                {
-                    "rank": place,
-                    "score": round(hit.score, 6),
-                    "index": hit.index,
-                    "id": hit.document.id,
-                    "title": hit.document.title,
-                    "text": hit.document.text,
-                    "metadata": dict(hit.document.metadata),
-                    "truncated": hit.truncated,
-                }
-            )
+            print_json(hit_row(place, hit))
     else:
-        rows = [[place, f"{hit.score:.3f}", hit.document.id, _one_line(hit.document)] for place, hit in enumerate(ranking, start=1)]
+        rows = [[i, f"{hit.score:.3f}", hit.document.id, _one_line(hit.document)] for i, hit in enumerate(ranking, 1)]
         print_table(["rank", "score", "id", "text"], rows, right=(0, 1))
-    if cut := sum(hit.truncated for hit in ranking):
-        note(f"{cut} of {len(ranking)} documents were longer than the model reads and were cut; --long passages reads them whole")
+    note_cuts(ranking)
 
 
 def _read(file: Path, layout: str) -> Iterator[Document]:
@@ -92,7 +79,9 @@ def _decoded(line: bytes, where: str) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise BadFile(f"{where}: not UTF-8: {error.reason} at byte {error.start}", hint="convert it to UTF-8") from error
+        raise BadFile(
+            f"{where}: not UTF-8: {error.reason} at byte {error.start}", hint="convert it to UTF-8"
+        ) from error
 
 
 def _is_object(text: str) -> bool:

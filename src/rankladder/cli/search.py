@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankladder.cli.output import Form, emphasise, form_options, note, print_json, print_table, resolve_form
+from rankladder.cli.explanation import print_explanation, stage_rows
+from rankladder.cli.hits import hit_row, note_cuts, source_of, token_row
 from rankladder.cli.options import model_options, open_model
+from rankladder.cli.output import Form, emphasise, form_options, note, print_json, resolve_form
 
 if TYPE_CHECKING:
-    from rankladder.rerank import Reranker
-    from rankladder.retrieve import SearchResult
-    from rankladder.values import Hit
+    from rankladder.retrieve import Index, SearchResult
 
 
 @click.command()
@@ -36,7 +36,7 @@ def search(
     form: Form | None,
     **model: Any,
 ) -> None:
-    """Search PATH, an index or documents, and rerank what is found.
+    r"""Search PATH, an index or documents, and rerank what is found.
 
     Documents (a file or a folder) are indexed into the user's cache, and the index is brought up to date at every
     search. Scores are raw logits: higher is better, and they compare across queries of one model.
@@ -45,137 +45,62 @@ def search(
     rankladder search "how do I undo a commit" docs/
     rankladder search "how do I undo a commit" my-index --top-k 3 --explain
     """
-    from rankladder.retrieve import cached_index, is_index, open_index
     from rankladder.retrieve import search as run_search
+    from rankladder.values import Query
 
-    if is_index(path):
-        index = open_index(path)
-    else:
-        index, report = cached_index(path)
-        for skipped in report.skipped:
-            note(f"skipped {skipped.path}: {skipped.reason}")
-    with index:
+    asked = Query("query", query)  # a blank query is refused before anything is indexed
+    with _open(path) as index:
         if not len(index):
             note(f"{path} holds no documents")
         reranker = None if no_rerank else open_model(**model)
-        result = run_search(
-            query, index, reranker, top_k=top_k, candidates=candidates or max(100, top_k), long=long
-        )
-    if not result.ranking:
+        result = run_search(asked, index, reranker, top_k=top_k, candidates=candidates or max(100, top_k), long=long)
+    if not result.ranking and len(index):
         note("nothing found: no document shares a word with the query")
+    below = None if index.path == path else path if path.is_dir() else path.parent
     if resolve_form(form) == "json":
         _print_json(result, explain=explain)
     else:
-        _print_text(query, result)
+        _print_text(result, below)
         if explain:
-            _print_explanation(result, reranker)
-    cut = [hit for hit in result.ranking if hit.truncated]
-    if cut and not explain:
-        note(f"{len(cut)} of the {len(result.ranking)} results were longer than the model reads and were cut; --long passages reads them whole")
+            print_explanation(result, reranker, below)
+    note_cuts(result.ranking)
 
 
-def _place(hit: Hit) -> str:
-    """Where a hit comes from, as an editor opens it: ``file:line``, or the id where it has no file."""
-    where = hit.document.metadata
-    return f"{where['file']}:{where['line']}" if "file" in where and "line" in where else hit.document.id
+def _open(path: Path) -> Index:
+    """The index at a path, or the cached index of the documents there, brought up to date."""
+    from rankladder.retrieve import cached_index, is_index, open_index
+
+    if is_index(path):
+        return open_index(path)
+    index, report = cached_index(path)
+    for skipped in report.skipped:
+        note(f"skipped {skipped.path}: {skipped.reason}")
+    return index
 
 
-def _print_text(query: str, result: SearchResult) -> None:
+def _print_text(result: SearchResult, below: Path | None) -> None:
     from rankladder.retrieve import snippet
 
     before = result.rank_in(0)
     for place, hit in enumerate(result.ranking, start=1):
         moved = before[hit.document.id] - place
-        change = "" if len(result.stages) == 1 or not moved else f"   ({'up' if moved > 0 else 'down'} {abs(moved)})"
-        click.echo(f"{place:>3}. {hit.score:7.3f}  {_place(hit)}{change}")
+        change = f"   ({'up' if moved > 0 else 'down'} {abs(moved)})" if moved else ""
+        click.echo(f"{place:>3}. {hit.score:7.3f}  {source_of(hit, below)}{change}")
         if hit.document.title:
             click.echo(f"     {hit.document.title}")
-        found = snippet(hit.document.text, query)
+        found = snippet(hit.document.text, result.ranking.query.text)
         click.echo(f"     {emphasise(found.text, found.spans)}\n")
 
 
 def _print_json(result: SearchResult, *, explain: bool) -> None:
+    """A line for each hit; with ``explain``, more of each, and a last line for the stages."""
     before = {hit.document.id: (place, hit) for place, hit in enumerate(result.stages[0].ranking, start=1)}
     for place, hit in enumerate(result.ranking, start=1):
-        row: dict[str, Any] = {
-            "rank": place,
-            "score": round(hit.score, 6),
-            "id": hit.document.id,
-            "title": hit.document.title,
-            "text": hit.document.text,
-            "metadata": dict(hit.document.metadata),
-            "truncated": hit.truncated,
-        }
+        row = hit_row(place, hit)
         if explain:
             first_place, first = before[hit.document.id]
             row["first_stage"] = {"rank": first_place, "score": round(first.score, 6)}
-            row["tokens"] = _tokens(hit)
+            row["tokens"] = token_row(hit)
         print_json(row)
     if explain:
-        print_json({"stages": _stages(result)})
-
-
-def _tokens(hit: Hit) -> dict[str, Any] | None:
-    if hit.reading is None:
-        return None
-    reading, passage = hit.reading, hit.reading.passage
-    return {
-        "query_kept": reading.query_kept,
-        "query_dropped": reading.query_dropped,
-        "document_kept": reading.document_kept,
-        "document_dropped": reading.document_dropped,
-        "passage": None if passage is None else {"number": passage.number, "of": passage.count, "start": passage.start, "end": passage.end},
-    }
-
-
-def _stages(result: SearchResult) -> list[dict[str, Any]]:
-    rows = []
-    for stage in result.stages:
-        readings = [hit.reading for hit in stage.ranking if hit.reading is not None]
-        rows.append(
-            {
-                "stage": stage.ranking.stage,
-                "documents": len(stage.ranking),
-                "tokens": sum(reading.query_kept + reading.document_kept for reading in readings),
-                "cut": sum(reading.truncated for reading in readings),
-                "milliseconds": round(stage.milliseconds, 2),
-            }
-        )
-    return rows
-
-
-def _print_explanation(result: SearchResult, reranker: Reranker | None) -> None:
-    first, last = result.stages[0], result.stages[-1]
-    first_scores = {hit.document.id: hit.score for hit in first.ranking}
-    before = result.rank_in(0)
-    rows = []
-    for place, hit in enumerate(result.ranking, start=1):
-        reading = hit.reading
-        rows.append(
-            [
-                place,
-                _place(hit),
-                before[hit.document.id],
-                f"{before[hit.document.id] - place:+d}" if before[hit.document.id] != place else "",
-                f"{first_scores[hit.document.id]:.2f}",
-                "" if last is first else f"{hit.score:.3f}",
-                "" if reading is None else reading.query_kept + reading.document_kept,
-                "" if reading is None else reading.query_dropped + reading.document_dropped,
-            ]
-        )
-    print_table(
-        ["rank", "document", f"rank in {first.ranking.stage}", "moved", first.ranking.stage, last.ranking.stage if last is not first else "", "tokens read", "tokens cut"],
-        rows,
-        right=(0, 2, 3, 4, 5, 6, 7),
-    )
-    click.echo()
-    print_table(
-        ["stage", "documents", "tokens", "cut", "ms"],
-        [[row["stage"], row["documents"], row["tokens"], row["cut"], f"{row['milliseconds']:.1f}"] for row in _stages(result)],
-        right=(1, 2, 3, 4),
-    )
-    if reranker is not None:
-        click.echo(f"\n{reranker.name}: {reranker.dtype_reason}; {reranker.engine.threads} at once, at most {reranker.max_tokens} tokens")
-    pushed = [hit for hit in first.ranking[: result.top_k] if hit.document.id not in {h.document.id for h in result.ranking}]
-    for hit in pushed:
-        click.echo(f"out of the top {result.top_k}: {_place(hit)}, {before[hit.document.id]} → {result.rank_in(-1)[hit.document.id]}")
+        print_json({"stages": stage_rows(result)})

@@ -27,7 +27,7 @@ class Engine(Protocol):
     name: str
     threads: int
 
-    def score(self, pairs: Sequence[TokenPair], *, done: Callable[[int], None] = ...) -> NDArray[np.float32]:
+    def score(self, pairs: Sequence[TokenPair], *, done: Callable[[int], object] = ...) -> NDArray[np.float32]:
         """Raw logits (N,) in the order given; ``done(n)`` after every n pairs, from any thread."""
         ...
 

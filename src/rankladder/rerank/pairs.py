@@ -50,16 +50,16 @@ class Frame:
         framed = tokenizer.encode("query", "the document")
         ids = framed.ids
         first = next((i for i, special in enumerate(framed.special_tokens_mask) if not special), len(ids))
-        second = next(
-            (i for i in range(first + len(query), len(ids)) if not framed.special_tokens_mask[i]), len(ids)
-        )
+        second = next((i for i in range(first + len(query), len(ids)) if not framed.special_tokens_mask[i]), len(ids))
         frame = cls(tuple(ids[:first]), tuple(ids[first + len(query) : second]), tuple(ids[second + len(document) :]))
         types = [0] * (len(frame.before) + len(query) + len(frame.between)) + [1] * (len(document) + len(frame.after))
         if ids != [*frame.before, *query, *frame.between, *document, *frame.after] or framed.type_ids not in (
             types,
             [0] * len(ids),
         ):
-            raise BadConfig("tokenizer.json: its post-processor does not frame a pair as specials, query, specials, document, specials")
+            raise BadConfig(
+                "tokenizer.json: its post-processor does not frame a pair as specials around query and document"
+            )
         return frame
 
     def __len__(self) -> int:
@@ -157,10 +157,10 @@ def passage_starts(tokens: int, window: int, *, overlap: int) -> list[int]:
 
 
 def encodable(text: str) -> str:
-    """The text with lone surrogates replaced by U+FFFD, as a UTF-8 encoder does.
+    r"""The text with lone surrogates replaced by U+FFFD, as a UTF-8 encoder does.
 
-    >>> encodable("caf\\udce9"), encodable("café")
-    ('caf\\ufffd', 'café')
+    >>> encodable("caf\udce9"), encodable("café")
+    ('caf\ufffd', 'café')
     """
     try:
         text.encode()

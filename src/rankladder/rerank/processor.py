@@ -12,8 +12,8 @@ _CGROUP_V1 = Path("/sys/fs/cgroup/cpu")
 _CPUINFO = Path("/proc/cpuinfo")
 
 Int8Path = Literal["vnni", "saturating", "unknown"]
-"""``vnni``: u8 × s8 sums without overflow (VNNI, AMX, Arm dot product). ``saturating``: x86 without it. ``unknown``: the
-processor could not be asked."""
+"""``vnni``: sums of u8 × s8 do not overflow (VNNI, AMX, Arm dot product). ``saturating``: x86 without it. ``unknown``:
+the processor could not be asked."""
 
 
 def usable_cores() -> int:

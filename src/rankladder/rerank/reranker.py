@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NoReturn, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from rankladder.rerank.processor import usable_cores
 from rankladder.values import Document, Hit, Query, Ranking, Reading
 
 Long = Literal["truncate", "passages"]
-"""What becomes of a document longer than the model reads: cut, or scored as overlapping passages of which the best counts."""
+"""What becomes of a document longer than the model reads: cut, or scored as overlapping passages (the best counts)."""
 
 _BLOCK = 4096  # pairs tokenised at a time: bounds memory, and is far more than the cores need to stay busy
 _QUIET_S = 2.0  # a progress bar appears once work has taken this long
@@ -85,7 +85,9 @@ class Reranker:
         """
         if threads is not None and threads < 1:
             raise BadOption(f"threads must be at least 1, got {threads}")
-        checkpoint = open_checkpoint(Path(name) if isinstance(name, os.PathLike) else name, revision=revision, offline=offline)
+        checkpoint = open_checkpoint(
+            Path(name) if isinstance(name, os.PathLike) else name, revision=revision, offline=offline
+        )
         if max_tokens is not None and max_tokens > checkpoint.max_tokens:
             raise BadOption(f"max_tokens is {max_tokens}, but {checkpoint.name} reads at most {checkpoint.max_tokens}")
         choice = choose_dtype(checkpoint, dtype)
@@ -169,7 +171,10 @@ class Reranker:
         return [
             Ranking.of(
                 query,
-                [Hit(document, one.score, index, one.reading) for index, (document, one) in enumerate(zip(documents, scored, strict=False))],
+                [
+                    Hit(document, one.score, index, one.reading)
+                    for index, (document, one) in enumerate(zip(documents, scored, strict=False))
+                ],
                 self.name,
                 top_k=top_k,
             )
@@ -192,7 +197,7 @@ class Reranker:
                 bar.total = (bar.total or 0) + len(block)
                 yield from self._score_block(block, long=long, bar=bar)
 
-    def _score_block(self, block: Sequence[tuple[str, str]], *, long: Long, bar: tqdm) -> list[_Scored]:
+    def _score_block(self, block: Sequence[tuple[str, str]], *, long: Long, bar: tqdm[NoReturn]) -> list[_Scored]:
         texts = list(dict.fromkeys(text for pair in block for text in pair))
         tokens = dict(zip(texts, self.reader.tokenise(texts), strict=True))
         parts: list[tuple[TokenPair, Reading]] = []

@@ -60,11 +60,17 @@ class Window:
             return graph.op("Unsqueeze", band(rows, columns), graph.constant(0, 1))
 
         def blocked_mask() -> str:
-            starts = graph.op("Mul", graph.op("Range", graph.integer(0), cls._blocks(graph, tokens, side), graph.integer(1)), graph.integer(side))
+            starts = graph.op(
+                "Mul",
+                graph.op("Range", graph.integer(0), cls._blocks(graph, tokens, side), graph.integer(1)),
+                graph.integer(side),
+            )
             starts = graph.op("Unsqueeze", starts, graph.constant(1, 2, 3))  # (blocks, 1, 1, 1)
             rows = graph.op("Add", starts, graph.weight(np.arange(side).reshape(1, 1, side, 1)))
             columns = graph.op("Add", starts, graph.weight(np.arange(-side, 2 * side).reshape(1, 1, 1, 3 * side)))
-            inside = graph.op("And", graph.op("GreaterOrEqual", columns, graph.integer(0)), graph.op("Less", columns, tokens))
+            inside = graph.op(
+                "And", graph.op("GreaterOrEqual", columns, graph.integer(0)), graph.op("Less", columns, tokens)
+            )
             return graph.op("Where", inside, band(rows, columns), graph.scalar(_NEVER))
 
         mask = graph.choose(dense, dense_mask, blocked_mask)
@@ -87,9 +93,7 @@ class Window:
         def in_blocks() -> str:
             return self._blocked(graph, q, k, v, heads=heads)
 
-        return graph.choose(
-            self.dense, lambda: graph.choose(self.fits, unmasked, masked), in_blocks
-        )
+        return graph.choose(self.dense, lambda: graph.choose(self.fits, unmasked, masked), in_blocks)
 
     def _blocked(self, graph: Graph, q: str, k: str, v: str, *, heads: int) -> str:
         """Blocks of ``side`` queries against the keys of the block before, its own and the next."""
@@ -103,7 +107,9 @@ class Window:
             return graph.op("Reshape", graph.op("Pad", x, pads), shape)
 
         def neighbours(x: str) -> str:
-            every = blocks(x, graph.constant(side), graph.op("Add", last, graph.constant(side)))  # (blocks + 2, side, H)
+            every = blocks(
+                x, graph.constant(side), graph.op("Add", last, graph.constant(side))
+            )  # (blocks + 2, side, H)
             parts = [
                 graph.op("Slice", every, graph.constant(first), graph.constant(end), zero)
                 for first, end in ((0, -2), (1, -1), (2, np.iinfo(np.int64).max))

@@ -40,10 +40,10 @@ def encode(
         bias = graph.weight(np.concatenate([weights[f"{part}.bias"] for part in parts]))
         if first_only:
             q = linear(graph, first(x), wq, precision=precision)
-            k, v = graph.node("Split", linear(graph, x, np.concatenate([wk, wv]), precision=precision), outputs=2, axis=-1)
+            k, v = graph.split(linear(graph, x, np.concatenate([wk, wv]), precision=precision), 2)
         else:
             qkv = linear(graph, x, np.concatenate([wq, wk, wv]), precision=precision)
-            q, k, v = graph.node("Split", qkv, outputs=3, axis=-1)
+            q, k, v = graph.split(qkv, 3)
         return attend(graph, q, k, v, heads=net.heads, bias=bias)
 
     def mlp(x: str, name: str) -> str:

@@ -49,7 +49,9 @@ class OnnxEngine:
         self._gate = threading.BoundedSemaphore(self.threads)
         self._process = os.getpid()
 
-    def score(self, sequences: Sequence[TokenPair], *, done: Callable[[int], None] = lambda count: None) -> NDArray[np.float32]:
+    def score(
+        self, sequences: Sequence[TokenPair], *, done: Callable[[int], object] = lambda count: None
+    ) -> NDArray[np.float32]:
         """Raw logits (N,) in the order given; ``done(1)`` is called after each sequence, from any thread."""
         if os.getpid() != self._process:
             self._open_gate()  # a fork copied the gate in whatever state it was
@@ -83,4 +85,5 @@ class OnnxEngine:
         feed = {"ids": sequence.ids[None]}
         if self._segmented:
             feed["segments"] = sequence.segments[None]
-        return self._session.run(None, feed)[0][0]
+        (logit,) = self._session.run(None, feed)
+        return np.float32(logit[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import BinaryIO
 
 import numpy as np
@@ -38,17 +38,20 @@ class Graph:
         self._inputs.append(proto.value_info(name, dtype, shape))
         return name
 
-    def node(
-        self, op: str, *inputs: str, outputs: int = 1, domain: str = "", **attributes: proto.Attribute
+    def op(self, op: str, *inputs: str, domain: str = "", **attributes: proto.Attribute) -> str:
+        """Appends an operator of one output; returns its name. An input named "" is left out."""
+        return self._append(op, inputs, 1, domain, attributes)[0]
+
+    def split(self, x: str, parts: int) -> tuple[str, ...]:
+        """Cuts the last axis into equal parts."""
+        return self._append("Split", (x,), parts, "", {"axis": -1})
+
+    def _append(
+        self, op: str, inputs: Sequence[str], outputs: int, domain: str, attributes: Mapping[str, proto.Attribute]
     ) -> tuple[str, ...]:
-        """Appends an operator; returns the names of its outputs. An input named "" is left out."""
         names = tuple(self.fresh(op) for _ in range(outputs))
         self._nodes.append(proto.node(op, inputs, names, domain=domain, attributes=attributes))
         return names
-
-    def op(self, op: str, *inputs: str, domain: str = "", **attributes: proto.Attribute) -> str:
-        """Appends an operator of one output; returns its name."""
-        return self.node(op, *inputs, domain=domain, **attributes)[0]
 
     def weight(self, array: np.ndarray) -> str:
         """A constant of the graph; its bytes go to the weights file at once, so that one tensor is held at a time."""

@@ -26,7 +26,9 @@ def encode(graph: Graph, net: ModernBert, weights: Weights, ids: str, *, precisi
     def norm(x: str, name: str) -> str:
         return layer_norm(graph, x, weights[name], None, eps=net.norm_eps)
 
-    x = norm(lookup(graph, ids, weights["embeddings.tok_embeddings.weight"], precision=precision), "embeddings.norm.weight")
+    x = norm(
+        lookup(graph, ids, weights["embeddings.tok_embeddings.weight"], precision=precision), "embeddings.norm.weight"
+    )
     length = graph.op("Slice", graph.op("Shape", ids), graph.constant(1), graph.constant(2))
     window = Window.over(graph, length, side=net.window_side, width=net.width)
     start = graph.constant(0)
@@ -44,11 +46,13 @@ def encode(graph: Graph, net: ModernBert, weights: Weights, ids: str, *, precisi
         if first_only:
             # Position 0 turns by nothing, so the one query needs no rotation.
             q = linear(graph, first(x), wqkv[: net.width], precision=precision)
-            seen = x if is_global else graph.op("Slice", x, start, graph.constant(net.window_side + 1), graph.constant(1))
+            seen = (
+                x if is_global else graph.op("Slice", x, start, graph.constant(net.window_side + 1), graph.constant(1))
+            )
             kv = linear(graph, seen, wqkv[net.width :], precision=precision)
-            k, v = graph.node("Split", kv, outputs=2, axis=-1)
+            k, v = graph.split(kv, 2)
             return attend(graph, q, rotate(k, is_global), v, heads=net.heads)
-        q, k, v = graph.node("Split", linear(graph, x, wqkv, precision=precision), outputs=3, axis=-1)
+        q, k, v = graph.split(linear(graph, x, wqkv, precision=precision), 3)
         q, k = rotate(q, is_global), rotate(k, is_global)
         return attend(graph, q, k, v, heads=net.heads) if is_global else window.attend(graph, q, k, v, heads=net.heads)
 
@@ -60,9 +64,13 @@ def encode(graph: Graph, net: ModernBert, weights: Weights, ids: str, *, precisi
         first_only = cls_only and layer == net.layers - 1
         normed = x if layer == 0 else norm(x, f"{name}.attn_norm.weight")
         mixed = attention(normed, layer, first_only=first_only)
-        x = graph.op("Add", first(x) if first_only else x, linear(graph, mixed, weights[f"{name}.attn.Wo.weight"], precision=precision))
+        x = graph.op(
+            "Add",
+            first(x) if first_only else x,
+            linear(graph, mixed, weights[f"{name}.attn.Wo.weight"], precision=precision),
+        )
         wide = linear(graph, norm(x, f"{name}.mlp_norm.weight"), weights[f"{name}.mlp.Wi.weight"], precision=precision)
-        inner, gate = graph.node("Split", wide, outputs=2, axis=-1)
+        inner, gate = graph.split(wide, 2)
         gated = graph.op("Mul", activate(graph, inner, net.activation), gate)
         x = graph.op("Add", x, linear(graph, gated, weights[f"{name}.mlp.Wo.weight"], precision=precision))
     return norm(x, "final_norm.weight")

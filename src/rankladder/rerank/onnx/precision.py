@@ -12,10 +12,10 @@ from rankladder.rerank.onnx.graph import MICROSOFT, Graph
 Precision = Literal["fp32", "s8", "u8"]
 """How weights are stored and multiplied.
 
-``fp32``: single precision. ``s8`` and ``u8`` are both int8 with one scale per output channel and activations quantised as
-they come, and hold the same integers: ``s8`` as signed bytes, for processors that multiply u8 × s8 without overflow (VNNI,
-AMX, Arm dot product); ``u8`` with an offset of 128, for AVX2, whose u8 × s8 instruction saturates (on 148×256 by 256×768
-standard normal values, ONNX Runtime 1.31: largest error 17 % of the largest output with s8, 1.1 % with u8).
+``fp32``: single precision. ``s8`` and ``u8`` are both int8 with one scale per output channel and activations quantised
+as they come, and hold the same integers: ``s8`` as signed bytes, for processors that multiply u8 × s8 without overflow
+(VNNI, AMX, Arm dot product); ``u8`` with an offset of 128, for AVX2, whose u8 × s8 instruction saturates (on 148×256 by
+256×768 normal values, ONNX Runtime 1.31: largest error 17 % of the largest output with s8, 1.1 % with u8).
 """
 
 

@@ -1,7 +1,7 @@
 """The few ONNX messages that a graph needs, written in protobuf's wire format.
 
-Source: onnx.proto3 (field numbers) and the protobuf encoding guide. Writing them here keeps the 30 MB `onnx` package out
-of the base install; the tests read what is written back with that package and run its checker over it.
+Source: onnx.proto3 (field numbers) and the protobuf encoding guide. Writing them here keeps the 30 MB `onnx` package
+out of the base install; the tests read what is written back with that package and run its checker over it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,64 @@
+"""``rankladder search --explain``: what each stage of a search did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rankladder.cli.hits import source_of
+from rankladder.cli.output import print_table
+
+if TYPE_CHECKING:
+    from rankladder.rerank import Reranker
+    from rankladder.retrieve import SearchResult
+
+
+def stage_rows(result: SearchResult) -> list[dict[str, Any]]:
+    """A row for each stage: documents, tokens read, documents cut, milliseconds."""
+    rows = []
+    for stage in result.stages:
+        readings = [hit.reading for hit in stage.ranking if hit.reading is not None]
+        rows.append(
+            {
+                "stage": stage.ranking.stage,
+                "documents": len(stage.ranking),
+                "tokens": sum(reading.query_kept + reading.document_kept for reading in readings),
+                "cut": sum(reading.truncated for reading in readings),
+                "milliseconds": round(stage.milliseconds, 2),
+            }
+        )
+    return rows
+
+
+def print_explanation(result: SearchResult, reranker: Reranker | None, below: Path | None) -> None:
+    """Prints the hits with their ranks and scores in both stages, the stages, and what the reranker pushed out."""
+    first, before = result.stages[0].ranking, result.rank_in(0)
+    first_scores = {hit.document.id: hit.score for hit in first}
+    rows = []
+    for place, hit in enumerate(result.ranking, start=1):
+        row = [place, source_of(hit, below), before[hit.document.id], f"{first_scores[hit.document.id]:.2f}"]
+        if hit.reading is not None:
+            reading, moved = hit.reading, before[hit.document.id] - place
+            row += [f"{hit.score:.3f}", f"{moved:+d}" if moved else "", reading.query_kept + reading.document_kept]
+            row.append(reading.query_dropped + reading.document_dropped)
+        rows.append(row)
+    headers = ["rank", "document", f"{first.stage} rank", f"{first.stage} score"]
+    if reranker is not None:
+        headers += [reranker.name, "moved", "tokens read", "tokens cut"]
+    print_table(headers, rows, right=[place for place in range(len(headers)) if place != 1])
+    click.echo()
+    stages = [[*row.values()] for row in stage_rows(result)]
+    print_table(["stage", "documents", "tokens", "cut", "ms"], stages, right=(1, 2, 3, 4))
+    if reranker is None:
+        return
+    click.echo(
+        f"\n{reranker.name}: {reranker.dtype_reason}; {reranker.engine.threads} at once, "
+        f"at most {reranker.max_tokens} tokens"
+    )
+    after, shown = result.rank_in(-1), {hit.document.id for hit in result.ranking}
+    for hit in first[: result.top_k]:
+        if hit.document.id not in shown:
+            id = hit.document.id
+            click.echo(f"no longer in the top {result.top_k}: {source_of(hit, below)} ({before[id]} → {after[id]})")

@@ -1,0 +1,122 @@
+"""The house stays as it is drawn: rooms import upwards only, the front door is light, and the documents run."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "rankladder"
+ROOT_FILES = ("errors", "values", "folders", "textfiles", "catalogue")
+ROOMS = ("box", "checkpoint", "rerank", "retrieve", "evaluate", "choose", "distill", "serve", "cli")
+BASE_MODULES = {
+    "click", "filelock", "huggingface_hub", "markdown_it", "numpy", "onnxruntime", "platformdirs", "safetensors",
+    "tabulate", "tantivy", "tokenizers", "tqdm",
+}  # fmt: skip
+VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "manager", "factory", "handler", "misc"}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports, inside functions too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def sources() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def test_a_room_imports_the_root_files_and_the_rooms_above_it() -> None:
+    order = {room: place for place, room in enumerate((*ROOT_FILES, *ROOMS))}
+    wrong = []
+    for path in sources():
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if room not in order:
+            continue  # __init__ and __main__: the front door
+        for module in imports_of(path):
+            parts = module.split(".")
+            if parts[0] == "rankladder" and len(parts) > 1 and order.get(parts[1], 0) > order[room]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+    assert wrong == []
+
+
+def test_the_base_install_needs_only_what_it_declares() -> None:
+    outside = {
+        module.split(".")[0]: path.name
+        for path in sources()
+        for module in imports_of(path)
+        if module.split(".")[0] not in {*sys.stdlib_module_names, *BASE_MODULES, "rankladder"}
+    }
+    assert outside == {}
+    declared = set(re.findall(r'^    "([a-z-]+)>=', (ROOT / "pyproject.toml").read_text(), re.MULTILINE))
+    assert {name.replace("-", "_").replace("markdown_it_py", "markdown_it") for name in declared} == BASE_MODULES
+
+
+def test_importing_rankladder_is_light() -> None:
+    """No heavy module, nothing of numpy's weight, and under 0.3 s of processor time (the best of three)."""
+    script = """
+import sys, time, json
+start = time.process_time(); import rankladder; spent = time.process_time() - start
+print(json.dumps([spent, sorted({name.split(".")[0] for name in sys.modules})]))
+"""
+    runs = [
+        json.loads(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout)
+        for _ in range(3)
+    ]
+    heavy = {"torch", "transformers", "onnx", "onnxruntime", "numpy", "tokenizers", "tantivy", "huggingface_hub"}
+    assert heavy.isdisjoint(runs[0][1])
+    assert min(spent for spent, _ in runs) < 0.3
+
+
+def test_scoring_loads_neither_torch_nor_transformers_nor_onnx_nor_the_hub() -> None:
+    script = """
+import sys
+from rankladder import Reranker
+Reranker.open().rank("rain", ["rain falls", "stocks"])
+print({"torch", "transformers", "onnx", "sentence_transformers", "huggingface_hub"} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_no_file_hides_what_it_holds_and_none_is_too_long() -> None:
+    assert [path.name for path in sources() if path.stem in VAGUE] == []
+    assert [path.name for path in sources() if len(path.read_text().splitlines()) > 330] == []
+
+
+def test_the_box_is_at_most_30_mb() -> None:
+    assert sum(path.stat().st_size for path in (PACKAGE / "box").iterdir() if path.is_file()) < 30_000_000
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_every_example_runs(example: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(example), run_name="__main__")
+    assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md"))]
+)
+def test_links_between_pages_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text()
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text):
+        assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
+
+
+def test_the_readmes_python_runs() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
