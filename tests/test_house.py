@@ -120,3 +120,9 @@ def test_the_readmes_python_runs() -> None:
     assert blocks
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
+
+
+def test_what_the_program_writes_into_the_documents_is_up_to_date() -> None:
+    generate = runpy.run_path(str(ROOT / "docs" / "generate.py"))
+    assert generate["REFERENCE"].read_text() == generate["reference"](), "run ./dev docs"
+    assert generate["README"].read_text() == generate["readme"](), "run ./dev docs"
