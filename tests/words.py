@@ -43,6 +43,14 @@ def word_reranker(vocabulary: Sequence[str], *, max_tokens: int = 64) -> Reranke
     )
     encoder = Bert(1, 4, 1, 4, len(known), max_tokens, 2, 1e-12, "gelu")
     checkpoint = Checkpoint(
-        "words", Path(), None, Network(encoder, "cls", (Dense(4, 1, True, "identity"),)), {}, tokenizer, max_tokens, "0"
+        "words",
+        Path(),
+        None,
+        Network(encoder, "cls", (Dense(4, 1, True, "identity"),)),
+        {},
+        tokenizer,
+        max_tokens,
+        "0",
+        "words",
     )
     return Reranker(checkpoint, SharedWords(), dtype=DtypeChoice("fp32", "counts words"), max_tokens=max_tokens)

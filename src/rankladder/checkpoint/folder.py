@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from rankladder.checkpoint.classifier import read_classifier
@@ -38,6 +39,7 @@ def read_checkpoint(folder: Path, *, name: str, revision: str | None = None) -> 
         tokenizer=tokenizer,
         max_tokens=max_tokens,
         digest=checkpoint_digest(layout.network, weights, content),
+        tokenizer_digest=hashlib.sha256(content).hexdigest(),
         int8_gate=read_gate(folder),
     )
 

@@ -126,4 +126,6 @@ class Checkpoint:
     """Longest sequence, special tokens included."""
     digest: str
     """SHA-256 (hex) over the weights, the network and the tokenizer."""
+    tokenizer_digest: str
+    """SHA-256 (hex) of the tokenizer alone: models that share it read the same token ids."""
     int8_gate: tuple[Int8Gate, ...] = ()

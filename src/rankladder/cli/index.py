@@ -19,8 +19,13 @@ from rankladder.cli.output import Form, form_options, note, print_json, print_ta
     show_default=True,
     help="Prose (Markdown, text, reStructuredText, HTML) is split into passages of about this many words.",
 )
+@click.option(
+    "--tokens-for",
+    metavar="MODEL",
+    help="Store token ids for this model, so that a search with it tokenises nothing again; give it at every update.",
+)
 @form_options
-def index(paths: tuple[Path, ...], into: Path, passage_words: int, form: Form | None) -> None:
+def index(paths: tuple[Path, ...], into: Path, passage_words: int, tokens_for: str | None, form: Form | None) -> None:
     r"""Build or update an index of documents.
 
     Reads Markdown, plain text, reStructuredText, HTML, JSON Lines, CSV, TSV and BEIR folders. Run it again to bring the
@@ -31,7 +36,12 @@ def index(paths: tuple[Path, ...], into: Path, passage_words: int, form: Form | 
     """
     from rankladder.retrieve import build_index
 
-    report = build_index(list(paths), into, passage_words=passage_words)
+    reranker = None
+    if tokens_for is not None:
+        from rankladder.rerank import Reranker
+
+        reranker = Reranker.open(tokens_for)
+    report = build_index(list(paths), into, passage_words=passage_words, tokens_for=reranker)
     for skipped in report.skipped:
         note(f"skipped {skipped.path}: {skipped.reason}")
     counts = {

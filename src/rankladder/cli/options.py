@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
-
-from rankladder.cli.output import note
 
 if TYPE_CHECKING:
     from rankladder.rerank import Reranker
@@ -60,11 +57,7 @@ def model_options(command: F) -> F:
 def open_model(
     model: str, *, dtype: Any, max_tokens: int | None, threads: int | None, offline: bool | None
 ) -> Reranker:
-    """The reranker that the options name; says on stderr when opening took long."""
+    """The reranker that the options name."""
     from rankladder.rerank import Reranker
 
-    start = time.perf_counter()
-    reranker = Reranker.open(model, dtype=dtype, max_tokens=max_tokens, threads=threads, offline=offline)
-    if (seconds := time.perf_counter() - start) > 5:
-        note(f"opening {reranker.name} took {seconds:.0f} s; the next time it is quicker")
-    return reranker
+    return Reranker.open(model, dtype=dtype, max_tokens=max_tokens, threads=threads, offline=offline)

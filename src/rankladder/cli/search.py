@@ -13,6 +13,7 @@ from rankladder.cli.options import model_options, open_model
 from rankladder.cli.output import Form, emphasise, form_options, note, print_json, resolve_form
 
 if TYPE_CHECKING:
+    from rankladder.rerank import Reranker
     from rankladder.retrieve import Index, SearchResult
 
 
@@ -49,12 +50,10 @@ def search(
     from rankladder.values import Query
 
     asked = Query("query", query)  # a blank query is refused before anything is indexed
-    with _open(path) as index:
-        if not len(index):
-            note(f"{path} holds no documents")
-        reranker = None if no_rerank else open_model(**model)
+    reranker = None if no_rerank else open_model(**model)
+    with _open(path, reranker) as index:
         result = run_search(asked, index, reranker, top_k=top_k, candidates=candidates or max(100, top_k), long=long)
-    if not result.ranking and len(index):
+    if not result.ranking:
         note("nothing found: no document shares a word with the query")
     below = None if index.path == path else path if path.is_dir() else path.parent
     if resolve_form(form) == "json":
@@ -66,13 +65,13 @@ def search(
     note_cuts(result.ranking)
 
 
-def _open(path: Path) -> Index:
+def _open(path: Path, reranker: Reranker | None) -> Index:
     """The index at a path, or the cached index of the documents there, brought up to date."""
     from rankladder.retrieve import cached_index, is_index, open_index
 
     if is_index(path):
         return open_index(path)
-    index, report = cached_index(path)
+    index, report = cached_index(path, tokens_for=reranker)
     for skipped in report.skipped:
         note(f"skipped {skipped.path}: {skipped.reason}")
     return index

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from rankladder.checkpoint import Checkpoint, open_checkpoint
 from rankladder.errors import BadInput, BadOption
+from rankladder.rerank.encoded import EncodedDocument, id_type
 from rankladder.rerank.engine import DtypeChoice, DtypeWish, Engine, choose_dtype, open_engine
 from rankladder.rerank.pairs import PairReader, TokenPair
 from rankladder.rerank.processor import usable_cores
@@ -141,8 +142,9 @@ class Reranker:
     ) -> Ranking:
         """The documents, best first: all of them, or the ``top_k`` best. No documents give an empty ranking.
 
-        A text becomes a Document whose id is its place in the list. A Document is read as its title and text. Each hit
-        says what the model read of it (``hit.reading``, ``hit.truncated``). Equal scores keep the order given.
+        A text becomes a Document whose id is its place in the list. A Document is read as its title and text, an
+        EncodedDocument of this model's tokenizer as the token ids that it carries. Each hit says what the model read of
+        it (``hit.reading``, ``hit.truncated``). Equal scores keep the order given.
 
         Raises:
             BadQuery: The query is empty or blank.
@@ -166,7 +168,7 @@ class Reranker:
             (_as_query(query, place), [_as_document(document, index) for index, document in enumerate(documents)])
             for place, (query, documents) in enumerate(tasks)
         ]
-        pairs = ((query.text, document.full_text) for query, documents in prepared for document in documents)
+        pairs = ((query.text, self._readable(document)) for query, documents in prepared for document in documents)
         scored = iter(list(self._scored(pairs, long=long, progress=progress)))
         return [
             Ranking.of(
@@ -181,7 +183,40 @@ class Reranker:
             for query, documents in prepared
         ]
 
-    def _scored(self, pairs: Iterable[tuple[str, str]], *, long: Long, progress: bool | None) -> Iterator[_Scored]:
+    def encode(self, documents: Iterable[str | Document]) -> list[EncodedDocument]:
+        """The documents with their token ids, which ``rank`` reads in place of text, with the same scores to the bit.
+
+        A text becomes a Document whose id is its place in the list.
+        """
+        plain = [_as_document(document, index) for index, document in enumerate(documents)]
+        kind = id_type(self.checkpoint.network.encoder.vocabulary)
+        return [
+            EncodedDocument(
+                document.id, document.text, document.title, document.metadata, ids.astype(kind), self.tokenizer
+            )
+            for document, ids in zip(plain, self.reader.tokenise([one.full_text for one in plain]), strict=True)
+        ]
+
+    @property
+    def tokenizer(self) -> str:
+        """What says which tokenizer this is: models that share it can read each other's encoded documents."""
+        return self.checkpoint.tokenizer_digest
+
+    def _readable(self, document: Document) -> str | EncodedDocument:
+        """The encoded document itself where its ids are ours, else its text."""
+        if not isinstance(document, EncodedDocument) or document.tokenizer != self.tokenizer:
+            return document.full_text
+        vocabulary = self.checkpoint.network.encoder.vocabulary
+        if len(document.ids) and (last := int(document.ids.max())) >= vocabulary:
+            raise BadInput(
+                f"document {document.id!r}: token id {last} is not among the {vocabulary:,} of {self.checkpoint.name}",
+                hint="encode the document again: reranker.encode([document])",
+            )
+        return document
+
+    def _scored(
+        self, pairs: Iterable[tuple[str, str | EncodedDocument]], *, long: Long, progress: bool | None
+    ) -> Iterator[_Scored]:
         """Scores and readings in the order of the pairs, a block at a time."""
         if long not in get_args(Long):
             raise BadOption(f"long must be one of {', '.join(get_args(Long))}, got {long!r}")
@@ -197,16 +232,22 @@ class Reranker:
                 bar.total = (bar.total or 0) + len(block)
                 yield from self._score_block(block, long=long, bar=bar)
 
-    def _score_block(self, block: Sequence[tuple[str, str]], *, long: Long, bar: tqdm[NoReturn]) -> list[_Scored]:
-        texts = list(dict.fromkeys(text for pair in block for text in pair))
+    def _score_block(
+        self, block: Sequence[tuple[str, str | EncodedDocument]], *, long: Long, bar: tqdm[NoReturn]
+    ) -> list[_Scored]:
+        texts = list(dict.fromkeys(text for pair in block for text in pair if isinstance(text, str)))
         tokens = dict(zip(texts, self.reader.tokenise(texts), strict=True))
         parts: list[tuple[TokenPair, Reading]] = []
         ends: list[int] = []
         for query, document in block:
-            if long == "passages":
-                parts += self.reader.passages(tokens[query], tokens[document], document)
+            if isinstance(document, EncodedDocument):
+                text, ids = document.full_text, document.ids.astype(np.int32)
             else:
-                parts.append(self.reader.cut(tokens[query], tokens[document]))
+                text, ids = document, tokens[document]
+            if long == "passages":
+                parts += self.reader.passages(tokens[query], ids, text)
+            else:
+                parts.append(self.reader.cut(tokens[query], ids))
             ends.append(len(parts))
         logits = self.engine.score([pair for pair, _ in parts], done=bar.update)
         best = (

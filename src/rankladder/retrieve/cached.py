@@ -8,10 +8,12 @@ import tempfile
 import time
 import warnings
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 from rankladder.errors import IndexLocked, StorageFailed
 from rankladder.folders import cache_folder
+from rankladder.rerank import Reranker
 from rankladder.retrieve.building import IndexReport, build_index
 from rankladder.retrieve.index import Index, open_index
 from rankladder.retrieve.manifest import FORMAT
@@ -21,24 +23,34 @@ _PATIENCE_S = 120.0
 
 
 def cached_index(
-    path: str | Path, *, progress: bool | None = None, passage_words: int = PASSAGE_WORDS
+    path: str | Path,
+    *,
+    progress: bool | None = None,
+    passage_words: int = PASSAGE_WORDS,
+    tokens_for: Reranker | None = None,
 ) -> tuple[Index, IndexReport]:
     """An open index of the documents below a path, and the report of its last update.
 
     The index is built on the first call and brought up to date on every later one.
 
     It lies in ``$RANKLADDER_CACHE`` (else the platform's cache folder) under ``indexes/``, one folder for each absolute
-    path and passage length. Where another process is updating it, this one waits, up to two minutes. Where the cache
-    cannot be written, the index is built in a temporary folder, with a RuntimeWarning, and removed when it is closed.
+    path, passage length and tokenizer (``tokens_for``, see ``build_index``). Where another process is updating it, this
+    one waits, up to two minutes. Where the cache cannot be written, the index is built in a temporary folder, with a
+    RuntimeWarning, and removed when it is closed.
 
     Raises what ``build_index`` and ``open_index`` raise.
     """
-    key = f"{Path(path).resolve()}\n{passage_words}".encode("utf-8", "surrogateescape")
+    tokenizer = "" if tokens_for is None else tokens_for.tokenizer
+    key = f"{Path(path).resolve()}\n{passage_words}\n{tokenizer}".encode("utf-8", "surrogateescape")
     folder = cache_folder("indexes", f"format-{FORMAT}", hashlib.blake2b(key, digest_size=16).hexdigest())
+
+    def build(into: Path) -> IndexReport:
+        return build_index([path], into, progress=progress, passage_words=passage_words, tokens_for=tokens_for)
+
     until = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            report = build_index([path], folder, progress=progress, passage_words=passage_words)
+            report = build(folder)
             return open_index(folder), report
         except IndexLocked:
             if time.monotonic() > until:
@@ -48,16 +60,16 @@ def cached_index(
             reason = str(error).splitlines()[0]
             break
     warnings.warn(f"the index is not kept: {reason}; set RANKLADDER_CACHE to a folder", RuntimeWarning, stacklevel=2)
-    return _temporary_index(path, progress=progress, passage_words=passage_words)
+    return _temporary_index(build)
 
 
-def _temporary_index(path: str | Path, *, progress: bool | None, passage_words: int) -> tuple[Index, IndexReport]:
+def _temporary_index(build: Callable[[Path], IndexReport]) -> tuple[Index, IndexReport]:
     try:
         folder = Path(tempfile.mkdtemp(prefix="rankladder-"))
     except OSError as error:
         raise StorageFailed(f"no temporary folder can be made: {error.strerror or error}") from error
     try:
-        report = build_index([path], folder, progress=progress, passage_words=passage_words)
+        report = build(folder)
         index = open_index(folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

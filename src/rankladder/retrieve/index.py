@@ -11,9 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
 import tantivy
 
 from rankladder.errors import BadInput, BadOption, IndexCorrupt, NotFound, StorageFailed
+from rankladder.rerank import EncodedDocument
 from rankladder.retrieve.analysis import analyser, query_terms
 from rankladder.retrieve.generations import tantivy_errors
 from rankladder.retrieve.manifest import GENERATION, Manifest, live_generation, read_manifest, rebuild_hint
@@ -27,6 +29,7 @@ def schema() -> tantivy.Schema:
     builder.add_text_field("source", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("body", tokenizer_name="english", index_option="freq")
     builder.add_bytes_field("document", stored=True)
+    builder.add_bytes_field("tokens", stored=True)
     return builder.build()
 
 
@@ -177,7 +180,8 @@ class Index:
         searcher = self._searching()
         with tantivy_errors(f"{self.path}: tantivy cannot search", StorageFailed):
             found = searcher.search(query, limit, count=False).hits
-            return [(float(score), _document(searcher.doc(address))) for score, address in found]
+            tokenizer = self.manifest.settings.tokenizer
+            return [(float(score), _document(searcher.doc(address), tokenizer)) for score, address in found]
 
 
 def pack(document: Document, source: str) -> tantivy.Document:
@@ -188,12 +192,20 @@ def pack(document: Document, source: str) -> tantivy.Document:
     packed.add_text("body", f"{document.title}\n{document.text}" if document.title else document.text)
     stored = json.dumps([document.title, document.text, dict(document.metadata)], ensure_ascii=False)
     packed.add_bytes("document", stored.encode())
+    if isinstance(document, EncodedDocument):
+        little_endian = document.ids.astype(document.ids.dtype.newbyteorder("<"))
+        packed.add_bytes("tokens", bytes([document.ids.itemsize]) + little_endian.tobytes())
     return packed
 
 
-def _document(packed: tantivy.Document) -> Document:
+def _document(packed: tantivy.Document, tokenizer: str) -> Document:
+    """The document, with its token ids where the index was built with those of ``tokenizer``."""
     title, text, metadata = json.loads(packed.get_first("document") or b"")
-    return Document(str(packed.get_first("id")), text, title, metadata)
+    id = str(packed.get_first("id"))
+    if not tokenizer:
+        return Document(id, text, title, metadata)
+    tokens = packed.get_first("tokens") or b"\2"
+    return EncodedDocument(id, text, title, metadata, np.frombuffer(tokens, f"<u{tokens[0]}", offset=1), tokenizer)
 
 
 def tantivy_writer(generation: Path, *, fresh: bool) -> tantivy.IndexWriter:
