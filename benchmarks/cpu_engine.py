@@ -21,8 +21,11 @@ from typing import Any
 import numpy as np
 import torch
 from sentence_transformers import CrossEncoder
+from tokenizers import Tokenizer
 
 from rankladder import Reranker
+from rankladder.checkpoint import open_checkpoint
+from rankladder.rerank.processor import usable_cores
 from record import HERE, write_results
 
 sys.path.insert(0, str(HERE.parent / "tests"))
@@ -31,17 +34,17 @@ import checkpoints
 MEAN_TOKENS, SPREAD = 148, 0.6
 
 
-def natural_pairs(reranker: Reranker, count: int, seed: int) -> tuple[list[tuple[str, str]], float]:
+def natural_pairs(tokenizer: Tokenizer, count: int, seed: int) -> tuple[list[tuple[str, str]], float]:
     """Pairs whose sequences have a natural distribution of lengths, and their mean length in tokens."""
     draw, words = random.Random(seed), checkpoints.TEXT.split()
     wanted = np.random.default_rng(seed).lognormal(np.log(MEAN_TOKENS) - SPREAD**2 / 2, SPREAD, count).clip(20, 500)
     pairs, total = [], 0
     for length in wanted.astype(int):
         text = " ".join(draw.choice(words) for _ in range(length))
-        encoding = reranker.checkpoint.tokenizer.encode(text, add_special_tokens=False)
+        encoding = tokenizer.encode(text, add_special_tokens=False)
         text = text[: encoding.offsets[min(length - 14, len(encoding) - 1)][1]]
         pair = ("why is the sky blue", text)
-        total += len(reranker.checkpoint.tokenizer.encode(*pair))
+        total += len(tokenizer.encode(*pair))
         pairs.append(pair)
     return pairs, total / count
 
@@ -58,7 +61,7 @@ def main() -> None:
         write = checkpoints.write_rung if options.shape in checkpoints.ETTIN else checkpoints.write_minilm
         write(folder, options.shape, seed=options.seed)
         ours = {dtype: Reranker.open(folder, dtype=dtype) for dtype in ("fp32", "int8")}
-        pairs, mean = natural_pairs(ours["fp32"], options.pairs, options.seed)
+        pairs, mean = natural_pairs(open_checkpoint(folder).tokenizer, options.pairs, options.seed)
         peer = CrossEncoder(str(folder), device="cpu", activation_fn=torch.nn.Identity())
         runs: dict[str, Callable[[], Any]] = {
             "sentence-transformers": lambda: peer.predict(pairs, show_progress_bar=False),
@@ -76,7 +79,7 @@ def main() -> None:
         "shape": options.shape,
         "pairs": options.pairs,
         "mean_tokens": round(mean, 1),
-        "threads": {"sentence-transformers": torch.get_num_threads(), "rankladder": ours["fp32"].engine.threads},
+        "threads": {"sentence-transformers": torch.get_num_threads(), "rankladder": usable_cores()},
         "rows": {
             name: {
                 "pairs_per_second": round(statistics.median(rate), 1),

@@ -4,12 +4,13 @@ from rankladder import Reranker
 
 reranker = Reranker.open()
 ranking = reranker.rank(
-    "how do plants make food",
+    "what causes rain",
     [
         "The stock market closed higher on Friday.",
-        "Photosynthesis turns light, water and carbon dioxide into sugar and oxygen.",
-        "Plants are watered in the morning.",
+        "Rain falls when water vapour in clouds condenses into drops heavy enough to fall.",
+        "A rain jacket costs about fifty euros.",
     ],
 )
 for hit in ranking:
     print(f"{hit.score:7.3f}  {hit.document.text}")
+assert ranking[0].index == 1

@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "rankladder"
-ROOT_FILES = ("errors", "values", "folders", "textfiles", "catalogue")
+ROOT_FILES = ("errors", "surrogates", "values", "folders", "textfiles", "catalogue")
 ROOMS = ("box", "checkpoint", "rerank", "retrieve", "evaluate", "choose", "distill", "serve", "cli")
 BASE_MODULES = {
     "click", "filelock", "huggingface_hub", "markdown_it", "numpy", "onnxruntime", "platformdirs", "safetensors",

@@ -1,5 +1,16 @@
-"""``python -m rankladder``: the command line."""
+"""The ``rankladder`` command, and ``python -m rankladder``."""
 
-from rankladder.cli.main import main
+import sys
 
-main()
+
+def main() -> None:
+    """Runs the command. Ctrl-C is quiet from the first moment on, while modules are still being imported."""
+    try:
+        from rankladder.cli.main import run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from checkpoints import copied
-from rankladder.checkpoint import Bert, open_checkpoint, write_compact
-from rankladder.checkpoint.compact import half_where_exact, int8_rows
-from rankladder.errors import BadOption, CheckpointRefused, PathMissing
+from rankladder.checkpoint import Bert, compact, open_checkpoint, write_compact
+from rankladder.checkpoint.compact import half_where_exact, quantise_rows
+from rankladder.errors import BadOption, CheckpointRefused, PathMissing, StorageFailed
 
 
 @pytest.fixture(params=["ettin", "modernbert_mean", "bert"])
@@ -29,13 +31,13 @@ def test_compact_is_the_same_network_within_half_a_step(source: Path, tmp_path: 
     assert after.max_tokens == before.max_tokens
     assert after.weights.keys() == before.weights.keys()
     for name, values in before.weights.items():
-        compact = after.weights[name]
-        assert compact.dtype == np.float32
+        stored = after.weights[name]
+        assert stored.dtype == np.float32
         if "head." in name or values.ndim == 1 or "position" in name or "token_type" in name:
-            assert np.array_equal(compact, values), name
+            assert np.array_equal(stored, values), name
         else:
             step = np.abs(values).max(axis=1, keepdims=True) / 127
-            assert np.all(np.abs(compact - values) <= step * 0.5001), name
+            assert np.all(np.abs(stored - values) <= step * 0.5001), name
 
 
 def test_compact_again_changes_nothing(source: Path, tmp_path: Path) -> None:
@@ -55,8 +57,18 @@ def test_compact_matrices_are_bytes_with_a_scale_a_row(bert: Path, tmp_path: Pat
 
 @given(hnp.arrays(np.float32, (3, 5), elements=st.floats(-1e4, 1e4, width=32)))
 def test_rows_and_scales_give_each_value_back_to_half_a_step(matrix: np.ndarray) -> None:
-    rows, scales = int8_rows(matrix)
+    rows, scales = quantise_rows(matrix)
     assert np.all(np.abs(rows * scales[:, None] - matrix) <= scales[:, None] * 0.5001 + 1e-37)
+
+
+def test_a_row_without_a_scale_has_scale_one() -> None:
+    matrix = np.array([[0, 0], [1e-45, -1e-45], [127, -254]], np.float32)
+    rows, scales = quantise_rows(matrix)
+    assert scales.tolist() == [1, 1, 2]
+    assert rows.tolist() == [[0, 0], [0, 0], [64, -127]]
+    again, same = quantise_rows(rows * scales[:, None])
+    assert np.array_equal(again, rows)
+    assert np.array_equal(same, scales)
 
 
 @given(hnp.arrays(np.float32, 4, elements=st.floats(width=32, allow_nan=False, allow_infinity=False)))
@@ -72,6 +84,43 @@ def test_compact_is_not_written_over_anything(bert: Path, tmp_path: Path) -> Non
         write_compact(bert, tmp_path / "file")
     with pytest.raises(PathMissing):
         write_compact(tmp_path / "nothing", tmp_path / "into")
+
+
+@pytest.mark.parametrize(
+    "failure", [OSError(28, "No space left on device"), SafetensorError("I/O"), KeyboardInterrupt()]
+)
+@pytest.mark.parametrize("was_there", [False, True])
+def test_what_is_not_written_in_full_is_not_left(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, was_there: bool
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise failure
+
+    into = tmp_path / "compact"
+    if was_there:
+        into.mkdir()
+    monkeypatch.setattr(compact, "save_file", refuse)
+    with pytest.raises(KeyboardInterrupt if isinstance(failure, KeyboardInterrupt) else StorageFailed):
+        write_compact(bert, into)
+    assert list(tmp_path.rglob("*")) == ([into] if was_there else [])
+    monkeypatch.undo()
+    open_checkpoint(write_compact(bert, into))
+
+
+def test_measurements_that_the_digests_list_are_tied_to_the_weights(bert: Path, tmp_path: Path) -> None:
+    folder = write_compact(bert, tmp_path / "compact")
+    (folder / "int8.json").write_text('{"measurements": [{"dataset": "x", "fp32": 0.7, "int8": 0.6}]}')
+    assert len(open_checkpoint(folder).int8_gate) == 1, "measured later: not listed"
+    listed = json.loads((folder / "digests.json").read_text())
+    listed["int8.json"] = hashlib.sha256((folder / "int8.json").read_bytes()).hexdigest()
+    (folder / "digests.json").write_text(json.dumps(listed))
+    assert len(open_checkpoint(folder).int8_gate) == 1
+    (folder / "int8.json").write_text('{"measurements": [{"dataset": "x", "fp32": 0.7, "int8": 0.7}]}')
+    with pytest.raises(CheckpointRefused, match=r"int8\.json: expected SHA-256"):
+        open_checkpoint(folder)
+    (folder / "int8.json").unlink()
+    with pytest.raises(CheckpointRefused, match=r"int8\.json.*no such file"):
+        open_checkpoint(folder)
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json"])

@@ -195,6 +195,13 @@ def test_an_unknown_chain_of_modules_is_refused(
         open_checkpoint(with_modules(change, ettin, tmp_path / "copy"))
 
 
+def test_no_hint_leads_to_a_page_that_does_not_exist(bert: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadConfig) as refused:
+        open_checkpoint(edited(bert, tmp_path / "copy", "config.json", hidden_act="quick_gelu"))
+    assert "docs/" not in str(refused.value.hint)
+    assert "the guide, Checkpoints and safety" in str(refused.value.hint)
+
+
 def test_code_in_the_repository_is_refused(bert: Path, ettin: Path, tmp_path: Path) -> None:
     auto_map = {"AutoModelForSequenceClassification": "modeling.Model"}
     for number, (source, file) in enumerate(
@@ -234,7 +241,14 @@ def test_a_tokenizer_of_another_model_is_refused(bert: Path, ettin: Path, tmp_pa
 
 @pytest.mark.parametrize(
     "frame",
-    ["[CLS]:0 $A:0 [SEP]:0 [SEP]:0 $B:1 [SEP]:1", "$A:0 [SEP]:0 $B:1 [SEP]:1", "[CLS]:0 $A:0 [SEP]:0 $B:2 [SEP]:2"],
+    [
+        "[CLS]:0 $A:0 [SEP]:0 [SEP]:0 $B:1 [SEP]:1",
+        "$A:0 [SEP]:0 $B:1 [SEP]:1",
+        "[CLS]:0 $A:0 [SEP]:0 $B:2 [SEP]:2",
+        "[CLS]:0 $A:0 [SEP]:0 $B:0 [SEP]:0",
+        "[CLS]:0 $A:0 [SEP]:1 $B:1 [SEP]:1",
+        "[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:0",
+    ],
 )
 def test_another_frame_around_a_pair_is_refused(bert: Path, tmp_path: Path, frame: str) -> None:
     from tokenizers import Tokenizer, processors
@@ -248,9 +262,28 @@ def test_another_frame_around_a_pair_is_refused(bert: Path, tmp_path: Path, fram
         open_checkpoint(folder)
 
 
-def test_settings_that_transformers_would_tokenise_otherwise_by_are_refused(bert: Path, tmp_path: Path) -> None:
-    with pytest.raises(BadConfig, match="do_lower_case"):
-        open_checkpoint(edited(bert, tmp_path / "copy", "tokenizer_config.json", do_lower_case=False))
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("do_lower_case", False),
+        ("split_special_tokens", True),
+        ("split_special_tokens", "yes"),
+        ("model_input_names", ["input_ids", "attention_mask"]),
+        ("model_input_names", None),
+    ],
+)
+def test_settings_that_transformers_would_tokenise_otherwise_by_are_refused(
+    bert: Path, tmp_path: Path, key: str, value: Any
+) -> None:
+    with pytest.raises(BadConfig, match=key):
+        open_checkpoint(edited(bert, tmp_path / "copy", "tokenizer_config.json", **{key: value}))
+
+
+def test_settings_that_change_nothing_are_accepted(bert: Path, ettin: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"split_special_tokens": False, "model_input_names": GONE}
+    open_checkpoint(edited(bert, tmp_path / "bert", "tokenizer_config.json", **settings))
+    names = ["input_ids", "attention_mask"]  # ModernBERT has no token types
+    open_checkpoint(edited(ettin, tmp_path / "ettin", "tokenizer_config.json", model_input_names=names))
 
 
 @pytest.mark.parametrize(

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
 import pytest
 from huggingface_hub.errors import (
+    EntryNotFoundError,
     HfHubHTTPError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 
+from checkpoints import copied
 from rankladder.catalogue import find_model
-from rankladder.checkpoint import UnpinnedRevision, open_checkpoint
+from rankladder.checkpoint import UnpinnedRevision, is_local, open_checkpoint
 from rankladder.errors import BadOption, CheckpointRefused, ModelMissing, PathMissing, StorageFailed, Unavailable
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -110,10 +114,92 @@ def test_a_modular_model_that_is_cached_in_part_is_fetched(hub: Hub, ettin: Path
 
 
 def test_a_refusal_of_cached_files_is_not_a_reason_to_fetch(hub: Hub) -> None:
-    (hub.store("org/name", COMMIT) / "config.json").write_text("{}")
+    """A classifier's config says that nothing is missing, so what is wrong with it is not missing files."""
+    config = hub.store("org/name", COMMIT) / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"hidden_act": "quick_gelu"}))
     with pytest.raises(CheckpointRefused):
         open_checkpoint(f"org/name@{COMMIT}")
     assert hub.calls == []
+
+
+def test_a_modular_model_that_transformers_cached_is_completed(hub: Hub, ettin: Path) -> None:
+    """``AutoModel.from_pretrained`` leaves config, tokenizer and weights, and no module but the first."""
+    hub.model = ettin
+    folder = hub.store("org/name", COMMIT)
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name in {"modules.json", "config_sentence_transformers.json", "sentence_bert_config.json"}:
+            path.unlink()
+    assert not is_local(replace(find_model("ettin-17m"), hub_id="org/name", revision=COMMIT))
+    with pytest.raises(ModelMissing, match="fetching is off"):
+        open_checkpoint(f"org/name@{COMMIT}", offline=True)
+    assert open_checkpoint(f"org/name@{COMMIT}").digest == open_checkpoint(ettin).digest
+    assert is_local(replace(find_model("ettin-17m"), hub_id="org/name", revision=COMMIT))
+    assert len(hub.calls) == 1
+
+
+def test_an_encoder_without_a_head_is_refused_and_not_called_incomplete(hub: Hub, tmp_path: Path, bert: Path) -> None:
+    hub.model = copied(bert, tmp_path / "encoder")
+    config = json.loads((bert / "config.json").read_text()) | {"architectures": ["BertModel"]}
+    (hub.model / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointRefused, match="architectures"):
+        open_checkpoint(f"org/name@{COMMIT}")
+
+
+@pytest.mark.parametrize("name", ["tokenizer_config.json", "sentence_bert_config.json"])
+def test_settings_that_are_not_cached_are_fetched_once_or_done_without(
+    hub: Hub, ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    hub.model = ettin
+    (hub.store("org/name", COMMIT) / name).unlink()
+    hub.failure = ConnectionError("no route")
+    open_checkpoint(f"org/name@{COMMIT}")
+    open_checkpoint(f"org/name@{COMMIT}", offline=True)
+    assert len(hub.calls) == 1, "the hub was tried, and what is cached can be read"
+    hub.failure = None
+    open_checkpoint(f"org/name@{COMMIT}")
+    open_checkpoint(f"org/name@{COMMIT}")
+    assert len(hub.calls) == 2
+    assert (hub.cache / "models--org--name" / "snapshots" / COMMIT / name).is_file()
+
+
+@pytest.mark.parametrize("name", ["tokenizer_config.json", "sentence_bert_config.json"])
+@pytest.mark.parametrize("cached", [False, True])
+def test_settings_that_the_hub_does_not_have_are_asked_for_once(
+    hub: Hub, ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, cached: bool
+) -> None:
+    asked: list[str] = []
+
+    def ask(repo: str, file: str, *, revision: str) -> None:  # as the hub's client answers
+        asked.append(file)
+        nothing = hub.cache / f"models--{repo.replace('/', '--')}" / ".no_exist" / revision / file
+        nothing.parent.mkdir(parents=True, exist_ok=True)
+        nothing.touch()
+        raise http(EntryNotFoundError)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", ask)
+    hub.model = copied(ettin, tmp_path / "bare")
+    (hub.model / name).unlink()
+    if cached:
+        hub.store("org/name", COMMIT)
+    for _ in range(3):
+        open_checkpoint(f"org/name@{COMMIT}")
+    assert (asked, len(hub.calls)) == ([name], 1)
+
+
+@pytest.mark.parametrize("name", ["foo/bar--baz", "foo/-bar", "foo/bar..baz", "foo/bar.git", "foo/" + "b" * 100])
+def test_what_the_hub_takes_for_no_id_is_a_model_that_nobody_knows(hub: Hub, name: str) -> None:
+    with pytest.raises(ModelMissing, match="not a hub id"):
+        open_checkpoint(name)
+    assert hub.calls == []
+
+
+def test_an_empty_name_is_not_the_current_folder(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(bert)
+    with pytest.raises(BadOption, match="empty"):
+        open_checkpoint("")
+    assert open_checkpoint(".").folder == Path()
 
 
 def test_no_pickle_and_no_code_is_asked_for(hub: Hub) -> None:

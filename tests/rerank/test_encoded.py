@@ -35,8 +35,8 @@ def test_nothing_is_tokenised_twice(bert: Path, monkeypatch: pytest.MonkeyPatch)
     reranker = Reranker.open(bert)
     encoded = reranker.encode(TEXTS)
     seen: list[str] = []
-    tokenise = reranker.reader.tokenise
-    monkeypatch.setattr(reranker.reader, "tokenise", lambda texts: seen.extend(texts) or tokenise(texts))
+    tokenise = reranker.scorer.reader.tokenise
+    monkeypatch.setattr(reranker.scorer.reader, "tokenise", lambda texts: seen.extend(texts) or tokenise(texts))
     reranker.rank("rain", encoded)
     assert seen == ["rain"]
 
@@ -63,14 +63,14 @@ def test_an_index_keeps_token_ids_and_search_reads_them(
     build_index([tmp_path / "documents.txt"], tmp_path / "without")
     with open_index(tmp_path / "with") as kept, open_index(tmp_path / "without") as plain:
         expected = search("rain", plain, reranker)
-        monkeypatch.setattr(reranker.reader, "tokenise", _only(reranker, "rain"))
+        monkeypatch.setattr(reranker.scorer.reader, "tokenise", _only(reranker, "rain"))
         found = search("rain", kept, reranker)
         assert all(isinstance(one, EncodedDocument) for one in kept.retrieve(Query("q", "rain"), k=5).documents)
     assert [(h.document.id, h.score) for h in found.ranking] == [(h.document.id, h.score) for h in expected.ranking]
 
 
 def _only(reranker: Reranker, text: str) -> object:
-    tokenise = reranker.reader.tokenise
+    tokenise = reranker.scorer.reader.tokenise
 
     def watched(texts: list[str]) -> object:
         assert list(texts) == [text]
@@ -79,12 +79,20 @@ def _only(reranker: Reranker, text: str) -> object:
     return watched
 
 
-def test_an_index_with_and_without_token_ids_is_rebuilt_when_that_changes(bert: Path, tmp_path: Path) -> None:
-    (tmp_path / "documents.txt").write_text("rain falls")
-    build_index([tmp_path / "documents.txt"], tmp_path / "index")
-    build_index([tmp_path / "documents.txt"], tmp_path / "index", tokens_for=Reranker.open(bert))
+def test_token_ids_are_stored_with_what_is_read_and_the_rest_is_read_as_text(bert: Path, tmp_path: Path) -> None:
+    reranker = Reranker.open(bert)
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "a.txt").write_text("rain falls")
+    build_index([folder], tmp_path / "index")
+    (folder / "b.txt").write_text("rain condenses")
+    build_index([folder], tmp_path / "index", tokens_for=reranker)
     with open_index(tmp_path / "index") as index:
-        assert index.manifest.settings.tokenizer == Reranker.open(bert).tokenizer
-        (document,) = index.retrieve(Query("q", "rain"), k=5).documents
-    assert isinstance(document, EncodedDocument)
-    assert len(document.ids) > 0
+        found = index.retrieve(Query("q", "rain"), k=5)
+        result = search("rain", index, reranker)
+    kinds = {document.metadata["file"]: type(document) for document in found.documents}
+    assert kinds == {"a.txt": Document, "b.txt": EncodedDocument}
+    assert {h.document.id: h.score for h in result.ranking} == {
+        h.document.id: h.score
+        for h in reranker.rank("rain", [Document(d.id, d.text, d.title) for d in found.documents])
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -81,6 +82,34 @@ def test_an_open_reranker_works_in_a_forked_process(
     child.join(60)
     assert child.exitcode == 0
     assert queue.get() == alone.tobytes()
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_while_other_threads_score_gives_a_child_that_works(
+    reranker: Reranker, pairs: list[tuple[str, str]], alone: np.ndarray
+) -> None:
+    context = multiprocessing.get_context("fork")
+    stop = threading.Event()
+
+    def busy() -> None:
+        while not stop.is_set():
+            reranker.predict(pairs[:8])
+
+    threads = [threading.Thread(target=busy) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(5):
+            queue: multiprocessing.SimpleQueue[bytes] = context.SimpleQueue()
+            child = context.Process(target=_predict, args=(reranker, pairs[:4], queue))
+            child.start()
+            child.join(30)
+            assert child.exitcode == 0
+            assert queue.get() == alone[:4].tobytes()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_many_queries_in_one_call_rank_as_one_by_one(reranker: Reranker, pairs: list[tuple[str, str]]) -> None:

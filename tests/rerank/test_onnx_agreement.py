@@ -28,7 +28,7 @@ def pairs_of(reranker: Reranker, lengths: list[int], *, seed: int = 0) -> list[t
     pairs = []
     for length in lengths:
         text = " ".join(draw.choice(WORDS) for _ in range(length))
-        encoding = reranker.checkpoint.tokenizer.encode(text, add_special_tokens=False)
+        encoding = reranker.scorer.checkpoint.tokenizer.encode(text, add_special_tokens=False)
         pairs.append(("why is the sky blue", text[: encoding.offsets[min(length, len(encoding)) - 1][1]]))
     return pairs
 

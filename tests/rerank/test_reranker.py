@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rankladder.box
 from rankladder import Document, Reranker, probability
 from rankladder.errors import BadInput, BadOption, BadQuery, DuplicateId, ModelMissing, PathMissing
 from rankladder.rerank import PairsTruncated
@@ -116,7 +118,7 @@ def test_a_blank_query_is_refused(tiny: Reranker, query: str) -> None:
         tiny.rank(query, ["rain"])
 
 
-@pytest.mark.parametrize("top_k", [0, -1])
+@pytest.mark.parametrize("top_k", [0, -1, 1.5])
 def test_top_k_below_one_is_refused(tiny: Reranker, top_k: int) -> None:
     with pytest.raises(BadOption, match=f"top_k must be at least 1, got {top_k}"):
         tiny.rank("rain", ["rain"], top_k=top_k)
@@ -127,9 +129,21 @@ def test_two_documents_with_one_id_are_refused(tiny: Reranker) -> None:
         tiny.rank("rain", [Document("a", "x"), Document("a", "y")])
 
 
-def test_one_pair_alone_is_refused_with_the_right_call(tiny: Reranker) -> None:
-    with pytest.raises(BadInput, match=r"predict\(\[\(query, document\)\]\)"):
-        tiny.predict(("rain", "rain falls"))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "pairs", [("rain", "rain falls"), ["rain", "rain falls"], ["hi", "yo"], [("rain", None)], [("a", "b", "c")]]
+)
+def test_what_is_not_a_list_of_pairs_is_refused(tiny: Reranker, pairs: list[tuple[str, str]]) -> None:
+    with pytest.raises(BadInput, match=r"pair 0: expected .*\n.*predict\(\[\(query, document\)\]\)"):
+        tiny.predict(pairs)
+
+
+def test_one_document_alone_and_what_is_no_text_are_refused(tiny: Reranker) -> None:
+    with pytest.raises(BadInput, match="put it into a list"):
+        tiny.rank("rain", "rain falls")
+    with pytest.raises(BadInput, match="document 1: expected a text or a Document, got NoneType"):
+        tiny.rank("rain", ["rain falls", None])  # type: ignore[list-item]
+    with pytest.raises(BadInput, match="expected a query"):
+        tiny.rank(None, ["rain falls"])  # type: ignore[arg-type]
 
 
 def test_options_out_of_range_are_refused(bert: Path, tiny: Reranker) -> None:
@@ -137,6 +151,7 @@ def test_options_out_of_range_are_refused(bert: Path, tiny: Reranker) -> None:
         ({"threads": 0}, "threads must be at least 1"),
         ({"max_tokens": 9999}, "reads at most"),
         ({"max_tokens": 2}, "max_tokens must be at least"),
+        ({"max_tokens": 0}, "max_tokens must be at least"),
         ({"dtype": "fp8"}, "dtype must be one of auto, fp32, int8"),
     ):
         with pytest.raises(BadOption, match=message):
@@ -160,13 +175,33 @@ def test_a_shorter_max_tokens_is_honoured(bert: Path) -> None:
 
 
 def test_the_box_gives_its_golden_logits() -> None:
-    """The card's four worked examples; the weights in the box are stored in 8 bits, hence the band."""
-    golden = {
-        (
-            "what causes rain",
-            "Rain falls when water vapour in clouds condenses into drops heavy enough to fall.",
-        ): 4.8596,
-        ("what causes rain", "The stock market closed higher on Friday."): -4.1659,
-    }
-    scores = Reranker.open(dtype="fp32").predict(list(golden))
-    assert np.abs(scores - list(golden.values())).max() < 0.1
+    """The worked examples of its card. The weights lie in the box in 8 bits, hence the band."""
+    card = (Path(rankladder.box.__path__[0]) / "README.md").read_text()
+    golden = re.findall(r"^\| (.+?) \| (.+?) \| (-?\d+\.\d+) \|$", card, re.MULTILINE)
+    assert len(golden) == 4
+    scores = Reranker.open(dtype="fp32").predict([(query, document) for query, document, _ in golden])
+    assert np.abs(scores - [float(logit) for *_, logit in golden]).max() < 1e-3
+
+
+def test_passages_never_read_less_than_a_cut_does(tiny: Reranker) -> None:
+    for query, document in (("why rain " * 600, ""), ("why rain " * 600, "rain falls"), ("rain", "falls " * 900)):
+        (cut,) = tiny.rank(query, [document])
+        (read,) = tiny.rank(query, [document], long="passages")
+        assert cut.reading is not None
+        assert read.reading is not None
+        assert read.reading.document_dropped == 0
+        assert read.reading.query_kept >= min(cut.reading.query_kept, (tiny.max_tokens - 3) // 2)
+    (short,) = tiny.rank("why rain " * 600, ["rain falls"], long="passages")
+    assert short.reading == tiny.rank("why rain " * 600, ["rain falls"])[0].reading
+
+
+def test_a_block_is_bounded_by_its_text(tiny: Reranker, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    score = tiny.scorer.score
+    monkeypatch.setattr(
+        tiny.scorer, "score", lambda pairs, **options: sizes.append(len(pairs)) or score(pairs, **options)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PairsTruncated)
+        tiny.predict([("rain", "x" * 1_500_000)] * 7)
+    assert sizes == [3, 3, 1]

@@ -232,6 +232,25 @@ def test_duplicate_ids_name_both_places_and_leave_nothing(tmp_path: Path) -> Non
         assert len(index) == 4
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.jsonl", '{"_id": "a", "text": "rain one", "line": "x"}\n' * 2, "'a': both in a.jsonl"),
+        ("a.jsonl", '{"_id": "a", "text": "rain one"}\n' * 2, "'a': a.jsonl:1 and a.jsonl:2"),
+        ("a.jsonl", '{"_id": "a", "text": "rain one", "line": true}\n' * 2, "'a': both in a.jsonl"),
+        ("a.jsonl", '{"_id": "a", "text": "rain", "line": 7}\n' * 2, "'a': both in a.jsonl:7"),
+        ("a.csv", "id,text,line\n1,rain,9\n1,rain two,9\n", "'1': both in a.csv"),
+    ],
+)
+def test_an_id_that_is_there_twice_is_refused_whatever_the_records_call_their_lines(
+    tmp_path: Path, name: str, content: str, said: str
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / name).write_text(content)
+    with pytest.raises(DuplicateId, match=f"the id {said}\n"):
+        build_index([tmp_path / "docs"], tmp_path / "ix", progress=False)
+
+
 def test_a_place_that_cannot_be_written_is_storage_failed(tmp_path: Path) -> None:
     docs = corpus(tmp_path / "docs")
     (tmp_path / "file").write_text("")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
-from rankladder.errors import StorageFailed
+from rankladder.errors import BadFile, StorageFailed
 from rankladder.retrieve import IndexReport, build_index, generations, open_index
 from rankladder.values import Query
 
@@ -86,6 +90,73 @@ def test_other_settings_build_anew(docs: Path, tmp_path: Path) -> None:
     with open_index(tmp_path / "ix") as index:
         assert index.manifest.settings.passage_words == 50
         assert index.manifest.dead == 0
+
+
+def test_files_touched_just_before_a_scan_are_digested_once_more_and_then_trusted(
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns()
+    for path in docs.iterdir():
+        os.utime(path, ns=(now, now))
+    digested: list[object] = []
+    real = hashlib.file_digest
+
+    def counted(file: BinaryIO, digest: Callable[[], Any]) -> Any:
+        digested.append(file)
+        return real(file, digest)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    after: list[int] = []
+    for seconds in (1, 10, 20):
+        monkeypatch.setattr(time, "time_ns", lambda seconds=seconds: now + seconds * 10**9)
+        build_index([docs], tmp_path / "ix", progress=False)
+        after.append(len(digested))
+    assert after == [0, 5, 5]
+
+
+def test_a_source_that_can_no_longer_be_read_is_skipped_as_in_a_fresh_build(
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_index([docs], tmp_path / "ix", progress=False)
+    os.utime(docs / "a.txt", (2e9, 2e9))
+    real = Path.open
+
+    def refuse(path: Path, *args: Any, **options: Any) -> Any:
+        if path.name == "a.txt":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    report = build_index([docs], tmp_path / "ix", progress=False)
+    assert report.documents == 4
+    assert [(one.path.name, one.reason) for one in report.skipped] == [("a.txt", "cannot be read (Permission denied)")]
+
+
+def test_a_harmed_index_is_left_until_another_is_whole(docs: Path, tmp_path: Path) -> None:
+    into = tmp_path / "ix"
+    build_index([docs], into, progress=False)
+    manifest = into / "gen-000001" / "manifest.json"
+    whole = manifest.read_text()
+    manifest.write_text("{")
+    (into / "gen-000009").mkdir()  # left behind by a writer that was killed
+    (docs / "bad.jsonl").write_text("{")
+    with pytest.raises(BadFile):
+        build_index([docs], into, progress=False)
+    manifest.write_text(whole)
+    assert found(into, "aaa") == ["a.txt:1"]
+    manifest.write_text("{")
+    (docs / "bad.jsonl").unlink()
+    build_index([docs], into, progress=False)
+    assert len([path for path in into.iterdir() if path.name.startswith("gen-")]) == 1
+    assert found(into, "aaa") == ["a.txt:1"]
+
+
+def test_a_table_of_something_else_does_not_block_a_folder(docs: Path, tmp_path: Path) -> None:
+    (docs / "prices.csv").write_text("name,price\nx,1\n")
+    for _ in range(2):
+        report = build_index([docs], tmp_path / "ix", progress=False)
+        assert report.documents == 5
+        assert [one.path.name for one in report.skipped] == ["prices.csv"]
 
 
 def test_skipped_files_are_reported_every_time(docs: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,76 @@ def test_text_without_spaces_is_cut_all_the_same(tmp_path: Path) -> None:
 def test_a_passage_length_below_20_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadOption, match="19"):
         read_documents(tmp_path, passage_words=19)
+
+
+HOSTILE = [
+    ("a.md", "<!-- "),
+    ("a.md", "# [a](\n\n# " + "[" * 40),
+    ("a.html", "<a "),
+    ("a.html", "<!-- >"),
+    ("a.html", '<a b=">" '),
+    ("a.html", "<![if "),
+    ("a.html", "&#"),
+]
+
+
+@pytest.mark.parametrize(("name", "piece"), HOSTILE, ids=lambda value: value[:12])
+def test_what_opens_and_never_closes_takes_no_longer_than_other_text(tmp_path: Path, name: str, piece: str) -> None:
+    began = time.perf_counter()
+    read(tmp_path, name, piece * 20_000)
+    assert time.perf_counter() - began < 10  # about a second at most; the square of it took up to a minute
+
+
+@pytest.mark.parametrize("heading", ["[" * 100_000, "[a](" * 50_000, "[a](b" * 50_000])
+def test_a_heading_of_brackets_takes_no_longer_than_other_text(tmp_path: Path, heading: str) -> None:
+    began = time.perf_counter()
+    document, *_ = read(tmp_path, "a.md", f"# {heading}\n")
+    assert document.text[:2] == heading[:2]
+    assert time.perf_counter() - began < 10
+
+
+def test_blank_lines_in_a_list_take_no_longer_than_other_text(tmp_path: Path) -> None:
+    began = time.perf_counter()
+    assert len(read(tmp_path, "a.md", "- " + "word " * 300 + "\n" * 100_000 + "- end\n")) > 1
+    assert time.perf_counter() - began < 10
+
+
+def test_a_link_of_a_heading_leaves_its_words(tmp_path: Path) -> None:
+    text = "# a [b](http://x/y_(z)) c [![d](e)](f) [g\n\ntext"
+    assert [d.title for d in read(tmp_path, "a.md", text)] == ["a b c d [g"]
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "found"),
+    [
+        ("<head><title>T</title><h1>Hi</h1><p>rain", "T › Hi", ["rain"]),
+        ("<head><script>x()</script><style>p{}</style><title>T</title>rain", "T", ["rain"]),
+        ("<head><title>T</title><title>U</title><p>rain", "T", ["rain"]),
+        ("<title>T<h1>Hi</h1><p>rain", "T › Hi", ["rain"]),
+        ("<nav>menu<p>more</nav><p>rain", "", ["rain"]),
+        ("<nav>menu<main><p>rain</main>", "", ["rain"]),
+        ("<nav>menu<h1>Hi</h1><p>rain", "Hi", ["rain"]),
+        ("<nav>menu <h1>Logo</h1></nav><p>rain", "", ["rain"]),
+        ("<p>rain<nav>menu", "", ["rain"]),
+        ("<nav><p>rain<script>x()</script>", "", ["rain"]),
+    ],
+)
+def test_html_whose_end_tags_are_left_out_is_still_read(
+    tmp_path: Path, text: str, title: str, found: list[str]
+) -> None:
+    assert [(d.title, d.text) for d in read(tmp_path, "a.html", text)] == [(title, one) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("<p>a<!-- b <p>c", "ac"),
+        ("<p>a <![x y]>b <![ z]>c", "a b c"),
+        ("AT&T", "AT&T"),
+        ("1 <2 and x <y z", "1 <2 and x <y z"),
+        ('<p>a <b c="d>e', "a e"),
+        ("<p>a<!-- b --> c<!-- d", "a c<!-- d"),
+    ],
+)
+def test_html_that_breaks_off_keeps_its_text(tmp_path: Path, text: str, found: str) -> None:
+    assert [d.text for d in read(tmp_path, "a.html", text)] == [found]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rankladder.errors import BadFile, BadInput, StorageFailed
 from rankladder.textfiles import read_documents, write_documents_jsonl
+from rankladder.textfiles.records import parse_record
 from rankladder.values import Document
 
 
@@ -41,6 +42,13 @@ def test_the_usual_keys_are_known(tmp_path: Path, key: str, id_key: str) -> None
         ("{not json", "not JSON"),
         ("[" * 100_000, "not JSON"),
         ("[1, 2]", "found a list"),
+        ('{"text": "x", "n": 1e999}', "the number 1e999 is not finite"),
+        ('{"text": "x", "n": [-1e999]}', "the number -1e999 is not finite"),
+        ('{"text": "x", "n": NaN}', "the number NaN is not finite"),
+        ('{"text": "x", "n": -Infinity}', "the number -Infinity is not finite"),
+        ('{"text": "x", "n": ' + "[" * 100 + "]" * 100 + "}", "more than 100"),
+        ('{"text": "\\ud800", "n": ' + "[" * 900 + "]" * 900 + "}", "more than 100"),
+        ('{"text": "x", "n": ' + '{"a":' * 5_000 + "1" + "}" * 5_001, "a.jsonl:2:"),
         ({"foo": 1, "bar": 2}, "'foo', 'bar'"),
         ({"text": 3}, "found a number"),
         ({"text": None}, "found null"),
@@ -56,6 +64,20 @@ def test_a_bad_line_is_named(tmp_path: Path, line: object, said: str) -> None:
         list(read_documents(path))
     assert f"{path}:2:" in str(caught.value)
     assert said in str(caught.value)
+
+
+def test_what_json_can_hold_is_read_as_it_stands(tmp_path: Path) -> None:
+    deep = "[" * 99 + "]" * 99
+    (document,) = read_documents(write(tmp_path / "a.jsonl", f'{{"text": "{"[" * 200}", "n": -1.5e300, "m": {deep}}}'))
+    assert document.metadata["n"] == -1.5e300
+    assert json.dumps(document.metadata["m"], separators=(",", ":")) == deep
+
+
+def test_a_record_is_parsed_with_the_same_refusals_wherever_it_stands() -> None:
+    assert parse_record(r'{"text": "a\ud800"}', "standard input:3") == {"text": "a�"}
+    for text in ("{", "[]", '{"n": NaN}', '{"n": ' + "[" * 200 + "]" * 200 + "}"):
+        with pytest.raises(BadFile, match=r"^standard input:3: "):
+            parse_record(text, "standard input:3")
 
 
 def test_bytes_that_are_not_utf8_are_named_with_their_line(tmp_path: Path) -> None:
@@ -126,6 +148,25 @@ def test_tsv_semicolons_and_huge_cells_are_read(tmp_path: Path) -> None:
 def test_a_bad_table_is_refused_and_never_read_on_quietly(tmp_path: Path, content: str, said: str) -> None:
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(BadFile, match=said):
+        list(read_documents(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize("header", ["name,price", "a,,"])
+def test_a_table_of_something_else_is_skipped_in_a_folder_and_refused_by_name(tmp_path: Path, header: str) -> None:
+    (tmp_path / "prices.csv").write_text(f"{header}\nx,1,2\n")
+    (tmp_path / "a.txt").write_text("rain")
+    found = read_documents(tmp_path)
+    assert [d.text for d in found] == ["rain"]
+    ((path, reason),) = [(one.path.name, one.reason) for one in found.skipped]
+    assert path == "prices.csv"
+    assert reason.startswith(f"no column with the text; the columns are '{header[:1]}")
+    with pytest.raises(BadFile, match="name one of them 'text'"):
+        list(read_documents(tmp_path / "prices.csv"))
+
+
+def test_a_table_with_a_text_is_never_skipped(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,text\n1\n")
+    with pytest.raises(BadFile, match="expected 2 cells"):
         list(read_documents(tmp_path))
 
 
@@ -154,7 +195,11 @@ def test_documents_read_back_as_they_were_written(
 def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     write_documents_jsonl([Document("1", "old")], path)
-    for bad in (Document("", "x"), Document("2", "x", metadata={"text": 1}), Document("2", "x", metadata={"k": {1}})):
+    endless: list[object] = []
+    for _ in range(10_000):
+        endless = [endless]
+    for metadata in ({"text": 1}, {"k": {1}}, {"k": float("nan")}, {"k": endless}, None):
+        bad = Document("2", "x", metadata=metadata) if metadata else Document("", "x")
         with pytest.raises(BadInput):
             write_documents_jsonl([Document("1", "new"), bad], path)
     assert [d.text for d in read_documents(path)] == ["old"]

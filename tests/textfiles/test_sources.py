@@ -49,6 +49,24 @@ def test_what_is_not_text_is_skipped_with_its_reason(tmp_path: Path) -> None:
     assert len(found.skipped) == 7
 
 
+def test_a_link_to_a_file_that_is_read_already_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (tmp_path / "out" / "far.txt").write_text("far")
+    (docs / "m.txt").write_text("near")
+    (docs / "a.txt").symlink_to("m.txt")
+    (docs / "x.txt").symlink_to("../out/far.txt")
+    (docs / "y.txt").symlink_to("x.txt")
+    found = find_sources([docs])
+    assert [source.name for source in found.sources] == ["m.txt", "x.txt"]
+    assert [(one.path.name, one.reason) for one in found.skipped] == [
+        ("a.txt", "a link to a file that is read already, as m.txt"),
+        ("y.txt", "a link to a file that is read already, as x.txt"),
+    ]
+    assert [source.name for source in find_sources([docs / "a.txt"]).sources] == ["a.txt"]
+
+
 def test_a_file_that_was_named_is_never_skipped(tmp_path: Path) -> None:
     (tmp_path / "bin.txt").write_bytes(b"\0")
     (tmp_path / "photo.jpg").write_bytes(b"")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from rankladder.checkpoint.digests import write_digests
@@ -25,7 +28,8 @@ def write_compact(source: Path, into: Path) -> Path:
     vectors and the head become float16 where that is exact, else float32. The files that decide the scores are
     copied, ``digests.json`` is written; ``int8.json`` is not copied, as its measurements are of other weights.
 
-    Raises PathMissing, BadOption where ``into`` is not an empty folder, and CheckpointRefused for a bad source.
+    Raises PathMissing, BadOption where ``into`` is not an empty folder, CheckpointRefused for a bad source, and
+    StorageFailed. Whatever is raised, ``into`` is as it was: a folder that is half a checkpoint is not left.
     """
     if not source.is_dir():
         raise PathMissing(f"no checkpoint folder at {source}")
@@ -34,25 +38,41 @@ def write_compact(source: Path, into: Path) -> Path:
     layout = read_layout(source)
     weights = open_weights(source, layout)
     open_tokenizer(source, layout)
-    try:
+    with _whole_or_nothing(into):
         written = [_copied(path, source, into) for path in files_read(source, layout, weights)]
         written += [_write_part(into, part, layout, weights) for part in layout.parts]
         write_digests(into, sorted(path for path in written if path is not None))
-    except OSError as error:
-        raise StorageFailed(f"{into}: cannot be written: {error}") from error
     return into
 
 
-def int8_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Symmetric int8 rows and their float32 scales: ``matrix`` is ``rows * scales[:, None]`` to half a scale.
+@contextmanager
+def _whole_or_nothing(into: Path) -> Iterator[None]:
+    was_there = into.exists()
+    try:
+        yield
+    except BaseException as error:
+        shutil.rmtree(into, ignore_errors=True)
+        if was_there:
+            into.mkdir(exist_ok=True)
+        if isinstance(error, OSError | SafetensorError):
+            raise StorageFailed(f"{into}: cannot be written: {error}") from error
+        raise
 
-    >>> rows, scales = int8_rows(np.array([[1.27, -0.64], [0.0, 0.0]], np.float32))
-    >>> rows.tolist()
-    [[127, -64], [0, 0]]
+
+def quantise_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Integers in −127 … 127 (rows, columns) and one float32 scale a row (rows,): ``integers * scales[:, None]`` is the
+    matrix to half a scale.
+
+    Symmetric, largest magnitude to 127. A row of zeros, or of values too small for a scale, has scale 1. The one rule:
+    compact checkpoints and the int8 engine use it, so quantising a compact row again gives the same integers.
+
+    >>> integers, scales = quantise_rows(np.array([[1.0, -2.0], [0.0, 0.0]], dtype=np.float32))
+    >>> integers.tolist(), scales.round(4).tolist()
+    ([[64, -127], [0, 0]], [0.015699999406933784, 1.0])
     """
-    scales = (np.abs(matrix).max(axis=1) / np.float32(127)).astype(np.float32)
-    rows = np.rint(matrix / np.where(scales > 0, scales, np.float32(1))[:, None])
-    return np.clip(rows, -127, 127).astype(np.int8), scales
+    scales = np.abs(matrix).max(axis=1) / np.float32(127)
+    scales = np.where(scales > 0, scales, np.float32(1)).astype(np.float32)
+    return np.clip(np.rint(matrix / scales[:, None]), -127, 127).astype(np.int8), scales
 
 
 def half_where_exact(values: NDArray[np.float32]) -> NDArray[np.float16] | NDArray[np.float32]:
@@ -77,7 +97,7 @@ def _write_part(into: Path, part: str, layout: Layout, weights: Weights) -> Path
         if slot.part != part:
             continue
         if slot.compact:
-            tensors[slot.name], tensors[slot.name + SCALE] = int8_rows(weights[name])
+            tensors[slot.name], tensors[slot.name + SCALE] = quantise_rows(weights[name])
         else:
             tensors[slot.name] = half_where_exact(weights[name])
     target = into / part / WEIGHTS

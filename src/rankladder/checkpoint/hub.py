@@ -6,14 +6,15 @@ import errno
 import os
 import re
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rankladder.checkpoint.jsonfile import read_json
-from rankladder.checkpoint.modular import MODULES
+from rankladder.checkpoint.modular import MODULES, TRANSFORMER_SETTINGS
 from rankladder.checkpoint.tensorfile import INDEX, WEIGHTS, shard_names
-from rankladder.checkpoint.tokens import TOKENIZER
+from rankladder.checkpoint.tokens import SETTINGS, TOKENIZER
 from rankladder.errors import CheckpointRefused, ModelMissing, StorageFailed, Unavailable
 
 WANTED = ("*.json", "*.safetensors", "*.txt")
@@ -38,20 +39,28 @@ class Fetched:
 def fetch(hub_id: str, revision: str | None, *, offline: bool | None = None) -> Fetched:
     """The folder of a hub model: from the cache, without touching the network, where it is there in full.
 
+    A cached model that can be read, but lacks settings that the hub may have, is completed where the hub can be
+    reached, and used as it is where it cannot.
+
     ``offline`` None follows the environment (``HF_HUB_OFFLINE``), which False cannot overrule. A revision that is
     not a commit warns with UnpinnedRevision, naming the commit.
 
     Raises ModelMissing where the model is not on this machine and may not be fetched, or the hub does not know it;
     Unavailable where the hub cannot be reached; StorageFailed where the cache cannot be written.
     """
-    folder = cached_folder(hub_id, revision)
-    if folder is None:
+    folder = _snapshot(hub_id, revision)
+    if folder is None or lacking(folder) is not None:
         if _is_offline(offline):
             raise ModelMissing(
                 f"{_shown(hub_id, revision)} is not on this machine, and fetching is off",
                 hint=f"hf download {hub_id}{f' --revision {revision}' if revision else ''}; or unset HF_HUB_OFFLINE",
             )
         folder = _download(hub_id, revision)
+        _ask_for(_unasked(hub_id, folder), hub_id, folder)
+    elif (files := _unasked(hub_id, folder)) and not _is_offline(offline):
+        with suppress(Unavailable, ModelMissing, StorageFailed):  # what is cached can be read
+            _download(hub_id, folder.name)  # its own commit: nothing but what is missing
+            _ask_for(files, hub_id, folder)
     commit = folder.name if COMMIT.fullmatch(folder.name) else None
     if revision is None or not COMMIT.fullmatch(revision):
         warnings.warn(
@@ -63,13 +72,16 @@ def fetch(hub_id: str, revision: str | None, *, offline: bool | None = None) -> 
 
 
 def lacking(folder: Path) -> str | None:
-    """The first file that a checkpoint folder lacks, None where it is whole.
+    """The first file that a checkpoint folder lacks and cannot be read without, None where there is none.
 
-    A cached folder may be partial: other programs fetch single files of a model into the same cache.
+    A cached folder may be partial: other programs fetch single files of a model into the same cache. transformers
+    leaves a modular cross-encoder without its modules: a config that names no classifier needs them.
     """
     try:
         wanted = ["config.json", TOKENIZER]
-        if (folder / MODULES).is_file():
+        if not (folder / MODULES).is_file():
+            wanted += [] if _is_classifier(folder) else [MODULES]
+        else:
             modules = read_json(folder / MODULES)
             parts = [str(entry.get("path", "")) for entry in modules] if isinstance(modules, list) else []
             wanted += [f"{part}/config.json" for part in parts if part]
@@ -83,17 +95,51 @@ def lacking(folder: Path) -> str | None:
     return next((name for name in wanted if not (folder / name).is_file()), None)
 
 
+def _is_classifier(folder: Path) -> bool:
+    config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    names = config.get("architectures") if isinstance(config, dict) else None
+    return isinstance(names, list) and any(str(name).endswith("ForSequenceClassification") for name in names)
+
+
 def cached_folder(hub_id: str, revision: str | None) -> Path | None:
-    """The model's folder in the cache where it is whole. The hub's own listing of a snapshot is not asked: it counts
-    files that are never read here.
+    """The model's folder in the cache where it is whole: opening it leaves the network alone. The hub's own listing of
+    a snapshot is not asked: it counts files that are never read here.
     """
+    folder = _snapshot(hub_id, revision)
+    return folder if folder and lacking(folder) is None and not _unasked(hub_id, folder) else None
+
+
+def _snapshot(hub_id: str, revision: str | None) -> Path | None:
+    """The folder of a revision in the cache, whole or not. Raises ModelMissing for what the hub takes for no id."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        config = try_to_load_from_cache(hub_id, "config.json", revision=revision)
+    except HFValidationError as error:
+        raise ModelMissing(
+            f"{hub_id!r} is not a hub id: {_first_line(error)}", hint="an id is organisation/name"
+        ) from error
+    return Path(config).parent if isinstance(config, str) else None
+
+
+def _unasked(hub_id: str, folder: Path) -> list[str]:
+    """The settings that a snapshot lacks and nobody has asked the hub for: without them it may be read otherwise."""
     from huggingface_hub import try_to_load_from_cache
 
-    config = try_to_load_from_cache(hub_id, "config.json", revision=revision)
-    if not isinstance(config, str):
-        return None
-    folder = Path(config).parent
-    return folder if lacking(folder) is None else None
+    wanted = [SETTINGS, *([TRANSFORMER_SETTINGS] if (folder / MODULES).is_file() else [])]
+    missing = [name for name in wanted if not (folder / name).is_file()]
+    return [name for name in missing if try_to_load_from_cache(hub_id, name, revision=folder.name) is None]
+
+
+def _ask_for(files: list[str], hub_id: str, folder: Path) -> None:
+    """Asks the hub for files one by one: its client then keeps in the cache which of them it does not have."""
+    from huggingface_hub import hf_hub_download
+
+    for name in files:
+        if not (folder / name).is_file():
+            with suppress(Exception):  # that it is not there is what is expected; any other answer can wait
+                hf_hub_download(hub_id, name, revision=folder.name)
 
 
 def _download(hub_id: str, revision: str | None) -> Path:
@@ -101,7 +147,6 @@ def _download(hub_id: str, revision: str | None) -> Path:
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
-        HFValidationError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
         RepositoryNotFoundError,
@@ -111,8 +156,6 @@ def _download(hub_id: str, revision: str | None) -> Path:
     shown = _shown(hub_id, revision)
     try:
         return Path(snapshot_download(hub_id, revision=revision, **_PATTERNS))
-    except HFValidationError as error:
-        raise ModelMissing(f"{hub_id!r} is not a hub id: {error}", hint="an id is organisation/name") from error
     except GatedRepoError as error:
         raise Unavailable(f"{shown} asks for an account: {_first_line(error)}", hint="hf auth login") from error
     except RepositoryNotFoundError as error:

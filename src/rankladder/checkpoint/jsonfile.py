@@ -124,7 +124,7 @@ class Section:
         """Raises BadConfig for the value of a key."""
         raise BadConfig(
             f"{self.path}: {self._named(key)}: expected {expected}, found {_shown(self._values.get(key))}",
-            hint=hint or "rankladder loads only what it implements in full; see docs/models.md",
+            hint=hint or "rankladder loads only what it implements in full; see the guide, Checkpoints and safety",
         )
 
     def _required(self, key: str) -> object:

@@ -16,6 +16,7 @@ from rankladder.checkpoint.network import Dense, Network, Norm
 from rankladder.errors import BadConfig, UnsafeFile
 
 MODULES = "modules.json"
+TRANSFORMER_SETTINGS = "sentence_bert_config.json"
 LAYER_NORM_EPS = 1e-5
 """torch.nn.LayerNorm's default, which Sentence Transformers' LayerNorm module leaves alone."""
 
@@ -141,7 +142,7 @@ def _read_cross_encoder_config(folder: Path) -> tuple[Path, ...]:
 def _read_transformer_settings(
     folder: Path, task: str, output: str, feature: str
 ) -> tuple[int | None, tuple[Path, ...]]:
-    path = folder / "sentence_bert_config.json"
+    path = folder / TRANSFORMER_SETTINGS
     if not path.is_file():
         return None, ()
     config = Section.read(path)

@@ -33,8 +33,12 @@ def open_checkpoint(
         PathMissing: The name is a path, and no folder is there.
         Unavailable: The hub cannot be reached.
         CheckpointRefused: The files are not understood in full.
-        BadOption: A revision of something that has none.
+        BadOption: A revision of something that has none, or an empty name.
     """
+    if name == "":
+        raise BadOption(
+            "expected a model's name, found an empty text", hint=f"{BOX} is the model in the box; . a folder"
+        )
     known = {model.name: model for model in all_models()}
     if name is None or name == BOX:
         _expect_no_revision(revision, BOX)

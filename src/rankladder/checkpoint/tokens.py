@@ -13,6 +13,8 @@ from rankladder.errors import BadConfig, StorageFailed
 
 TOKENIZER, SETTINGS = "tokenizer.json", "tokenizer_config.json"
 
+TYPES = "token_type_ids"
+
 UNBOUNDED = 1_000_000
 """transformers writes about 1e30 for a tokenizer without a limit; anything from here on says nothing."""
 
@@ -23,7 +25,8 @@ LEAST = 8
 def open_tokenizer(folder: Path, layout: Layout) -> tuple[Tokenizer, bytes, int]:
     """The tokenizer with truncation and padding off, the bytes of its file, and the longest sequence in tokens.
 
-    Raises BadConfig where a token has no row in the embedding, or a pair is not framed by three special tokens.
+    Raises BadConfig where a token has no row in the embedding, a pair is not framed by three special tokens, or
+    transformers would read the pair otherwise than it is read here.
     """
     path = folder / TOKENIZER
     try:
@@ -45,7 +48,7 @@ def open_tokenizer(folder: Path, layout: Layout) -> tuple[Tokenizer, bytes, int]
     _check_fit(path, tokenizer, layout)
     limits = [layout.network.encoder.positions, layout.token_cap]
     if (folder / SETTINGS).is_file():
-        limits.append(_read_settings(folder / SETTINGS, parsed))
+        limits.append(_read_settings(folder / SETTINGS, parsed, layout))
     max_tokens = min(limit for limit in limits if limit is not None)
     if max_tokens < LEAST:
         raise BadConfig(f"{folder}: expected sequences of at least {LEAST} tokens, found a limit of {max_tokens}")
@@ -70,14 +73,22 @@ def _check_fit(path: Path, tokenizer: Tokenizer, layout: Layout) -> None:
         )
     if frame != [0, ends[1] - 1, ends[2]]:
         raise BadConfig(f"{path}: expected [CLS] query [SEP] document [SEP], found {pair.tokens}")
-    if isinstance(encoder, Bert) and max(pair.type_ids) >= encoder.types:
-        raise BadConfig(f"{path}: expected token types below {encoder.types}, found {max(pair.type_ids)}")
+    if isinstance(encoder, Bert):
+        if max(pair.type_ids) >= encoder.types:
+            raise BadConfig(f"{path}: expected token types below {encoder.types}, found {max(pair.type_ids)}")
+        expected = [0] * ends[1] + [1] * (len(pair) - ends[1])
+        if pair.type_ids != expected:
+            raise BadConfig(f"{path}: expected the token types {expected} for {pair.tokens}, found {pair.type_ids}")
 
 
-def _read_settings(path: Path, tokenizer: object) -> int | None:
+def _read_settings(path: Path, tokenizer: object, layout: Layout) -> int | None:
     """model_max_length where it says something; BadConfig where transformers would tokenise otherwise than the file."""
     settings = Section.read(path)
     settings.expect("truncation_side", "right", why="only cutting on the right is implemented")
+    settings.expect("split_special_tokens", False, None, why="a special token in a text is read as one token here")
+    inputs = settings.value("model_input_names", [TYPES])
+    if isinstance(layout.network.encoder, Bert) and not (isinstance(inputs, list) and TYPES in inputs):
+        settings.refuse("model_input_names", f"{TYPES} among them: a document has token type 1 here")
     normalizer = tokenizer.get("normalizer") if isinstance(tokenizer, dict) else None
     if isinstance(normalizer, dict) and normalizer.get("type") == "BertNormalizer":
         for key, inner in (

@@ -5,12 +5,14 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from rankladder.cli.output import say
+
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    r"""Print the script that completes rankladder's commands, options and model names.
+    """Print the script that completes rankladder's commands, options and model names.
 
     \b
     eval "$(rankladder completion bash)"        in ~/.bashrc
@@ -19,4 +21,4 @@ def completion(context: click.Context, shell: str) -> None:
     """
     script = get_completion_class(shell)
     assert script is not None
-    click.echo(script(context.find_root().command, {}, "rankladder", "_RANKLADDER_COMPLETE").source())
+    say(script(context.find_root().command, {}, "rankladder", "_RANKLADDER_COMPLETE").source())

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from rankladder.cli.hits import source_of
-from rankladder.cli.output import print_table
+from rankladder.cli.output import print_table, say
 
 if TYPE_CHECKING:
     from rankladder.rerank import Reranker
@@ -48,17 +46,14 @@ def print_explanation(result: SearchResult, reranker: Reranker | None, below: Pa
     if reranker is not None:
         headers += [reranker.name, "moved", "tokens read", "tokens cut"]
     print_table(headers, rows, right=[place for place in range(len(headers)) if place != 1])
-    click.echo()
+    say()
     stages = [[*row.values()] for row in stage_rows(result)]
     print_table(["stage", "documents", "tokens", "cut", "ms"], stages, right=(1, 2, 3, 4))
     if reranker is None:
         return
-    click.echo(
-        f"\n{reranker.name}: {reranker.dtype_reason}; {reranker.engine.threads} at once, "
-        f"at most {reranker.max_tokens} tokens"
-    )
+    say(f"\n{reranker.name}: {reranker.about}")
     after, shown = result.rank_in(-1), {hit.document.id for hit in result.ranking}
     for hit in first[: result.top_k]:
         if hit.document.id not in shown:
             id = hit.document.id
-            click.echo(f"no longer in the top {result.top_k}: {source_of(hit, below)} ({before[id]} → {after[id]})")
+            say(f"no longer in the top {result.top_k}: {source_of(hit, below)} ({before[id]} → {after[id]})")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rankladder.cli.output import note
-from rankladder.values import Hit, Ranking
+from rankladder.cli.output import note, printable
+from rankladder.values import Hit, Passage, Ranking
 
 
-def hit_row(place: int, hit: Hit) -> dict[str, Any]:
-    """One hit as a JSON object: rank, score, index, id, title, text, metadata, truncated."""
-    return {
+def hit_row(place: int, hit: Hit, stage: str) -> dict[str, Any]:
+    """One hit as a JSON object; ``stage`` says whose score it is."""
+    row = {
         "rank": place,
         "score": round(hit.score, 6),
+        "stage": stage,
         "index": hit.index,
         "id": hit.document.id,
         "title": hit.document.title,
@@ -21,39 +22,38 @@ def hit_row(place: int, hit: Hit) -> dict[str, Any]:
         "metadata": dict(hit.document.metadata),
         "truncated": hit.truncated,
     }
+    if hit.reading is not None and hit.reading.passage is not None:
+        row["passage"] = _passage_row(hit.reading.passage)
+    return row
+
+
+def _passage_row(passage: Passage) -> dict[str, int]:
+    return {"number": passage.number, "of": passage.count, "start": passage.start, "end": passage.end}
 
 
 def token_row(hit: Hit) -> dict[str, Any] | None:
     """What the model read of a hit, as a JSON object; None where no model read it."""
     if hit.reading is None:
         return None
-    reading, passage = hit.reading, hit.reading.passage
-    row: dict[str, Any] = {
+    reading = hit.reading
+    return {
         "query_kept": reading.query_kept,
         "query_dropped": reading.query_dropped,
         "document_kept": reading.document_kept,
         "document_dropped": reading.document_dropped,
     }
-    if passage is not None:
-        row["passage"] = {
-            "number": passage.number,
-            "of": passage.count,
-            "start": passage.start,
-            "end": passage.end,
-        }
-    return row
 
 
 def source_of(hit: Hit, below: Path | None = None) -> str:
-    """Where a hit comes from, as an editor opens it: ``file:line``, or its id where it has no file.
+    """Where a passage of prose comes from, as an editor opens it: ``file:line``; the id of anything else.
 
     ``below`` is the folder that the file's name is relative to, where that is known.
     """
     where = hit.document.metadata
-    if "file" not in where or "line" not in where:
-        return hit.document.id
+    if "end_line" not in where:  # a record, which has an id of its own
+        return printable(hit.document.id)
     file = Path(str(where["file"])) if below is None else below / str(where["file"])
-    return f"{file}:{where['line']}"
+    return printable(f"{file}:{where['line']}")
 
 
 def note_cuts(ranking: Ranking) -> None:

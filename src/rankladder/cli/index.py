@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form
+from rankladder.cli.left_out import note_left_out
+from rankladder.cli.output import Form, form_options, print_json, print_table, resolve_form
 
 
 @click.command()
@@ -22,14 +23,15 @@ from rankladder.cli.output import Form, form_options, note, print_json, print_ta
 @click.option(
     "--tokens-for",
     metavar="MODEL",
-    help="Store token ids for this model, so that a search with it tokenises nothing again; give it at every update.",
+    help="Store token ids of what is read now, so that a search with this model need not tokenise it again.",
 )
 @form_options
 def index(paths: tuple[Path, ...], into: Path, passage_words: int, tokens_for: str | None, form: Form | None) -> None:
-    r"""Build or update an index of documents.
+    """Build or update an index of documents.
 
     Reads Markdown, plain text, reStructuredText, HTML, JSON Lines, CSV, TSV and BEIR folders. Run it again to bring the
-    index up to date: only files that changed are read. Searches go on meanwhile and see the last complete index.
+    index up to date: only files that changed are read. Searches go on meanwhile and see the last complete index. It
+    holds what PATHS hold now, so name all of them each time.
 
     \b
     rankladder index docs/ notes.jsonl --into my-index
@@ -42,17 +44,19 @@ def index(paths: tuple[Path, ...], into: Path, passage_words: int, tokens_for: s
 
         reranker = Reranker.open(tokens_for)
     report = build_index(list(paths), into, passage_words=passage_words, tokens_for=reranker)
-    for skipped in report.skipped:
-        note(f"skipped {skipped.path}: {skipped.reason}")
+    note_left_out(report)
     counts = {
         "documents": report.documents,
-        "added": report.added,
-        "changed": report.changed,
-        "removed": report.removed,
-        "unchanged": report.unchanged,
-        "skipped": len(report.skipped),
+        "files_added": report.added,
+        "files_changed": report.changed,
+        "files_removed": report.removed,
+        "files_unchanged": report.unchanged,
+        "files_skipped": len(report.skipped),
     }
     if resolve_form(form) == "json":
-        print_json({"index": str(into), **counts})
+        skipped = [{"path": str(one.path), "reason": one.reason} for one in report.skipped]
+        print_json({"index": str(into), **counts, "skipped": skipped})
     else:
-        print_table(["index", *counts], [[into, *counts.values()]], right=range(1, 7))
+        print_table(
+            ["index", *(name.replace("_", " ") for name in counts)], [[into, *counts.values()]], right=range(1, 7)
+        )

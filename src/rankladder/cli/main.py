@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import io
 import os
 import sys
 import warnings
@@ -15,7 +15,7 @@ from rankladder.cli import exits
 from rankladder.cli.completion import completion
 from rankladder.cli.index import index
 from rankladder.cli.models import models
-from rankladder.cli.output import note
+from rankladder.cli.output import StdoutFailed, note, writing
 from rankladder.cli.rank import rank
 from rankladder.cli.search import search
 from rankladder.errors import RankladderError, StorageFailed
@@ -24,7 +24,7 @@ from rankladder.errors import RankladderError, StorageFailed
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(rankladder.__version__, "--version", message="rankladder %(version)s")
 def cli() -> None:
-    r"""Search and rerank your documents on this machine.
+    """Search and rerank your documents on this machine.
 
     \b
     rankladder search "how do I undo a commit" docs/
@@ -44,10 +44,13 @@ def run(arguments: Sequence[str]) -> int:
     rankladder raises on purpose, for Ctrl-C, or for a reader that went away.
     """
     warnings.showwarning = lambda message, *_args, **_kwargs: note(str(message))
+    if sys.stdout is None:  # closed by the caller: >&-
+        sys.stdout = io.StringIO()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 still shows every result
     try:
-        try:
-            status = cli.main(list(arguments), prog_name="rankladder", standalone_mode=False)
-        finally:
+        status = cli.main(list(arguments), prog_name="rankladder", standalone_mode=False)
+        with writing():
             sys.stdout.flush()
     except click.ClickException as error:
         error.show()
@@ -58,23 +61,11 @@ def run(arguments: Sequence[str]) -> int:
     except RankladderError as error:
         click.echo(f"error: {error}", err=True)
         return exits.exit_status(error)
-    except OSError as error:
-        return _stdout_failed(error)
+    except StdoutFailed as error:
+        # What is still in the buffer would fail again when the interpreter exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.reader_left:
+            return exits.PIPE_CLOSED
+        click.echo(f"error: cannot write to standard output: {error}", err=True)
+        return exits.EXIT_STATUS[StorageFailed]
     return status if isinstance(status, int) else exits.OK
-
-
-def _stdout_failed(error: OSError) -> int:
-    """Status for a write to stdout that failed; any other OSError is a bug and is raised again."""
-    if error.errno not in {errno.EPIPE, errno.ENOSPC, errno.EIO} or error.filename is not None:
-        raise error
-    # What is still in the buffer would fail again when the interpreter exits.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if error.errno == errno.EPIPE:
-        return exits.PIPE_CLOSED
-    click.echo(f"error: cannot write to standard output: {error.strerror}", err=True)
-    return exits.EXIT_STATUS[StorageFailed]
-
-
-def main() -> None:
-    """The entry point of the installed command."""
-    sys.exit(run(sys.argv[1:]))

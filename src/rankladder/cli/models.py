@@ -10,7 +10,7 @@ from rankladder.cli.output import Form, form_options, print_json, print_table, r
 @click.command()
 @form_options
 def models(form: Form | None) -> None:
-    r"""List the models that rankladder knows: size, licence, published quality, and whether they are on this machine.
+    """List the models that rankladder knows: size, licence, published quality, and whether they are on this machine.
 
     nDCG@10 is the publisher's: the mean over the retrieval tasks of MTEB(eng, v2), the top 100 of six embedders.
 

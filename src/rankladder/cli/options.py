@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
@@ -52,6 +53,12 @@ def model_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def given(context: click.Context, *names: str) -> list[str]:
+    """Those of the options that stand on the command line, as they are written there."""
+    typed = (name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
+    return [f"--{name.replace('_', '-')}" for name in typed]
 
 
 def open_model(

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import errno
+import functools
 import json
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import click
 from tabulate import tabulate
 
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 Form = Literal["table", "json"]
-F = TypeVar("F", bound=Callable[..., Any])
 
 
-def form_options(command: F) -> F:
+def form_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds ``--json`` and ``--table``, which arrive as one parameter ``form``: "json", "table", or None."""
-    command = click.option("--json", "form", flag_value="json", help="JSON Lines, also on a terminal.")(command)
-    return click.option("--table", "form", flag_value="table", help="A table, also in a pipe.")(command)
+
+    @click.option("--table", is_flag=True, help="A table, also in a pipe.")
+    @click.option("--json", "json_lines", is_flag=True, help="JSON Lines, also on a terminal.")
+    @functools.wraps(command)
+    def with_form(*arguments: Any, table: bool, json_lines: bool, **options: Any) -> Any:
+        if table and json_lines:
+            raise click.UsageError("--json and --table exclude each other")
+        form: Form | None = "table" if table else "json" if json_lines else None
+        return command(*arguments, form=form, **options)
+
+    return with_form
 
 
 def resolve_form(form: Form | None) -> Form:
@@ -26,20 +39,48 @@ def resolve_form(form: Form | None) -> Form:
     return form or ("table" if sys.stdout.isatty() else "json")
 
 
+class StdoutFailed(Exception):
+    """Standard output cannot be written: its reader went away, or a disk is full."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error.strerror)
+        self.reader_left = error.errno == errno.EPIPE
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Tells a failure of stdout from every other OSError. Raises StdoutFailed."""
+    try:
+        yield
+    except OSError as error:
+        raise StdoutFailed(error) from error
+
+
+def say(line: str = "") -> None:
+    """One line on stdout."""
+    with writing():
+        click.echo(line)
+
+
 def print_json(row: Mapping[str, Any]) -> None:
     """One JSON object on a line of its own."""
-    click.echo(json.dumps(row, ensure_ascii=False, allow_nan=False))
+    say(json.dumps(row, ensure_ascii=False, allow_nan=False))
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
     """A plain table; the columns in ``right`` are set flush right."""
     align = ["right" if place in right else "left" for place in range(len(headers))]
-    click.echo(tabulate(rows, headers, tablefmt="simple", colalign=align, disable_numparse=True))
+    say(tabulate(rows, headers, tablefmt="simple", colalign=align, disable_numparse=True))
 
 
 def note(message: str) -> None:
     """A remark for the person at the terminal, on stderr."""
     click.echo(f"note: {message}", err=True)
+
+
+def printable(text: str) -> str:
+    """The text with control and direction-changing characters replaced, so that a document cannot steer a terminal."""
+    return _STEERING.sub("\ufffd", text)
 
 
 def emphasise(text: str, spans: Sequence[tuple[int, int]]) -> str:

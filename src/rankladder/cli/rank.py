@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import click
 
 from rankladder.cli.hits import hit_row, note_cuts
 from rankladder.cli.options import model_options, open_model
-from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form
 from rankladder.errors import BadFile, PathMissing
+from rankladder.textfiles.bytestream import reading
 from rankladder.textfiles.records import document_of, without_surrogates
-from rankladder.values import Document
+from rankladder.values import Document, Query
 
 
 @click.command()
@@ -33,19 +35,23 @@ from rankladder.values import Document
 @model_options
 @form_options
 def rank(query: str, file: Path, top_k: int | None, layout: str, long: Any, form: Form | None, **model: Any) -> None:
-    r"""Rank the documents of FILE (or of standard input), one a line or JSON Lines, by how well they answer QUERY.
+    """Rank the documents of FILE (or of standard input), one a line or JSON Lines, by how well they answer QUERY.
 
     \b
     rankladder rank "how do I undo a commit" passages.txt
     grep -ri commit notes/ | rankladder rank "how do I undo a commit" --top-k 3
     """
+    asked = Query("query", query)
+    reranker = open_model(**model)
+    if str(file) == "-" and sys.stdin.isatty():
+        note("reading documents from the keyboard, one a line; end with Ctrl-D")
     documents = list(_read(file, layout))
     if not documents:
         note(f"{'standard input' if str(file) == '-' else file} holds no documents")
-    ranking = open_model(**model).rank(query, documents, top_k=top_k, long=long)
+    ranking = reranker.rank(asked, documents, top_k=top_k, long=long)
     if resolve_form(form) == "json":
         for place, hit in enumerate(ranking, start=1):
-            print_json(hit_row(place, hit))
+            print_json(hit_row(place, hit, ranking.stage))
     else:
         rows = [[i, f"{hit.score:.3f}", hit.document.id, _one_line(hit.document)] for i, hit in enumerate(ranking, 1)]
         print_table(["rank", "score", "id", "text"], rows, right=(0, 1))
@@ -58,11 +64,11 @@ def _read(file: Path, layout: str) -> Iterator[Document]:
     A line's document has its line number for an id; an object's is read as in a JSON Lines file.
     Raises BadFile, naming the line, for what is not UTF-8, or not an object with a text.
     """
-    if str(file) != "-" and not file.is_file():
+    if str(file) != "-" and (file.is_dir() or not file.exists()):
         found = "a folder" if file.is_dir() else "nothing"
         raise PathMissing(f"no file at {file}: found {found}", hint="rankladder search QUERY PATH searches a folder")
-    with click.open_file(str(file), "rb") as stream:
-        name = "standard input" if str(file) == "-" else str(file)
+    name = "standard input" if str(file) == "-" else str(file)
+    with reading(Path(name)), click.open_file(str(file), "rb") as stream:
         for number, line in enumerate(stream, start=1):
             text = _decoded(line, f"{name}:{number}").strip("\r\n\ufeff")
             if not text.strip():
@@ -99,6 +105,6 @@ def _object(text: str, where: str) -> dict[str, Any]:
 
 def _one_line(document: Document) -> str:
     """Title and text as one line that fits a terminal."""
-    text = " ".join(document.full_text.split())
+    text = printable(" ".join(document.full_text.split()))
     width = max(20, shutil.get_terminal_size().columns - 40)
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -9,12 +9,16 @@ import click
 
 from rankladder.cli.explanation import print_explanation, stage_rows
 from rankladder.cli.hits import hit_row, note_cuts, source_of, token_row
-from rankladder.cli.options import model_options, open_model
-from rankladder.cli.output import Form, emphasise, form_options, note, print_json, resolve_form
+from rankladder.cli.left_out import note_left_out
+from rankladder.cli.options import given, model_options, open_model
+from rankladder.cli.output import Form, emphasise, form_options, note, print_json, printable, resolve_form, say
+from rankladder.errors import PathMissing
+from rankladder.values import Query
 
 if TYPE_CHECKING:
     from rankladder.rerank import Reranker
     from rankladder.retrieve import Index, SearchResult
+    from rankladder.values import Hit
 
 
 @click.command()
@@ -26,7 +30,10 @@ if TYPE_CHECKING:
 @click.option("--explain", is_flag=True, help="Show what each stage did: ranks, scores, tokens read and cut, time.")
 @model_options
 @form_options
+@click.pass_context
 def search(
+    context: click.Context,
+    /,
     query: str,
     path: Path,
     top_k: int,
@@ -37,19 +44,23 @@ def search(
     form: Form | None,
     **model: Any,
 ) -> None:
-    r"""Search PATH, an index or documents, and rerank what is found.
+    """Search PATH, an index or documents, and rerank what is found.
 
     Documents (a file or a folder) are indexed into the user's cache, and the index is brought up to date at every
-    search. Scores are raw logits: higher is better, and they compare across queries of one model.
+    search. A score is the model's raw logit: higher is better (with --no-rerank, BM25's). A query that begins with a
+    dash comes after "--".
 
     \b
     rankladder search "how do I undo a commit" docs/
     rankladder search "how do I undo a commit" my-index --top-k 3 --explain
     """
     from rankladder.retrieve import search as run_search
-    from rankladder.values import Query
 
-    asked = Query("query", query)  # a blank query is refused before anything is indexed
+    if no_rerank and (useless := given(context, "model", "dtype", "max_tokens", "long", "threads", "candidates")):
+        raise click.UsageError(f"--no-rerank uses no model, so {', '.join(useless)} would be ignored")
+    asked = Query("query", query)  # what is wrong with the question is said before a model is opened
+    if not path.exists():
+        raise PathMissing(f"nothing at {path}", hint="give an index, a file or a folder of documents")
     reranker = None if no_rerank else open_model(**model)
     with _open(path, reranker) as index:
         result = run_search(asked, index, reranker, top_k=top_k, candidates=candidates or max(100, top_k), long=long)
@@ -72,30 +83,40 @@ def _open(path: Path, reranker: Reranker | None) -> Index:
     if is_index(path):
         return open_index(path)
     index, report = cached_index(path, tokens_for=reranker)
-    for skipped in report.skipped:
-        note(f"skipped {skipped.path}: {skipped.reason}")
+    if report.added or report.changed or report.removed:
+        note_left_out(report)
     return index
 
 
 def _print_text(result: SearchResult, below: Path | None) -> None:
-    from rankladder.retrieve import snippet
-
     before = result.rank_in(0)
     for place, hit in enumerate(result.ranking, start=1):
         moved = before[hit.document.id] - place
         change = f"   ({'up' if moved > 0 else 'down'} {abs(moved)})" if moved else ""
-        click.echo(f"{place:>3}. {hit.score:7.3f}  {source_of(hit, below)}{change}")
+        say(f"{place:>3}. {hit.score:7.3f}  {source_of(hit, below)}{change}")
         if hit.document.title:
-            click.echo(f"     {hit.document.title}")
-        found = snippet(hit.document.text, result.ranking.query.text)
-        click.echo(f"     {emphasise(found.text, found.spans)}\n")
+            say(f"     {printable(' '.join(hit.document.title.split()))}")
+        say(f"     {_snippet(hit, result.ranking.query)}\n")
+
+
+def _snippet(hit: Hit, query: Query) -> str:
+    """The words of a hit that match best, from the passage that won where the document was read as passages."""
+    from rankladder.retrieve import snippet
+
+    text, start, end = hit.document.text, 0, len(hit.document.text)
+    if hit.reading is not None and hit.reading.passage is not None:
+        shift = len(hit.document.full_text) - len(text)  # the title stands before the text
+        start, end = (min(max(0, at - shift), end) for at in (hit.reading.passage.start, hit.reading.passage.end))
+    found = snippet(text, query.text, start=start, end=end)
+    shown = emphasise(printable(found.text), found.spans)
+    return f"{'… ' if text[: found.start].strip() else ''}{shown}{' …' if text[found.end :].strip() else ''}"
 
 
 def _print_json(result: SearchResult, *, explain: bool) -> None:
     """A line for each hit; with ``explain``, more of each, and a last line for the stages."""
     before = {hit.document.id: (place, hit) for place, hit in enumerate(result.stages[0].ranking, start=1)}
     for place, hit in enumerate(result.ranking, start=1):
-        row = hit_row(place, hit)
+        row = hit_row(place, hit, result.ranking.stage)
         if explain:
             first_place, first = before[hit.document.id]
             row["first_stage"] = {"rank": first_place, "score": round(first.score, 6)}

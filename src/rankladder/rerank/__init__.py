@@ -1,6 +1,7 @@
 """Pairs → token ids → scores → Ranking."""
 
 from rankladder.rerank.encoded import EncodedDocument
-from rankladder.rerank.reranker import Long, PairsTruncated, Reranker, probability
+from rankladder.rerank.reranker import PairsTruncated, Reranker, probability
+from rankladder.rerank.scorer import Long
 
 __all__ = ["EncodedDocument", "Long", "PairsTruncated", "Reranker", "probability"]

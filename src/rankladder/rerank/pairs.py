@@ -123,12 +123,13 @@ class PairReader:
     ) -> list[tuple[TokenPair, Reading]]:
         """The pair as overlapping passages that cover every token of the document; one where it fits whole.
 
-        The query keeps at most half of the room. Each Reading names its passage by characters of ``text``.
+        Where the document does not fit, the query keeps at most half of the room. Each Reading names its passage by
+        characters of ``text``.
         """
-        if len(query) + len(document) <= self.room:
-            return [self.cut(query, document)]
-        query_kept = min(len(query), self.room // 2)
+        query_kept = min(len(query), max(self.room // 2, self.room - len(document)))
         window = self.room - query_kept
+        if len(document) <= window:
+            return [self.cut(query, document)]
         starts = passage_starts(len(document), window, overlap=min(PASSAGE_OVERLAP, window // 4))
         offsets = self.offsets(text)
         pairs = []

@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NoReturn, get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from rankladder.checkpoint import Checkpoint, open_checkpoint
+from rankladder.checkpoint import open_checkpoint
 from rankladder.errors import BadInput, BadOption
-from rankladder.rerank.encoded import EncodedDocument, id_type
-from rankladder.rerank.engine import DtypeChoice, DtypeWish, Engine, choose_dtype, open_engine
-from rankladder.rerank.pairs import PairReader, TokenPair
+from rankladder.rerank.encoded import EncodedDocument
+from rankladder.rerank.engine import DtypeWish, choose_dtype, open_engine
 from rankladder.rerank.processor import usable_cores
-from rankladder.values import Document, Hit, Query, Ranking, Reading
+from rankladder.rerank.scorer import Long, Scored, Scorer, TokenScorer
+from rankladder.values import Document, Hit, Query, Ranking
 
-Long = Literal["truncate", "passages"]
-"""What becomes of a document longer than the model reads: cut, or scored as overlapping passages (the best counts)."""
-
-_BLOCK = 4096  # pairs tokenised at a time: bounds memory, and is far more than the cores need to stay busy
+_BLOCK_PAIRS = 4096
+_BLOCK_CHARACTERS = 4_000_000
+"""A block of pairs is tokenised and scored at a time: enough to keep every core busy, little enough to bound memory."""
 _QUIET_S = 2.0  # a progress bar appears once work has taken this long
 
 
 class PairsTruncated(UserWarning):
     """Some pairs given to ``predict`` were longer than the model reads and were cut."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """One pair's score, and what of it was read."""
-
-    score: float
-    reading: Reading
 
 
 class Reranker:
@@ -48,12 +40,8 @@ class Reranker:
     call, their order, or the number of threads.
     """
 
-    def __init__(self, checkpoint: Checkpoint, engine: Engine, *, dtype: DtypeChoice, max_tokens: int) -> None:
-        self.checkpoint = checkpoint
-        self.engine = engine
-        self.dtype = dtype.dtype
-        self.dtype_reason = dtype.reason
-        self.reader = PairReader(checkpoint.tokenizer, max_tokens=max_tokens)
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
 
     @classmethod
     def open(
@@ -71,7 +59,7 @@ class Reranker:
         Args:
             name: ``None`` for the model in the box.
             dtype: ``auto`` uses int8 where a measurement recorded with the model allows it, else fp32;
-                ``dtype_reason`` says which and why.
+                ``about`` says which and why.
             max_tokens: Longest sequence, special tokens included; at most, and by default, what the model reads.
             threads: Sequences scored at once; by default the cores that this process may use.
             revision: The hub commit, for a hub id that the catalogue does not pin.
@@ -89,21 +77,35 @@ class Reranker:
         checkpoint = open_checkpoint(
             Path(name) if isinstance(name, os.PathLike) else name, revision=revision, offline=offline
         )
-        if max_tokens is not None and max_tokens > checkpoint.max_tokens:
-            raise BadOption(f"max_tokens is {max_tokens}, but {checkpoint.name} reads at most {checkpoint.max_tokens}")
+        limit = checkpoint.max_tokens if max_tokens is None else max_tokens
+        if limit > checkpoint.max_tokens:
+            raise BadOption(f"max_tokens is {limit}, but {checkpoint.name} reads at most {checkpoint.max_tokens}")
         choice = choose_dtype(checkpoint, dtype)
         engine = open_engine(checkpoint, dtype=choice.dtype, threads=threads or usable_cores())
-        return cls(checkpoint, engine, dtype=choice, max_tokens=max_tokens or checkpoint.max_tokens)
+        return cls(TokenScorer(checkpoint, engine, dtype=choice, max_tokens=limit))
+
+    def __repr__(self) -> str:
+        return f"<Reranker {self.name}: {self.about}>"
 
     @property
     def name(self) -> str:
         """The model and its number format, as a stage of a ranking is named: ``box int8``."""
-        return f"{self.checkpoint.name} {self.dtype}"
+        return self.scorer.name
+
+    @property
+    def about(self) -> str:
+        """One line for people: why this number format, the engine, how much it reads."""
+        return self.scorer.about
 
     @property
     def max_tokens(self) -> int:
         """Longest sequence that is read whole, special tokens included."""
-        return self.reader.max_tokens
+        return self.scorer.max_tokens
+
+    @property
+    def tokenizer(self) -> str:
+        """Says which tokenizer this is: models that share it can read each other's encoded documents."""
+        return self.scorer.tokenizer
 
     def predict(
         self, pairs: Iterable[tuple[str, str]], *, long: Long = "truncate", progress: bool | None = None
@@ -118,18 +120,20 @@ class Reranker:
             long: ``passages`` scores a long document as overlapping passages and keeps the best score.
             progress: Show a bar on stderr; by default only on a terminal, once the work has taken two seconds.
         """
-        if isinstance(pairs, tuple) and len(pairs) == 2 and all(isinstance(text, str) for text in pairs):
-            raise BadInput("predict takes a list of pairs, got one pair", hint="predict([(query, document)])")
-        scored = list(self._scored(pairs, long=long, progress=progress))
-        if cut := sum(one.reading.truncated for one in scored):
+        scores, cut = array("f"), 0
+        total = len(pairs) if isinstance(pairs, list) else None
+        for one in self._scored(_checked_pairs(pairs), long=long, progress=progress, total=total):
+            scores.append(one.score)
+            cut += one.reading.truncated
+        if cut:
             warnings.warn(
                 PairsTruncated(
-                    f"{cut} of {len(scored)} pairs were longer than {self.max_tokens} tokens and were cut; "
+                    f"{cut} of {len(scores)} pairs were longer than {self.max_tokens} tokens and were cut; "
                     'rank() reports each, long="passages" reads everything'
                 ),
                 stacklevel=2,
             )
-        return np.array([one.score for one in scored], dtype=np.float32)
+        return np.array(scores, dtype=np.float32)
 
     def rank(
         self,
@@ -162,14 +166,14 @@ class Reranker:
         progress: bool | None = None,
     ) -> list[Ranking]:
         """One ranking per (query, documents), in the order given, as ``rank`` gives it; all are scored together."""
-        if top_k is not None and top_k < 1:
+        if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
             raise BadOption(f"top_k must be at least 1, got {top_k}", hint="leave it out to keep every document")
         prepared = [
-            (_as_query(query, place), [_as_document(document, index) for index, document in enumerate(documents)])
-            for place, (query, documents) in enumerate(tasks)
+            (_as_query(query, place), _as_documents(documents)) for place, (query, documents) in enumerate(tasks)
         ]
         pairs = ((query.text, self._readable(document)) for query, documents in prepared for document in documents)
-        scored = iter(list(self._scored(pairs, long=long, progress=progress)))
+        total = sum(len(documents) for _, documents in prepared)
+        scored = iter(list(self._scored(pairs, long=long, progress=progress, total=total)))
         return [
             Ranking.of(
                 query,
@@ -188,72 +192,27 @@ class Reranker:
 
         A text becomes a Document whose id is its place in the list.
         """
-        plain = [_as_document(document, index) for index, document in enumerate(documents)]
-        kind = id_type(self.checkpoint.network.encoder.vocabulary)
-        return [
-            EncodedDocument(
-                document.id, document.text, document.title, document.metadata, ids.astype(kind), self.tokenizer
-            )
-            for document, ids in zip(plain, self.reader.tokenise([one.full_text for one in plain]), strict=True)
-        ]
-
-    @property
-    def tokenizer(self) -> str:
-        """What says which tokenizer this is: models that share it can read each other's encoded documents."""
-        return self.checkpoint.tokenizer_digest
+        return self.scorer.encode(_as_documents(documents))
 
     def _readable(self, document: Document) -> str | EncodedDocument:
         """The encoded document itself where its ids are ours, else its text."""
-        if not isinstance(document, EncodedDocument) or document.tokenizer != self.tokenizer:
-            return document.full_text
-        vocabulary = self.checkpoint.network.encoder.vocabulary
-        if len(document.ids) and (last := int(document.ids.max())) >= vocabulary:
-            raise BadInput(
-                f"document {document.id!r}: token id {last} is not among the {vocabulary:,} of {self.checkpoint.name}",
-                hint="encode the document again: reranker.encode([document])",
-            )
-        return document
+        ours = isinstance(document, EncodedDocument) and document.tokenizer == self.tokenizer
+        return document if ours else document.full_text  # type: ignore[return-value]
 
     def _scored(
-        self, pairs: Iterable[tuple[str, str | EncodedDocument]], *, long: Long, progress: bool | None
-    ) -> Iterator[_Scored]:
+        self,
+        pairs: Iterable[tuple[str, str | EncodedDocument]],
+        *,
+        long: Long,
+        progress: bool | None,
+        total: int | None,
+    ) -> Iterator[Scored]:
         """Scores and readings in the order of the pairs, a block at a time."""
         if long not in get_args(Long):
             raise BadOption(f"long must be one of {', '.join(get_args(Long))}, got {long!r}")
-        source = iter(pairs)
-        with tqdm(
-            desc=f"reranking with {self.name}",
-            unit=" pairs",
-            delay=0 if progress else _QUIET_S,
-            disable=None if progress is None else not progress,
-            leave=False,
-        ) as bar:
-            while block := list(islice(source, _BLOCK)):
-                bar.total = (bar.total or 0) + len(block)
-                yield from self._score_block(block, long=long, bar=bar)
-
-    def _score_block(
-        self, block: Sequence[tuple[str, str | EncodedDocument]], *, long: Long, bar: tqdm[NoReturn]
-    ) -> list[_Scored]:
-        texts = list(dict.fromkeys(text for pair in block for text in pair if isinstance(text, str)))
-        tokens = dict(zip(texts, self.reader.tokenise(texts), strict=True))
-        parts: list[tuple[TokenPair, Reading]] = []
-        ends: list[int] = []
-        for query, document in block:
-            if isinstance(document, EncodedDocument):
-                text, ids = document.full_text, document.ids.astype(np.int32)
-            else:
-                text, ids = document, tokens[document]
-            if long == "passages":
-                parts += self.reader.passages(tokens[query], ids, text)
-            else:
-                parts.append(self.reader.cut(tokens[query], ids))
-            ends.append(len(parts))
-        logits = self.engine.score([pair for pair, _ in parts], done=bar.update)
-        best = (
-            max(range(start, end), key=lambda row: logits[row]) for start, end in zip([0, *ends], ends, strict=False)
-        )
-        return [_Scored(float(logits[row]), parts[row][1]) for row in best]
+        with _progress(f"reranking with {self.name}", progress, total) as done:
+            for block in _blocks(pairs):
+                yield from self.scorer.score(block, long=long, done=done)
 
 
 def probability(logits: NDArray[np.float32] | float) -> NDArray[np.float32]:
@@ -268,9 +227,66 @@ def probability(logits: NDArray[np.float32] | float) -> NDArray[np.float32]:
     return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
 
 
+def _blocks(
+    pairs: Iterable[tuple[str, str | EncodedDocument]],
+) -> Iterator[list[tuple[str, str | EncodedDocument]]]:
+    block: list[tuple[str, str | EncodedDocument]] = []
+    characters = 0
+    for query, document in pairs:
+        block.append((query, document))
+        characters += len(query) + len(document if isinstance(document, str) else document.text)
+        if len(block) == _BLOCK_PAIRS or characters >= _BLOCK_CHARACTERS:
+            yield block
+            block, characters = [], 0
+    if block:
+        yield block
+
+
+@contextmanager
+def _progress(what: str, wanted: bool | None, total: int | None) -> Iterator[Callable[[float], object]]:
+    """A function that is told of finished pairs, from any thread; it shows a bar where one is wanted."""
+    if not (sys.stderr.isatty() if wanted is None else wanted):
+        yield lambda pairs: None
+        return
+    from tqdm import tqdm
+
+    lock = threading.Lock()
+    with tqdm(desc=what, total=total, unit=" pairs", delay=0 if wanted else _QUIET_S, leave=False) as bar:
+
+        def done(pairs: float) -> None:
+            with lock:
+                bar.update(pairs)
+
+        yield done
+
+
+def _checked_pairs(pairs: Iterable[Any]) -> Iterator[tuple[str, str]]:
+    for place, pair in enumerate(pairs):
+        if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
+            raise BadInput(
+                f"pair {place}: expected a query and a document, two texts, got {pair!r:.80}",
+                hint="a single pair is a list of one: predict([(query, document)])",
+            )
+        yield pair[0], pair[1]
+
+
 def _as_query(query: str | Query, place: int) -> Query:
-    return query if isinstance(query, Query) else Query(str(place), query)
+    if isinstance(query, Query):
+        return query
+    if not isinstance(query, str):
+        raise BadInput(f"expected a query, a text or a Query, got {type(query).__name__}")
+    return Query(str(place), query)
+
+
+def _as_documents(documents: Iterable[str | Document]) -> list[Document]:
+    if isinstance(documents, str | Document):
+        raise BadInput("expected a list of documents, got one", hint="put it into a list: [document]")
+    return [_as_document(document, index) for index, document in enumerate(documents)]
 
 
 def _as_document(document: str | Document, index: int) -> Document:
-    return document if isinstance(document, Document) else Document(str(index), document)
+    if isinstance(document, Document):
+        return document
+    if not isinstance(document, str):
+        raise BadInput(f"document {index}: expected a text or a Document, got {type(document).__name__}")
+    return Document(str(index), document)

@@ -8,6 +8,8 @@ from functools import cache
 
 from tantivy import Filter, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 
+from rankladder.surrogates import encodable
+
 ANALYSER = "english-1"
 """Its name in an index; a change of the steps below changes the name, and so rebuilds every index."""
 
@@ -37,15 +39,6 @@ def _splitter() -> TextAnalyzer:
     return TextAnalyzerBuilder(Tokenizer.simple()).build()
 
 
-def clean(text: str) -> str:
-    """The text with lone surrogates replaced by ``?``, length kept: tantivy takes UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
-
-
 def query_terms(text: str) -> dict[str, int]:
     """The terms of a query, each with how often it stands there, in the order of their first appearance.
 
@@ -54,7 +47,7 @@ def query_terms(text: str) -> dict[str, int]:
     >>> query_terms('running "run" AND (text:fox*)')
     {'run': 2, 'and': 1, 'text': 1, 'fox': 1}
     """
-    counts = Counter[str](analyser().analyze(clean(text)))
+    counts = Counter[str](analyser().analyze(encodable(text)))
     return dict(list(counts.items())[:MAX_TERMS])
 
 
@@ -76,7 +69,7 @@ def words_of(text: str) -> list[Word]:
     terms: dict[str, str] = {}
     words: list[Word] = []
     place = 0
-    text = clean(text)
+    text = encodable(text)  # tantivy takes UTF-8; the length stays, and so do the places
     for word in _splitter().analyze(text):
         place = text.index(word, place)  # between two words stand no letters, so the first find is the word itself
         if word not in terms:

@@ -25,8 +25,8 @@ from rankladder.retrieve.generations import (
     writer_lock,
 )
 from rankladder.retrieve.index import Index, open_index, pack, tantivy_writer
-from rankladder.retrieve.manifest import FORMAT, Manifest, Settings, SourceState, package_version
-from rankladder.retrieve.plan import Plan, compare, new_digest
+from rankladder.retrieve.manifest import FORMAT, Manifest, Settings, SourceState, live_generation, package_version
+from rankladder.retrieve.plan import Plan, compare, is_racy, new_digest
 from rankladder.textfiles import KINDS, PASSAGE_WORDS, Found, NotText, SkippedFile, Source, find_sources, read_source
 from rankladder.textfiles.documents import check_passage_words
 from rankladder.values import Document
@@ -66,8 +66,8 @@ def build_index(
     ``paths``. Searches go on meanwhile; the new state appears at once, at the end, or never. An index that cannot be
     read any more, or was built with other settings, is built anew.
 
-    ``tokens_for`` stores each document's token ids for that reranker, and for every other with the same tokenizer: it
-    then reads what the index finds without tokenising it again. They take about half the room of the text.
+    ``tokens_for`` stores the token ids of the documents that are read now for that reranker, and for every other with
+    the same tokenizer: it then ranks them without tokenising them again. Other rerankers read the text.
 
     Documents are streamed. What grows with the corpus is the set of the new ids (about 150 bytes each, to find
     duplicates); tantivy takes 128 MB beside it. ``progress`` shows a bar on stderr: None where that is a terminal.
@@ -84,10 +84,11 @@ def build_index(
     found = find_sources(given, exclude=folder)
     if not found.sources:
         raise _nothing(given, found)
-    settings = Settings(passage_words, ANALYSER, "" if tokens_for is None else tokens_for.tokenizer)
+    settings = Settings(passage_words, ANALYSER)
     roots = tuple(str(Path(path).resolve()) for path in given)
     with writer_lock(folder), storage_errors(folder), closing(_Live(folder)) as live:
-        remove_leftovers(folder, live.generation)
+        if live.named is not None:
+            remove_leftovers(folder, live.named)
         plan = compare(found.sources, live.manifest, settings=settings, roots=roots)
 
         def manifest_of(states: Mapping[str, SourceState], files: Mapping[str, int]) -> Manifest:
@@ -118,7 +119,8 @@ def build_index(
                 raise
         else:
             manifest = manifest_of(plan.kept, live.manifest.files)
-            if (manifest.sources, manifest.roots) != (live.manifest.sources, live.manifest.roots):
+            racy = any(is_racy(state, live.manifest.scanned_ns) for state in plan.kept.values())
+            if racy or (manifest.sources, manifest.roots) != (live.manifest.sources, live.manifest.roots):
                 save_manifest(live.generation, manifest)  # touched, not changed: spares the next update the digests
     states_skipped = (SkippedFile(s.path, manifest.sources[s.name].skipped) for s in found.sources)
     skipped = [*found.skipped, *(one for one in states_skipped if one.reason)]
@@ -136,11 +138,16 @@ def build_index(
 
 
 class _Live:
-    """The index that is there already; empty where there is none, or none that can be read."""
+    """The index that is there already; empty where there is none, or none that can be read.
+
+    ``named`` is the generation that ``CURRENT`` names, one that cannot be read too: it stays until another is live.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.index: Index | None = None
+        self.named: Path | None = None
         with suppress(IndexMissing, IndexCorrupt):
+            self.named = live_generation(folder)
             self.index = open_index(folder)
 
     @property
@@ -232,25 +239,34 @@ class _Ids:
         self._kept = plan.carried
         self._sources = plan.to_read
         self._number = {source.name: number for number, source in enumerate(self._sources)}
-        self._places: dict[str, int] = {}  # source number × 2^40 + line
+        self._places: dict[str, int] = {}  # source number × 2^40 + line, 0 where the line is not known
 
     def add(self, document: Document, source: Source) -> None:
         """Raises DuplicateId, naming both places, for an id that is there already."""
-        line = document.metadata.get("line")
-        place = self._number[source.name] << 40 | (line if isinstance(line, int) and 0 <= line < 1 << 40 else 0)
-        before = self._places.setdefault(document.id, place)
-        if before is not place:
-            raise self._twice(document.id, _place(self._sources[before >> 40].name, before & (1 << 40) - 1), place)
+        place = self._number[source.name] << 40 | _line(document)
+        if document.id in self._places:
+            raise self._twice(document.id, self._shown(self._places[document.id]), place)
+        self._places[document.id] = place
         if self._live is not None and (name := self._live.source_of(document.id)) in self._kept:
-            line = self._live.document(document.id).metadata.get("line")
-            raise self._twice(document.id, _place(str(name), line), place)
+            before = _place(str(name), _line(self._live.document(document.id)))
+            raise self._twice(document.id, before, place)
 
     def _twice(self, id: str, first: str, second: int) -> DuplicateId:
-        again = _place(self._sources[second >> 40].name, second & (1 << 40) - 1)
+        again = self._shown(second)
+        places = f"both in {first}" if first == again else f"{first} and {again}"
         return DuplicateId(
-            f"two documents have the id {id!r}: {first} and {again}", hint="make the ids unique, or leave one file out"
+            f"two documents have the id {id!r}: {places}", hint="make the ids unique, or leave one file out"
         )
 
+    def _shown(self, place: int) -> str:
+        return _place(self._sources[place >> 40].name, place & (1 << 40) - 1)
 
-def _place(name: str, line: object) -> str:
+
+def _line(document: Document) -> int:
+    """The line that a document stands on, 0 where a record's own ``line`` hides it and is none."""
+    line = document.metadata.get("line")
+    return line if type(line) is int and 0 < line < 1 << 40 else 0
+
+
+def _place(name: str, line: int) -> str:
     return f"{name}:{line}" if line else name

@@ -34,14 +34,13 @@ def cached_index(
     The index is built on the first call and brought up to date on every later one.
 
     It lies in ``$RANKLADDER_CACHE`` (else the platform's cache folder) under ``indexes/``, one folder for each absolute
-    path, passage length and tokenizer (``tokens_for``, see ``build_index``). Where another process is updating it, this
-    one waits, up to two minutes. Where the cache cannot be written, the index is built in a temporary folder, with a
+    path and passage length. ``tokens_for`` is as in ``build_index``. Where another process is updating it, this one
+    waits, up to two minutes. Where the cache cannot be written, the index is built in a temporary folder, with a
     RuntimeWarning, and removed when it is closed.
 
     Raises what ``build_index`` and ``open_index`` raise.
     """
-    tokenizer = "" if tokens_for is None else tokens_for.tokenizer
-    key = f"{Path(path).resolve()}\n{passage_words}\n{tokenizer}".encode("utf-8", "surrogateescape")
+    key = f"{Path(path).resolve()}\n{passage_words}".encode("utf-8", "surrogateescape")
     folder = cache_folder("indexes", f"format-{FORMAT}", hashlib.blake2b(key, digest_size=16).hexdigest())
 
     def build(into: Path) -> IndexReport:

@@ -180,8 +180,7 @@ class Index:
         searcher = self._searching()
         with tantivy_errors(f"{self.path}: tantivy cannot search", StorageFailed):
             found = searcher.search(query, limit, count=False).hits
-            tokenizer = self.manifest.settings.tokenizer
-            return [(float(score), _document(searcher.doc(address), tokenizer)) for score, address in found]
+            return [(float(score), _document(searcher.doc(address))) for score, address in found]
 
 
 def pack(document: Document, source: str) -> tantivy.Document:
@@ -194,18 +193,20 @@ def pack(document: Document, source: str) -> tantivy.Document:
     packed.add_bytes("document", stored.encode())
     if isinstance(document, EncodedDocument):
         little_endian = document.ids.astype(document.ids.dtype.newbyteorder("<"))
-        packed.add_bytes("tokens", bytes([document.ids.itemsize]) + little_endian.tobytes())
+        head = bytes([document.ids.itemsize]) + bytes.fromhex(document.tokenizer)
+        packed.add_bytes("tokens", head + little_endian.tobytes())
     return packed
 
 
-def _document(packed: tantivy.Document, tokenizer: str) -> Document:
-    """The document, with its token ids where the index was built with those of ``tokenizer``."""
+def _document(packed: tantivy.Document) -> Document:
+    """The document, with its token ids where they were stored: item size (1 byte), tokenizer (32), ids."""
     title, text, metadata = json.loads(packed.get_first("document") or b"")
     id = str(packed.get_first("id"))
-    if not tokenizer:
+    tokens = packed.get_first("tokens")
+    if not tokens:
         return Document(id, text, title, metadata)
-    tokens = packed.get_first("tokens") or b"\2"
-    return EncodedDocument(id, text, title, metadata, np.frombuffer(tokens, f"<u{tokens[0]}", offset=1), tokenizer)
+    ids = np.frombuffer(tokens, f"<u{tokens[0]}", offset=33)
+    return EncodedDocument(id, text, title, metadata, ids, tokens[1:33].hex())
 
 
 def tantivy_writer(generation: Path, *, fresh: bool) -> tantivy.IndexWriter:

@@ -33,8 +33,6 @@ class Settings:
 
     passage_words: int
     analyser: str
-    tokenizer: str = ""
-    """The tokenizer whose token ids are stored with the documents (``Reranker.tokenizer``); "" for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from rankladder.errors import StorageFailed
 from rankladder.retrieve.manifest import Manifest, Settings, SourceState
 from rankladder.textfiles import Source
 
@@ -80,6 +79,11 @@ def compare(
     return plan
 
 
+def is_racy(state: SourceState, scanned_ns: int) -> bool:
+    """Whether a source was touched so close to the scan that its size and time do not tell a later change."""
+    return state.mtime_ns >= scanned_ns - _RACY_NS
+
+
 def _afresh(sources: Sequence[Source], manifest: Manifest) -> Plan:
     there = {source.name for source in sources}
     return Plan(
@@ -94,12 +98,12 @@ def _afresh(sources: Sequence[Source], manifest: Manifest) -> Plan:
 def _unchanged(source: Source, state: SourceState, *, trusted: bool, scanned_ns: int) -> bool:
     if source.size != state.size:
         return False
-    if trusted and source.mtime_ns == state.mtime_ns and source.mtime_ns < scanned_ns - _RACY_NS:
+    if trusted and source.mtime_ns == state.mtime_ns and not is_racy(state, scanned_ns):
         return True
     if not state.digest:  # it could not be read to its end
         return False
     try:
         with source.path.open("rb") as file:
             return hashlib.file_digest(file, new_digest).hexdigest() == state.digest
-    except OSError as error:
-        raise StorageFailed(f"{source.path}: cannot be read: {error.strerror or error}") from error
+    except OSError:  # reading it says why, and skips it where that may be
+        return False

@@ -24,10 +24,14 @@ class Digest(Protocol):
 
 
 class NotText(BadFile):
-    """A file that holds no text: binary, not UTF-8, or not readable. In a folder it is skipped and reported."""
+    """A file that holds no documents: binary, not UTF-8, not readable, a table of something else.
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}", hint="rankladder reads UTF-8 text; convert the file, or leave it out")
+    In a folder it is skipped and reported.
+    """
+
+    def __init__(self, path: Path, reason: str, *, hint: str | None = None) -> None:
+        hint = hint or "rankladder reads UTF-8 text; convert the file, or leave it out"
+        super().__init__(f"{path}: {reason}", hint=hint)
         self.path = path
         self.reason = reason
 

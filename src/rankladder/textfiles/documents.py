@@ -87,7 +87,8 @@ def read_source(
 ) -> Iterator[Document]:
     """The documents of one source, in order. ``digest`` takes every byte of the file once the iteration has ended.
 
-    Raises NotText before the first document for a file that is not text, and BadFile for a record that cannot be used.
+    Raises NotText before the first document for a file that is not text, or a table without a column for it, and
+    BadFile for a record that cannot be used.
     """
     if source.kind in {"jsonl", "csv"}:
         check_text(source.path)

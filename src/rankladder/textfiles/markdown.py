@@ -10,10 +10,11 @@ from markdown_it.token import Token
 
 from rankladder.textfiles.outline import Outline
 from rankladder.textfiles.passages import Page
+from rankladder.textfiles.tags import untagged
 
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
-_TAG = re.compile(r"<!--.*?-->|<[^>]*>", re.DOTALL)
-_FRONT_TITLE = re.compile(r"^title:[ \t]*(.+?)[ \t]*$", re.MULTILINE)
+# Possessive, and never past the next bracket: what opens and never closes costs no second look
+_LINK = re.compile(r"!?\[([^\[\]]*+)\]\((?:[^()]++|\([^()]*+\))*+\)")
+_FRONT_TITLE = re.compile(r"^title:(.*)$", re.MULTILINE)
 
 
 @cache
@@ -33,7 +34,7 @@ def markdown_page(text: str) -> Page:
     lines = text.split("\n")
     front = _front_matter(lines)
     named = _FRONT_TITLE.search("\n".join(lines[:front]))
-    outline = Outline(named[1].strip("\"'") if named else "")
+    outline = Outline(named[1].strip().strip("\"'") if named else "")
     lines[:front] = [""] * front
     tokens = _parser().parse("\n".join(lines))
     for place, token in enumerate(tokens):
@@ -47,7 +48,7 @@ def markdown_page(text: str) -> Page:
             last -= 1
         body = "\n".join(lines[first:last])
         if token.type == "html_block":
-            body = _TAG.sub("", body).strip()
+            body = untagged(body).strip()
         if body.strip() and token.type != "hr":
             outline.block(body, first + 1, last, is_code=token.type in {"fence", "code_block"})
     return outline.page()
@@ -62,4 +63,5 @@ def _front_matter(lines: list[str]) -> int:
 
 def _plain(inline: Token) -> str:
     """A heading without the marks of links, code and stress."""
-    return _LINK.sub(r"\1", inline.content).replace("`", "").replace("**", "").strip()
+    text = _LINK.sub(r"\1", _LINK.sub(r"\1", inline.content))  # twice: a link may hold a picture
+    return text.replace("`", "").replace("**", "").strip()

@@ -13,7 +13,9 @@ PASSAGE_WORDS = 200
 _CODE_FACTOR = 3  # a code block is kept whole up to this many times the target
 _CHARACTERS = 12  # a text without spaces counts as one word for this many characters
 _WORD = re.compile(r"\S+")
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+|(?<=[。！？])|\n(?=\s*(?:[-*+•]|\d+[.)])\s)|\n(?=\s*\|)|\n\n")
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?])[\"'”’)\]]*\s+|(?<=[。！？])|\n(?=[^\S\n]*(?:[-*+•]|\d+[.)])\s)|\n(?=[^\S\n]*\|)|\n\n"
+)
 _LINE_END = re.compile(r"\n")
 
 

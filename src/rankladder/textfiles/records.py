@@ -5,23 +5,26 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from rankladder.errors import BadFile
-from rankladder.textfiles.bytestream import Digest, numbered_lines, open_bytes, reading
+from rankladder.surrogates import encodable
+from rankladder.textfiles.bytestream import Digest, NotText, numbered_lines, open_bytes, reading
 from rankladder.values import Document
 
 ID_KEYS = ("_id", "id", "doc_id", "docid")
 TEXT_KEYS = ("text", "contents", "content", "body", "passage")
 TITLE_KEY = "title"
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _MAX_ID = 10_000
+_MAX_DEPTH = 100  # objects and lists in each other; far more than data has, far less than Python's stack takes
+_HINT = 'a .jsonl file holds one object a line: {"text": "…"}'
 
 
 def without_surrogates(value: Any) -> Any:
@@ -32,7 +35,7 @@ def without_surrogates(value: Any) -> Any:
     """
     match value:
         case str():
-            return _SURROGATE.sub("\ufffd", value)
+            return encodable(value)
         case dict():
             return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
         case list() | tuple():
@@ -44,18 +47,45 @@ def without_surrogates(value: Any) -> Any:
 def json_objects(path: Path, *, digest: Digest | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line numbers and objects of a JSON Lines file. Raises BadFile, naming the line, for anything else."""
     for number, line in numbered_lines(path, digest=digest):
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise BadFile(
-                f"{path}:{number}: not JSON: {error}", hint='a .jsonl file holds one object a line: {"text": "…"}'
-            ) from error
-        if not isinstance(value, dict):
-            raise BadFile(
-                f"{path}:{number}: expected a JSON object, found {_kind(value)}",
-                hint='a .jsonl file holds one object a line: {"text": "…"}',
-            )
-        yield number, without_surrogates(value) if _ESCAPED_SURROGATE.search(line) else value
+        yield number, parse_record(line, f"{path}:{number}")
+
+
+def parse_record(text: str, where: str) -> dict[str, Any]:
+    """The object that a line of JSON Lines holds, lone surrogates replaced. ``where`` (file and line) begins a refusal.
+
+    Raises BadFile for what is not JSON, not an object, or could not be written as JSON again: a number that is not
+    finite (``NaN``, ``1e999``), and more than 100 objects and lists in each other.
+    """
+    try:
+        value = _DECODER.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise BadFile(f"{where}: not JSON: {error}", hint=_HINT) from error
+    if not isinstance(value, dict):
+        raise BadFile(f"{where}: expected a JSON object, found {_kind(value)}", hint=_HINT)
+    if text.count("{") + text.count("[") > _MAX_DEPTH and _depth(value) > _MAX_DEPTH:
+        raise BadFile(f"{where}: more than {_MAX_DEPTH} objects and lists in each other", hint="flatten the record")
+    return without_surrogates(value) if _ESCAPED_SURROGATE.search(text) else value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _not_finite(text)
+
+
+def _not_finite(text: str) -> NoReturn:
+    raise ValueError(f"the number {text[:40]} is not finite")
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_not_finite)
+
+
+def _depth(value: Any) -> int:
+    """How many objects and lists lie in each other at most, 0 for a plain value."""
+    depth, level = 0, [value]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        depth += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return depth
 
 
 def jsonl_documents(path: Path, name: str, *, digest: Digest | None = None) -> Iterator[Document]:
@@ -120,14 +150,15 @@ def _delimiter(path: Path, header: str) -> str:
 
 def _columns(row: list[str], path: Path, line: int) -> list[str]:
     columns = [cell.strip() for cell in row]
+    if not set(columns) & set(TEXT_KEYS):  # a table of something else: many folders hold one
+        raise NotText(
+            path,
+            f"no column with the text; the columns are {_listed(columns)}",
+            hint=f"name one of them {TEXT_KEYS[0]!r} (or {', '.join(TEXT_KEYS[1:])})",
+        )
     if len(set(columns)) < len(columns):
         twice = next(column for column in columns if columns.count(column) > 1)
         raise BadFile(f"{path}:{line}: two columns have the name {twice!r}")
-    if not set(columns) & set(TEXT_KEYS):
-        raise BadFile(
-            f"{path}:{line}: no column with the text; the columns are {_listed(columns)}",
-            hint=f"name one of them {TEXT_KEYS[0]!r} (or {', '.join(TEXT_KEYS[1:])})",
-        )
     return columns
 
 

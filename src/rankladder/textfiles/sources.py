@@ -83,9 +83,9 @@ def find_sources(paths: Sequence[str | Path], *, exclude: Path | None = None) ->
     """The sources below files and folders.
 
     Folders are searched all the way down; hidden files and folders, ``node_modules``, virtual environments,
-    rankladder's own indexes and ``exclude`` are left out without a word, links to folders are not followed. Of a BEIR
-    folder only the corpus is read. Names are relative to the folder where one path is given, and to the deepest common
-    folder where several are.
+    rankladder's own indexes and ``exclude`` are left out without a word, links to folders are not followed, and a link
+    to a file that is read already is skipped. Of a BEIR folder only the corpus is read. Names are relative to the
+    folder where one path is given, and to the deepest common folder where several are.
 
     Raises PathMissing, BadOption for no path at all, and BadFile for a named file of a kind that is not read.
     """
@@ -104,8 +104,25 @@ def find_sources(paths: Sequence[str | Path], *, exclude: Path | None = None) ->
                 seen.add(path)
                 _sort_out(path, path.relative_to(shared).as_posix(), path == root, found)
     found.sources.sort(key=lambda source: source.name)
+    _skip_links(found)
     found.skipped.sort(key=lambda skipped: skipped.path)
     return found
+
+
+def _skip_links(found: Found) -> None:
+    """Skips every link in a folder whose file is another source: its documents would be there twice."""
+    linked = [source for source in found.sources if not source.named and source.path.is_symlink()]
+    if not linked:
+        return
+    links = {source.name for source in linked}
+    first = {source.path.resolve(): source.name for source in reversed(found.sources) if source.name in links}
+    first |= {source.path.resolve(): source.name for source in found.sources if source.name not in links}
+    again = {source.name: other for source in linked if (other := first[source.path.resolve()]) != source.name}
+    for source in linked:
+        if source.name in again:
+            reason = f"a link to a file that is read already, as {again[source.name]}"
+            found.skipped.append(SkippedFile(source.path, reason))
+    found.sources = [source for source in found.sources if source.name not in again]
 
 
 def _files(root: Path, exclude: Path | None, found: Found) -> Iterator[Path]:

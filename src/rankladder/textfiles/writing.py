@@ -84,8 +84,8 @@ def _record(document: Document) -> dict[str, Any]:
     record[TEXT_KEYS[0]] = document.text
     for key, value in document.metadata.items():
         try:
-            json.dumps(value)
-        except (TypeError, ValueError) as error:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
             raise BadInput(f"document {document.id!r}: metadata {key!r} cannot be written as JSON: {error}") from error
         record[key] = value
     clean: dict[str, Any] = without_surrogates(record)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
+import time
 import warnings
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +22,9 @@ from rankladder.rerank.onnx.precision import Precision
 
 GRAPH = "graph.onnx"
 WEIGHTS = "weights.bin"
+DIGESTS = "digests.json"
+_DRAFT = ".draft-"
+_ABANDONED_S = 3600
 
 
 class CacheUnusable(UserWarning):
@@ -26,39 +32,38 @@ class CacheUnusable(UserWarning):
 
 
 def cached_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path, bool]:
-    """The path of the model's graph, written now if it is not there yet; and whether the cache could keep it.
+    """The path of the model's graph, written now if it is not there whole; and whether the cache could keep it.
 
     Where it could not, the graph lies in a temporary folder that the caller removes when it is done.
 
     Raises StorageFailed where neither can hold it.
     """
-    folder = cache_folder("graphs", f"{checkpoint.digest[:24]}-{precision}-{_writer_version()}")
-    if (folder / GRAPH).exists():
+    stem = f"{checkpoint.digest[:24]}-{precision}-"
+    folder = cache_folder("graphs", stem + _writer_version())
+    if _is_whole(folder):
         return folder / GRAPH, True
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".draft-"))
+        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_DRAFT))
+        _fill(checkpoint, precision, draft)
+        shutil.rmtree(folder, ignore_errors=True)  # damaged, or it would have been taken above
+        try:
+            draft.rename(folder)
+        except OSError:
+            shutil.rmtree(draft, ignore_errors=True)
+            if not _is_whole(folder):  # else another process was first: its graph is the same
+                raise
     except OSError as error:
         warnings.warn(CacheUnusable(f"the cache cannot be written ({error}); set RANKLADDER_CACHE"), stacklevel=2)
         return _temporary_graph(checkpoint, precision)
-    try:
-        _write(checkpoint, precision, draft)
-        draft.rename(folder)  # fails where another process was first: its graph is the same
-    except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
-        if not (folder / GRAPH).exists():
-            warnings.warn(CacheUnusable(f"the cache cannot be written ({error}); set RANKLADDER_CACHE"), stacklevel=2)
-            return _temporary_graph(checkpoint, precision)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+    _remove_old(folder, stem)
     return folder / GRAPH, True
 
 
 def _temporary_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path, bool]:
     try:
         folder = Path(tempfile.mkdtemp(prefix="rankladder-"))
-        _write(checkpoint, precision, folder)
+        _fill(checkpoint, precision, folder)
     except OSError as error:
         raise StorageFailed(
             f"no place for the graph of {checkpoint.name}: {error}", hint="set RANKLADDER_CACHE to a folder with room"
@@ -66,14 +71,44 @@ def _temporary_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path
     return folder / GRAPH, False
 
 
-def _write(checkpoint: Checkpoint, precision: Precision, folder: Path) -> None:
-    with (folder / WEIGHTS).open("wb") as weights_file:
-        model = write_network(
-            checkpoint.network, checkpoint.weights, weights_file, weights_name=WEIGHTS, precision=precision
-        )
-        weights_file.flush()
-        os.fsync(weights_file.fileno())
-    (folder / GRAPH).write_bytes(model)
+def _fill(checkpoint: Checkpoint, precision: Precision, folder: Path) -> None:
+    """Writes graph, weights and their digests, all on disk before it returns; removes the folder where it fails."""
+    try:
+        with (folder / WEIGHTS).open("wb") as weights_file:
+            model = write_network(
+                checkpoint.network, checkpoint.weights, weights_file, weights_name=WEIGHTS, precision=precision
+            )
+        (folder / GRAPH).write_bytes(model)
+        (folder / DIGESTS).write_text(json.dumps({name: _digest(folder / name) for name in (GRAPH, WEIGHTS)}))
+        for name in (WEIGHTS, GRAPH, DIGESTS):
+            with (folder / name).open("rb") as file:
+                os.fsync(file.fileno())
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether a folder holds a graph as it was written, to the byte."""
+    try:
+        promised = json.loads((folder / DIGESTS).read_text())
+        return all(promised[name] == _digest(folder / name) for name in (GRAPH, WEIGHTS))
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove_old(folder: Path, stem: str) -> None:
+    """Removes the model's graphs by other versions of the writer, and drafts that nobody has touched for an hour."""
+    for other in folder.parent.iterdir():
+        old_graph = other.name.startswith(stem) and other != folder
+        with suppress(OSError):
+            if old_graph or (other.name.startswith(_DRAFT) and time.time() - other.stat().st_mtime > _ABANDONED_S):
+                shutil.rmtree(other, ignore_errors=True)
 
 
 @cache

@@ -10,13 +10,47 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from rankladder.checkpoint.network import Bert, Checkpoint
 from rankladder.rerank.onnx.cache import cached_graph
 from rankladder.rerank.onnx.precision import Precision
+from rankladder.rerank.onnx.runtime import onnxruntime
 from rankladder.rerank.pairs import TokenPair
+
+
+class _Forks:
+    """Makes a fork wait until no call is under way: its child would inherit the runtime's locks as they are, held."""
+
+    def __init__(self) -> None:
+        self.engines: weakref.WeakSet[OnnxEngine] = weakref.WeakSet()
+        self._one_at_a_time = threading.Lock()
+        self._paused: list[OnnxEngine] = []
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(before=self._pause, after_in_parent=self._resume, after_in_child=self._begin_anew)
+
+    def _pause(self) -> None:
+        self._one_at_a_time.acquire()
+        self._paused = list(self.engines)
+        for engine in self._paused:
+            for _ in range(engine.threads):
+                engine.gate.acquire()
+
+    def _resume(self) -> None:
+        for engine in self._paused:
+            engine.gate.release(engine.threads)
+        self._paused = []
+        self._one_at_a_time.release()
+
+    def _begin_anew(self) -> None:
+        # Not released but replaced: threads that do not exist in the child may have held the locks inside.
+        for engine in self._paused:
+            engine.gate = threading.BoundedSemaphore(engine.threads)
+        self._paused = []
+        self._one_at_a_time = threading.Lock()
+
+
+_FORKS = _Forks()
 
 
 class OnnxEngine:
@@ -24,7 +58,7 @@ class OnnxEngine:
     tokens: it is the same to the bit in any batch, order, thread count and under concurrent callers.
 
     At most ``threads`` calls run at once over all callers, so concurrent callers do not oversubscribe the cores. The
-    runtime starts no threads of its own, so an engine survives a fork.
+    runtime starts no threads of its own, and a fork waits until no call is under way, so the child's engine works.
     """
 
     name = "onnx"
@@ -43,31 +77,29 @@ class OnnxEngine:
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._segmented = isinstance(checkpoint.network.encoder, Bert)
         self.threads = threads
-        self._open_gate()
-
-    def _open_gate(self) -> None:
-        self._gate = threading.BoundedSemaphore(self.threads)
-        self._process = os.getpid()
+        self.gate = threading.BoundedSemaphore(threads)
+        _FORKS.engines.add(self)
 
     def score(
         self, sequences: Sequence[TokenPair], *, done: Callable[[int], object] = lambda count: None
     ) -> NDArray[np.float32]:
         """Raw logits (N,) in the order given; ``done(1)`` is called after each sequence, from any thread."""
-        if os.getpid() != self._process:
-            self._open_gate()  # a fork copied the gate in whatever state it was
         logits = np.empty(len(sequences), dtype=np.float32)
         waiting = iter(sorted(range(len(sequences)), key=lambda row: -len(sequences[row].ids)))  # long ones first
         lock, stop = threading.Lock(), threading.Event()
 
         def work() -> None:
-            while not stop.is_set():
-                with lock:
-                    row = next(waiting, None)
-                if row is None:
-                    return
-                with self._gate:
-                    logits[row] = self._logit(sequences[row])
-                done(1)
+            try:
+                while not stop.is_set():
+                    with lock:
+                        row = next(waiting, None)
+                    if row is None:
+                        return
+                    with self.gate:
+                        logits[row] = self._logit(sequences[row])
+                    done(1)
+            finally:
+                stop.set()  # nothing is left to do, or this thread failed and the others need not go on
 
         workers = min(self.threads, len(sequences))
         if workers <= 1:

@@ -1,0 +1,117 @@
+"""What scores pairs of texts for a Reranker; and the scorer that reads token ids with an engine of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankladder.checkpoint import Checkpoint
+from rankladder.errors import BadInput
+from rankladder.rerank.encoded import EncodedDocument, id_type
+from rankladder.rerank.engine import DtypeChoice, Engine
+from rankladder.rerank.pairs import PairReader, TokenPair
+from rankladder.values import Document, Reading
+
+Long = Literal["truncate", "passages"]
+"""What becomes of a document longer than the model reads: cut, or scored as overlapping passages (the best counts)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One pair's score, and what of it was read."""
+
+    score: float
+    reading: Reading
+
+
+class Scorer(Protocol):
+    """Scores pairs of a query and a document (its text, or its token ids)."""
+
+    name: str
+    """The model and its number format, as a stage of a ranking is named: ``box int8``."""
+    about: str
+    """One line for people: why this number format, on what it runs."""
+    max_tokens: int
+    tokenizer: str
+    """Says whose token ids it reads (``Checkpoint.tokenizer_digest``)."""
+
+    def score(
+        self,
+        pairs: Sequence[tuple[str, str | EncodedDocument]],
+        *,
+        long: Long,
+        done: Callable[[float], object],
+    ) -> list[Scored]:
+        """One Scored per pair, in the order given; ``done`` is told of pairs, or parts of them, once finished."""
+        ...
+
+    def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
+        """The documents with their token ids."""
+        ...
+
+
+class TokenScorer:
+    """A checkpoint that we understand, its tokenizer, and the engine that runs it."""
+
+    def __init__(self, checkpoint: Checkpoint, engine: Engine, *, dtype: DtypeChoice, max_tokens: int) -> None:
+        self.checkpoint = checkpoint
+        self.engine = engine
+        self.reader = PairReader(checkpoint.tokenizer, max_tokens=max_tokens)
+        self.max_tokens = max_tokens
+        self.tokenizer = checkpoint.tokenizer_digest
+        self.name = f"{checkpoint.name} {dtype.dtype}"
+        self.about = f"{dtype.reason}; engine {engine.name}, {engine.threads} at once, at most {max_tokens} tokens"
+
+    def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
+        """The documents with their token ids, uint16 where the vocabulary fits."""
+        kind = id_type(self.checkpoint.network.encoder.vocabulary)
+        tokens = self.reader.tokenise([document.full_text for document in documents])
+        return [
+            EncodedDocument(one.id, one.text, one.title, one.metadata, ids.astype(kind), self.tokenizer)
+            for one, ids in zip(documents, tokens, strict=True)
+        ]
+
+    def score(
+        self,
+        pairs: Sequence[tuple[str, str | EncodedDocument]],
+        *,
+        long: Long,
+        done: Callable[[float], object],
+    ) -> list[Scored]:
+        """One Scored per pair, in the order given. Each text is tokenised once, however many pairs it stands in."""
+        tokens = self._tokens(text for pair in pairs for text in pair if isinstance(text, str))
+        parts: list[tuple[TokenPair, Reading]] = []
+        ends: list[int] = []
+        for query, document in pairs:
+            if isinstance(document, EncodedDocument):
+                text, ids = document.full_text, self._checked(document)
+            else:
+                text, ids = document, tokens[document]
+            if long == "passages":
+                parts += self.reader.passages(tokens[query], ids, text)
+            else:
+                parts.append(self.reader.cut(tokens[query], ids))
+            ends.append(len(parts))
+        share = len(pairs) / max(1, len(parts))
+        logits = self.engine.score([pair for pair, _ in parts], done=lambda count: done(count * share))
+        best = (
+            max(range(start, end), key=lambda row: logits[row]) for start, end in zip([0, *ends], ends, strict=False)
+        )
+        return [Scored(float(logits[row]), parts[row][1]) for row in best]
+
+    def _tokens(self, texts: Iterable[str]) -> dict[str, NDArray[np.int32]]:
+        distinct = list(dict.fromkeys(texts))
+        return dict(zip(distinct, self.reader.tokenise(distinct), strict=True))
+
+    def _checked(self, document: EncodedDocument) -> NDArray[np.int32]:
+        vocabulary = self.checkpoint.network.encoder.vocabulary
+        if len(document.ids) and (last := int(document.ids.max())) >= vocabulary:
+            raise BadInput(
+                f"document {document.id!r}: token id {last} is not among the {vocabulary:,} of {self.checkpoint.name}",
+                hint="encode the document again: reranker.encode([document])",
+            )
+        return document.ids.astype(np.int32)

@@ -1,0 +1,1 @@
+"""The GPU engine: a network over sequences packed end to end, without padding. Needs the extra ``torch``."""

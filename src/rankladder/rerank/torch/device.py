@@ -1,0 +1,76 @@
+"""Which device computes, in which number format: what was asked for, held against what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+import torch
+
+from rankladder.errors import BadOption
+
+TorchDtype = Literal["fp32", "bf16", "fp16"]
+
+DTYPES: Mapping[TorchDtype, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def find_device(wish: str | None) -> torch.device:
+    """The device asked for (``cpu``, ``mps``, ``cuda``, ``cuda:1`` …); without a wish CUDA, else MPS, else the CPU.
+
+    Raises BadOption, saying what was found, for a device that is not there or cannot be used.
+    """
+    if wish is None:
+        wish = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(wish)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in {"cpu", "cuda", "mps"} or (device.type != "cuda" and device.index):
+        raise BadOption(f"device must be cpu, mps, cuda or cuda:N, got {wish!r}")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise BadOption(f"device {wish!r} is not there: {found_devices()}", hint='device="cpu"')
+    if device.type != "cuda":
+        return torch.device(device.type)
+    if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
+        raise BadOption(f"device {wish!r} is not there: {found_devices()}", hint='device="cpu"')
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+    except RuntimeError as error:  # a forked child of a process that used CUDA; a driver that does not answer
+        raise BadOption(
+            f"device {wish!r} cannot be used: {error}",
+            hint='start worker processes with multiprocessing.get_context("spawn")',
+        ) from error
+    return torch.device("cuda", torch.cuda.current_device() if device.index is None else device.index)
+
+
+def found_devices() -> str:
+    """One line on the torch that is installed and the devices that it sees."""
+    if torch.version.cuda is None and torch.version.hip is None:
+        cuda = "built without CUDA"
+    else:
+        cuda = f"CUDA {torch.version.cuda or torch.version.hip} with {torch.cuda.device_count()} devices"
+    mps = "MPS available" if torch.backends.mps.is_available() else "no MPS"
+    return f"torch {torch.__version__}, {cuda}, {mps}"
+
+
+def check_dtype(dtype: str, device: torch.device) -> torch.dtype:
+    """The torch dtype of a number format that the device computes in.
+
+    Raises BadOption, with the alternatives, for one that is unknown or that the device lacks.
+    """
+    offered = [name for name in DTYPES if _computes_in(name, device)]
+    if dtype not in get_args(TorchDtype):
+        raise BadOption(f"dtype must be one of {', '.join(offered)} on {device}, got {dtype!r}")
+    if dtype not in offered:
+        raise BadOption(f"{device} does not compute in {dtype}", hint=f"it computes in {' and '.join(offered)}")
+    return next(kind for name, kind in DTYPES.items() if name == dtype)
+
+
+def _computes_in(dtype: TorchDtype, device: torch.device) -> bool:
+    """CUDA has bf16 from compute capability 8.0 on, MPS from macOS 14 on; everything has fp32 and fp16."""
+    if dtype != "bf16" or device.type == "cpu":
+        return True
+    if device.type == "mps":
+        return bool(torch.backends.mps.is_macos_or_newer(14, 0))
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -1,0 +1,140 @@
+"""CUDA graphs: a batch's hundreds of kernel launches replayed as one, for buckets of like batches.
+
+Not yet measured on a card: the engine uses them only where ``cuda_graphs=True`` asks for it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rankladder.rerank.torch.batches import Packed
+
+MOST_GRAPHS = 16
+"""Graphs kept; the one not used for longest makes room. Each holds a batch's working memory in a shared pool."""
+
+_SMALLEST = 256, 8  # tokens, sequences
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """The shape of a graph: batches of up to so many tokens and sequences, padding's own sequence included."""
+
+    tokens: int
+    rows: int
+    longest: int
+
+    @classmethod
+    def holding(cls, batch: Packed) -> Bucket:
+        """The smallest bucket for a batch: each number is a power of two or one and a half of it.
+
+        The padding is one more sequence, so there is always a row for it; its length counts among the longest.
+        """
+        rows = len(batch.ends) - 1
+        tokens = rounded(len(batch.ids), least=_SMALLEST[0])
+        longest = max(batch.longest, tokens - len(batch.ids))
+        return cls(tokens, rounded(rows + 1, least=_SMALLEST[1]), min(tokens, rounded(longest, least=_SMALLEST[0])))
+
+
+def rounded(number: int, *, least: int) -> int:
+    """The next of least, 1.5 · least, 2 · least, 3 · least, 4 · least …
+
+    >>> [rounded(number, least=8) for number in (1, 8, 9, 13, 17, 25)]
+    [8, 8, 12, 16, 24, 32]
+    """
+    size = least
+    while size < number:
+        if size + size // 2 >= number:
+            return size + size // 2
+        size *= 2
+    return size
+
+
+Forward = Callable[[Packed], Tensor]
+
+Capture = Callable[[Callable[[], Tensor]], tuple[Callable[[], object], Tensor]]
+"""Records a computation; gives what replays it, and the tensor that a replay fills."""
+
+
+class CudaCapture:
+    """Captures into graphs that share one pool of memory. Source: torch.cuda.graph's documentation."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._pool = torch.cuda.graph_pool_handle()
+
+    def __call__(self, compute: Callable[[], Tensor]) -> tuple[Callable[[], object], Tensor]:
+        """See Capture."""
+        side = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(side):
+            compute()  # what is set up on a first run may not be captured
+        torch.cuda.current_stream(self._device).wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+            out = compute()
+        return graph.replay, out
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    inputs: Packed
+    replay: Callable[[], object]
+    out: Tensor
+
+
+class Graphs:
+    """A forward pass that replays recorded ones. One caller at a time (the engine's lock sees to it)."""
+
+    def __init__(self, forward: Forward, capture: Capture, *, most: int = MOST_GRAPHS) -> None:
+        self._forward = forward
+        self._capture = capture
+        self._most = most
+        self._recorded: OrderedDict[Bucket, _Recorded] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._recorded)
+
+    def __call__(self, batch: Packed) -> Tensor:
+        """Logits (B,), as the forward pass gives them."""
+        bucket = Bucket.holding(batch)
+        recorded = self._recorded.pop(bucket, None)
+        if recorded is None:
+            while len(self._recorded) >= self._most:
+                self._recorded.popitem(last=False)
+            inputs = empty_batch(bucket, batch.ids.device)
+            fill(inputs, batch)
+            replay, out = self._capture(lambda: self._forward(inputs))
+            recorded = _Recorded(inputs, replay, out)
+        self._recorded[bucket] = recorded
+        fill(recorded.inputs, batch)
+        recorded.replay()
+        return recorded.out[: len(batch.ends) - 1].clone()
+
+    def clear(self) -> None:
+        """Forgets every graph, and with them the memory that they hold."""
+        self._recorded.clear()
+
+
+def empty_batch(bucket: Bucket, device: torch.device) -> Packed:
+    """Buffers in the shape of a bucket."""
+
+    def zeros(size: int) -> Tensor:
+        return torch.zeros(size, dtype=torch.int32, device=device)
+
+    return Packed(zeros(bucket.tokens), zeros(bucket.rows + 1), zeros(bucket.rows), bucket.longest, ())
+
+
+def fill(buffers: Packed, batch: Packed) -> None:
+    """Copies a batch into a bucket's buffers: one sequence of padding follows it, then empty ones."""
+    rows, tokens = len(batch.ends) - 1, len(batch.ids)
+    buffers.ids[:tokens].copy_(batch.ids)
+    buffers.ids[tokens:].zero_()
+    buffers.ends[: rows + 1].copy_(batch.ends)
+    buffers.ends[rows + 1 :].fill_(len(buffers.ids))
+    buffers.document_starts[:rows].copy_(batch.document_starts)
+    buffers.document_starts[rows:].zero_()

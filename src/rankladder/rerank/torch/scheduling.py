@@ -1,0 +1,92 @@
+"""From pairs to scores, batch by batch, whatever computes a batch: order kept, memory errors met by smaller batches."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rankladder.errors import BadInput
+from rankladder.rerank.pairs import TokenPair
+from rankladder.rerank.torch.batches import plan_batches
+
+Fetch = Callable[[], NDArray[np.float32]]
+"""Waits for a batch's logits (B,) and brings them."""
+
+Launch = Callable[[Sequence[TokenPair]], Fetch]
+"""Starts a batch. Where it raises ``torch.OutOfMemoryError`` nothing was started."""
+
+IN_FLIGHT = 3
+"""Batches started and not yet fetched: the host prepares the next while the device computes. A guess."""
+
+
+class TokenBudget:
+    """Tokens that a batch may have. Only ever shrinks."""
+
+    def __init__(self, tokens: int) -> None:
+        self.tokens = tokens
+
+    def halve(self, failed: int) -> None:
+        """After a batch of ``failed`` tokens did not fit."""
+        self.tokens = max(1, min(self.tokens, failed // 2))
+
+
+def score_in_batches(
+    pairs: Sequence[TokenPair],
+    *,
+    budget: TokenBudget,
+    launch: Launch,
+    release: Callable[[], object],
+    done: Callable[[int], object],
+) -> NDArray[np.float32]:
+    """Logits (N,) in the order of the pairs, whatever the order they are computed in; ``done(B)`` after each batch.
+
+    A batch that does not fit in memory (``torch.OutOfMemoryError`` and no other error) halves the budget, for later
+    calls too. What was started is fetched first, ``release`` frees what torch keeps for reuse, and all that was not
+    started is planned anew, so no score is lost or computed twice.
+
+    Raises BadInput where one sequence alone does not fit.
+    """
+    logits = np.empty(len(pairs), dtype=np.float32)
+    lengths = [len(pair.ids) for pair in pairs]
+    plan = deque(plan_batches(lengths, max_tokens=budget.tokens))
+    flying: deque[tuple[list[int], Fetch]] = deque()
+
+    def land() -> None:
+        rows, fetch = flying.popleft()
+        logits[rows] = fetch()
+        done(len(rows))
+
+    while plan:
+        rows = plan.popleft()
+        try:
+            flying.append((rows, launch([pairs[row] for row in rows])))
+            fits = True
+        except torch.OutOfMemoryError:
+            fits = False  # acted on outside: the error holds the failed batch's tensors
+        if fits:
+            if len(flying) >= IN_FLIGHT:
+                land()
+            continue
+        alone = not flying
+        while flying:
+            land()
+        release()
+        if len(rows) == 1 and alone:
+            raise BadInput(
+                f"a sequence of {lengths[rows[0]]} tokens does not fit in the device's memory by itself",
+                hint="open the model with a lower max_tokens, or on another device",
+            )
+        if len(rows) > 1:
+            budget.halve(sum(lengths[row] for row in rows))
+        left = [row for batch in (rows, *plan) for row in batch]
+        plan = deque(
+            [left[place] for place in batch]
+            for batch in plan_batches([lengths[row] for row in left], max_tokens=budget.tokens)
+        )
+    while flying:
+        land()
+    return logits
