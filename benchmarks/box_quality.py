@@ -72,7 +72,8 @@ def main() -> None:
             print(f"{name} {dtype}: {row[dtype]:.4f}, {pairs / (time.perf_counter() - start):.0f} pairs/s", flush=True)
         table[name] = {key: round(value, 4) for key, value in row.items()}
         print(name, table[name], flush=True)
-    print(write_results(f"{Path(options.model).name}_quality", {"measure": "nDCG@10", "depth": DEPTH, "table": table}))
+        figures = {"measure": "nDCG@10", "depth": DEPTH, "table": table}
+        print(write_results(f"{Path(options.model).name}_quality", figures), flush=True)
     if options.gate:
         gates = [{"dataset": name, "fp32": row["fp32"], "int8": row["int8"]} for name, row in table.items()]
         path = Path(next(iter(rankladder.box.__path__))) / "int8.json"

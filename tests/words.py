@@ -13,6 +13,7 @@ from rankladder.checkpoint import Bert, Checkpoint, Dense, Network
 from rankladder.rerank.engine import DtypeChoice
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.reranker import Reranker
+from rankladder.rerank.scorer import TokenScorer
 
 
 class SharedWords:
@@ -53,4 +54,5 @@ def word_reranker(vocabulary: Sequence[str], *, max_tokens: int = 64) -> Reranke
         "0",
         "words",
     )
-    return Reranker(checkpoint, SharedWords(), dtype=DtypeChoice("fp32", "counts words"), max_tokens=max_tokens)
+    dtype = DtypeChoice("fp32", "counts words")
+    return Reranker(TokenScorer(checkpoint, SharedWords(), dtype=dtype, max_tokens=max_tokens))

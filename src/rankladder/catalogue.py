@@ -34,7 +34,7 @@ class Model:
     @property
     def engines(self) -> tuple[str, ...]:
         """The engines that run it."""
-        return ("onnx",)
+        return ("onnx", "torch")
 
 
 BOX = "box"
@@ -53,7 +53,7 @@ _TABLE = (
         heads=12,
         inner=1536,
         parameters=22_713_601,
-        max_tokens=512,
+        max_tokens=256,
         licence="Apache-2.0",
         mteb_ndcg=None,
         nanobeir_ndcg=None,

@@ -87,7 +87,7 @@ def test_explain_shows_every_stage(notes: Path, capsys: pytest.CaptureFixture[st
     assert all({"first_stage", "tokens"} <= hit.keys() for hit in hits)
     assert run(["search", "what causes rain", str(notes), "--table", "--explain", "--top-k", "1"]) == 0
     table = capsys.readouterr().out
-    for word in ("bm25 rank", "tokens read", "tokens cut", "ms", "at most 512 tokens"):
+    for word in ("bm25 rank", "tokens read", "tokens cut", "ms", "at most 256 tokens"):
         assert word in table
 
 
@@ -158,10 +158,10 @@ def test_a_mistake_is_named_with_its_status(
 @pytest.mark.parametrize(
     ("content", "layout", "message"),
     [
-        (b'{"text": "a"}\nnot json\n', "auto", ":2: not a JSON object"),
+        (b'{"text": "a"}\nnot json\n', "auto", ":2: not JSON"),
         (b'{"title": "no text"}\n', "auto", ":1"),
         (b"caf\xe9\n", "auto", ":1: not UTF-8"),
-        (b"plain\n", "jsonl", ":1: not a JSON object"),
+        (b"plain\n", "jsonl", ":1: not JSON"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named(

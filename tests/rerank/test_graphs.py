@@ -13,11 +13,10 @@ import onnx
 import pytest
 
 from rankladder import Reranker
-from rankladder.checkpoint import Int8Gate, open_checkpoint
+from rankladder.checkpoint import Int8Gate, open_checkpoint, quantise_rows
 from rankladder.rerank import engine, processor
 from rankladder.rerank.onnx import cache
 from rankladder.rerank.onnx.network import write_network
-from rankladder.rerank.onnx.precision import quantise_rows
 
 
 @pytest.mark.parametrize("precision", ["fp32", "s8", "u8"])

@@ -13,7 +13,8 @@ from tokenizers import Tokenizer
 
 from rankladder.checkpoint import open_checkpoint
 from rankladder.errors import BadConfig, BadOption
-from rankladder.rerank.pairs import Frame, PairReader, encodable, longest_first, passage_starts
+from rankladder.rerank.pairs import Frame, PairReader, longest_first, passage_starts
+from rankladder.surrogates import encodable
 
 WORDS = "rain falls when water vapour condenses why is the sky blue git reset soft".split()
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import rankladder.box
 from rankladder import Document, Reranker, probability
-from rankladder.errors import BadInput, BadOption, BadQuery, DuplicateId, ModelMissing, PathMissing
-from rankladder.rerank import PairsTruncated
+from rankladder.errors import BadInput, BadOption, BadQuery, DuplicateId, MissingExtra, ModelMissing, PathMissing
+from rankladder.rerank import PairsTruncated, engine
 
 TEXTS = ["Rain falls when vapour condenses.", "The market closed higher.", "", "Why is the sky blue?", "rain " * 600]
 
@@ -152,7 +152,11 @@ def test_options_out_of_range_are_refused(bert: Path, tiny: Reranker) -> None:
         ({"max_tokens": 9999}, "reads at most"),
         ({"max_tokens": 2}, "max_tokens must be at least"),
         ({"max_tokens": 0}, "max_tokens must be at least"),
-        ({"dtype": "fp8"}, "dtype must be one of auto, fp32, int8"),
+        ({"engine": "abacus"}, "engine must be one of onnx, torch"),
+        ({"device": "cuda"}, "the onnx engine runs on the CPU"),
+        ({"engine": "torch", "dtype": "int8"}, "torch engine's dtype must be one of auto, fp32, bf16, fp16"),
+        ({"engine": "torch", "device": "cuda"}, "cuda"),
+        ({"dtype": "fp8"}, "onnx engine's dtype must be one of auto, fp32, int8"),
     ):
         with pytest.raises(BadOption, match=message):
             Reranker.open(bert, **options)  # type: ignore[arg-type]
@@ -205,3 +209,16 @@ def test_a_block_is_bounded_by_its_text(tiny: Reranker, monkeypatch: pytest.Monk
         warnings.simplefilter("ignore", PairsTruncated)
         tiny.predict([("rain", "x" * 1_500_000)] * 7)
     assert sizes == [3, 3, 1]
+
+
+def test_the_torch_engine_ranks_behind_the_same_door(bert: Path, tiny: Reranker) -> None:
+    other = Reranker.open(bert, engine="torch", device="cpu", threads=1)
+    scores = {hit.index: hit.score for hit in other.rank("rain", TEXTS)}
+    assert other.dtype == "fp32"
+    assert {hit.index: hit.score for hit in tiny.rank("rain", TEXTS)} == pytest.approx(scores, abs=1e-4)
+
+
+def test_without_torch_the_install_line_is_named(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtra, match=r"pip install 'rankladder\[torch\]'"):
+        Reranker.open(bert, engine="torch")

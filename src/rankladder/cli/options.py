@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from rankladder.rerank import Reranker
 
+MODEL_OPTIONS = ("model", "engine", "device", "dtype", "max_tokens", "long", "threads", "offline")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -22,7 +23,7 @@ def _complete_model(_context: click.Context, _parameter: click.Parameter, incomp
 
 
 def model_options(command: F) -> F:
-    """Adds ``--model``, ``--dtype``, ``--max-tokens``, ``--long``, ``--threads`` and ``--offline``."""
+    """Adds the options of ``MODEL_OPTIONS``."""
     for option in (
         click.option("--offline", is_flag=True, default=None, help="Never touch the network, not even for a model."),
         click.option("--threads", type=click.IntRange(1), help="Documents scored at once.  [default: usable cores]"),
@@ -36,10 +37,18 @@ def model_options(command: F) -> F:
         click.option("--max-tokens", type=click.IntRange(1), help="Read at most this many tokens a document."),
         click.option(
             "--dtype",
-            type=click.Choice(["auto", "fp32", "int8"]),
+            type=click.Choice(["auto", "fp32", "int8", "bf16", "fp16"]),
             default="auto",
             show_default=True,
-            help="auto takes int8 where a measurement recorded with the model allows it.",
+            help="auto takes int8 where a measurement recorded with the model allows it; bf16 and fp16 are torch's.",
+        ),
+        click.option("--device", help="cuda, mps or cpu, for the torch engine.  [default: the first that is here]"),
+        click.option(
+            "--engine",
+            type=click.Choice(["onnx", "torch"]),
+            default="onnx",
+            show_default=True,
+            help="onnx runs on the CPU; torch (extra torch) on a GPU.",
         ),
         click.option(
             "--model",
@@ -61,10 +70,8 @@ def given(context: click.Context, *names: str) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name in typed]
 
 
-def open_model(
-    model: str, *, dtype: Any, max_tokens: int | None, threads: int | None, offline: bool | None
-) -> Reranker:
-    """The reranker that the options name."""
+def open_model(model: str, **options: Any) -> Reranker:
+    """The reranker that the options of ``model_options`` name."""
     from rankladder.rerank import Reranker
 
-    return Reranker.open(model, dtype=dtype, max_tokens=max_tokens, threads=threads, offline=offline)
+    return Reranker.open(model, **options)

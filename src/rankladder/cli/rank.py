@@ -16,7 +16,7 @@ from rankladder.cli.options import model_options, open_model
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form
 from rankladder.errors import BadFile, PathMissing
 from rankladder.textfiles.bytestream import reading
-from rankladder.textfiles.records import document_of, without_surrogates
+from rankladder.textfiles.records import document_of, parse_record
 from rankladder.values import Document, Query
 
 
@@ -76,7 +76,7 @@ def _read(file: Path, layout: str) -> Iterator[Document]:
             if layout == "auto":
                 layout = "jsonl" if _is_object(text) else "lines"
             if layout == "jsonl":
-                yield document_of(_object(text, f"{name}:{number}"), path=Path(name), name=name, line=number)
+                yield document_of(parse_record(text, f"{name}:{number}"), path=Path(name), name=name, line=number)
             else:
                 yield Document(str(number), text)
 
@@ -95,12 +95,6 @@ def _is_object(text: str) -> bool:
         return isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):
         return False
-
-
-def _object(text: str, where: str) -> dict[str, Any]:
-    if not _is_object(text):
-        raise BadFile(f"{where}: not a JSON object", hint="--format lines reads every line as a document")
-    return dict(without_surrogates(json.loads(text)))
 
 
 def _one_line(document: Document) -> str:

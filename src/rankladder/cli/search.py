@@ -10,7 +10,7 @@ import click
 from rankladder.cli.explanation import print_explanation, stage_rows
 from rankladder.cli.hits import hit_row, note_cuts, source_of, token_row
 from rankladder.cli.left_out import note_left_out
-from rankladder.cli.options import given, model_options, open_model
+from rankladder.cli.options import MODEL_OPTIONS, given, model_options, open_model
 from rankladder.cli.output import Form, emphasise, form_options, note, print_json, printable, resolve_form, say
 from rankladder.errors import PathMissing
 from rankladder.values import Query
@@ -56,7 +56,7 @@ def search(
     """
     from rankladder.retrieve import search as run_search
 
-    if no_rerank and (useless := given(context, "model", "dtype", "max_tokens", "long", "threads", "candidates")):
+    if no_rerank and (useless := given(context, *MODEL_OPTIONS, "candidates")):
         raise click.UsageError(f"--no-rerank uses no model, so {', '.join(useless)} would be ignored")
     asked = Query("query", query)  # what is wrong with the question is said before a model is opened
     if not path.exists():

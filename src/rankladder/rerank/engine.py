@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rankladder.checkpoint.network import Checkpoint
-from rankladder.errors import BadOption
+from rankladder.errors import BadOption, MissingExtra
 from rankladder.rerank.pairs import TokenPair
-from rankladder.rerank.processor import int8_path
+from rankladder.rerank.processor import int8_path, usable_cores
 
-Dtype = Literal["fp32", "int8"]
-DtypeWish = Literal["auto", "fp32", "int8"]
+if TYPE_CHECKING:
+    from rankladder.rerank.onnx.precision import Precision
+
+EngineName = Literal["onnx", "torch"]
+Dtype = Literal["fp32", "int8", "bf16", "fp16"]
+DtypeWish = Literal["auto", "fp32", "int8", "bf16", "fp16"]
 
 INT8_LOSS_ALLOWED = 0.005
 """nDCG@10 that int8 may lose on judged data and still be the default for a model."""
@@ -40,15 +45,22 @@ class DtypeChoice:
     reason: str
 
 
-def choose_dtype(checkpoint: Checkpoint, wish: DtypeWish) -> DtypeChoice:
+def choose_dtype(checkpoint: Checkpoint, wish: DtypeWish, *, engine: EngineName = "onnx") -> DtypeChoice:
     """What ``auto`` means here: int8 only where the processor gains by it and a recorded measurement allows it.
 
-    Raises BadOption for a wish that is none of ``auto``, ``fp32`` and ``int8``.
+    The torch engine has no int8; its ``auto`` is fp32 until a card has been measured.
+
+    Raises BadOption for an engine, or a number format, that does not exist or do not go together.
     """
-    if wish not in get_args(DtypeWish):
-        raise BadOption(f"dtype must be one of {', '.join(get_args(DtypeWish))}, got {wish!r}")
+    if engine not in get_args(EngineName):
+        raise BadOption(f"engine must be one of {', '.join(get_args(EngineName))}, got {engine!r}")
+    offered = ("fp32", "int8") if engine == "onnx" else ("fp32", "bf16", "fp16")
+    if wish not in {"auto", *offered}:
+        raise BadOption(f"the {engine} engine's dtype must be one of auto, {', '.join(offered)}, got {wish!r}")
     if wish != "auto":
-        return DtypeChoice("int8" if wish == "int8" else "fp32", "asked for")
+        return DtypeChoice(wish, "asked for")
+    if engine == "torch":
+        return DtypeChoice("fp32", "bf16 and fp16 are there for the asking")
     if not checkpoint.int8_gate:
         return DtypeChoice("fp32", "no measurement of this model in int8 is recorded")
     worst = max(checkpoint.int8_gate, key=lambda gate: gate.loss)
@@ -60,10 +72,28 @@ def choose_dtype(checkpoint: Checkpoint, wish: DtypeWish) -> DtypeChoice:
     return DtypeChoice("int8", measured)
 
 
-def open_engine(checkpoint: Checkpoint, *, dtype: Dtype, threads: int) -> Engine:
-    """The CPU engine over a checkpoint."""
+def open_engine(
+    checkpoint: Checkpoint, *, engine: EngineName, dtype: Dtype, threads: int | None, device: str | None
+) -> Engine:
+    """The engine, its optional dependency checked first.
+
+    Raises MissingExtra, with the install line; BadOption for a device that the engine, or this machine, has not.
+    """
+    if engine == "torch":
+        need("torch", extra="torch")
+        from rankladder.rerank.torch.engine import TorchEngine
+
+        assert dtype != "int8"  # choose_dtype has refused it
+        return TorchEngine(checkpoint, dtype=dtype, device=device, threads=threads)
+    if device not in {None, "cpu"}:
+        raise BadOption(f"the onnx engine runs on the CPU, not on {device}", hint='engine="torch"')
     from rankladder.rerank.onnx.engine import OnnxEngine
 
-    if dtype == "fp32":
-        return OnnxEngine(checkpoint, precision="fp32", threads=threads)
-    return OnnxEngine(checkpoint, precision="s8" if int8_path() == "vnni" else "u8", threads=threads)
+    precision: Precision = "fp32" if dtype == "fp32" else "s8" if int8_path() == "vnni" else "u8"
+    return OnnxEngine(checkpoint, precision=precision, threads=threads or usable_cores())
+
+
+def need(module: str, *, extra: str) -> None:
+    """Raises MissingExtra, with the install line, unless the module can be found."""
+    if find_spec(module) is None:
+        raise MissingExtra(f"{module} is not installed", hint=f"pip install 'rankladder[{extra}]'")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rankladder.errors import BadConfig, BadOption
+from rankladder.surrogates import encodable
 from rankladder.values import Passage, Reading
 
 
@@ -155,16 +156,3 @@ def passage_starts(tokens: int, window: int, *, overlap: int) -> list[int]:
     if tokens <= window:
         return [0]
     return [*range(0, tokens - window, window - overlap), tokens - window]
-
-
-def encodable(text: str) -> str:
-    r"""The text with lone surrogates replaced by U+FFFD, as a UTF-8 encoder does.
-
-    >>> encodable("caf\udce9"), encodable("café")
-    ('caf\ufffd', 'café')
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

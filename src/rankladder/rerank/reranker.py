@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from rankladder.checkpoint import open_checkpoint
 from rankladder.errors import BadInput, BadOption
 from rankladder.rerank.encoded import EncodedDocument
-from rankladder.rerank.engine import DtypeWish, choose_dtype, open_engine
-from rankladder.rerank.processor import usable_cores
+from rankladder.rerank.engine import DtypeWish, EngineName, choose_dtype, open_engine
 from rankladder.rerank.scorer import Long, Scored, Scorer, TokenScorer
 from rankladder.values import Document, Hit, Query, Ranking
 
@@ -48,6 +47,8 @@ class Reranker:
         cls,
         name: str | os.PathLike[str] | None = None,
         *,
+        engine: EngineName = "onnx",
+        device: str | None = None,
         dtype: DtypeWish = "auto",
         max_tokens: int | None = None,
         threads: int | None = None,
@@ -58,6 +59,8 @@ class Reranker:
 
         Args:
             name: ``None`` for the model in the box.
+            engine: ``onnx``, on the CPU; or ``torch`` (extra ``torch``), on a GPU where there is one.
+            device: ``cuda``, ``mps`` or ``cpu`` for the torch engine; by default the first of these that is here.
             dtype: ``auto`` uses int8 where a measurement recorded with the model allows it, else fp32;
                 ``about`` says which and why.
             max_tokens: Longest sequence, special tokens included; at most, and by default, what the model reads.
@@ -69,7 +72,8 @@ class Reranker:
         Raises:
             ModelMissing: Nobody knows the name, or the model is not here and may not be fetched.
             CheckpointRefused: The files are not fully understood.
-            BadOption: An option outside its range.
+            BadOption: An option outside its range, or a device that is not here.
+            MissingExtra: The torch engine without torch.
             Unavailable: The hub cannot be reached.
         """
         if threads is not None and threads < 1:
@@ -80,9 +84,9 @@ class Reranker:
         limit = checkpoint.max_tokens if max_tokens is None else max_tokens
         if limit > checkpoint.max_tokens:
             raise BadOption(f"max_tokens is {limit}, but {checkpoint.name} reads at most {checkpoint.max_tokens}")
-        choice = choose_dtype(checkpoint, dtype)
-        engine = open_engine(checkpoint, dtype=choice.dtype, threads=threads or usable_cores())
-        return cls(TokenScorer(checkpoint, engine, dtype=choice, max_tokens=limit))
+        choice = choose_dtype(checkpoint, dtype, engine=engine)
+        runner = open_engine(checkpoint, engine=engine, dtype=choice.dtype, threads=threads, device=device)
+        return cls(TokenScorer(checkpoint, runner, dtype=choice, max_tokens=limit))
 
     def __repr__(self) -> str:
         return f"<Reranker {self.name}: {self.about}>"
@@ -91,6 +95,11 @@ class Reranker:
     def name(self) -> str:
         """The model and its number format, as a stage of a ranking is named: ``box int8``."""
         return self.scorer.name
+
+    @property
+    def dtype(self) -> str:
+        """The number format that it runs in: fp32, int8, …; ``about`` says why."""
+        return self.scorer.dtype
 
     @property
     def about(self) -> str:

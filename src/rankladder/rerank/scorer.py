@@ -33,6 +33,8 @@ class Scorer(Protocol):
 
     name: str
     """The model and its number format, as a stage of a ranking is named: ``box int8``."""
+    dtype: str
+    """The number format: fp32, int8, …"""
     about: str
     """One line for people: why this number format, on what it runs."""
     max_tokens: int
@@ -64,7 +66,8 @@ class TokenScorer:
         self.max_tokens = max_tokens
         self.tokenizer = checkpoint.tokenizer_digest
         self.name = f"{checkpoint.name} {dtype.dtype}"
-        self.about = f"{dtype.reason}; engine {engine.name}, {engine.threads} at once, at most {max_tokens} tokens"
+        self.dtype: str = dtype.dtype
+        self.about = f"{dtype.reason}; engine {engine.name}, at most {max_tokens} tokens"
 
     def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
         """The documents with their token ids, uint16 where the vocabulary fits."""

@@ -19,6 +19,7 @@ from rankladder.rerank import EncodedDocument
 from rankladder.retrieve.analysis import analyser, query_terms
 from rankladder.retrieve.generations import tantivy_errors
 from rankladder.retrieve.manifest import GENERATION, Manifest, live_generation, read_manifest, rebuild_hint
+from rankladder.surrogates import encodable
 from rankladder.values import Document, Hit, Query, Ranking
 
 
@@ -169,7 +170,7 @@ class Index:
         return tantivy.Query.boost_query(self._term("body", term, "freq"), float(count))
 
     def _term(self, field: str, term: str, option: str) -> tantivy.Query:
-        return tantivy.Query.term_query(self._schema, field, term.encode("utf-8", "replace").decode(), option)
+        return tantivy.Query.term_query(self._schema, field, encodable(term), option)
 
     def _searching(self) -> tantivy.Searcher:
         if self._open is None:

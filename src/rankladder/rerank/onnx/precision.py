@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rankladder.checkpoint import quantise_rows
 from rankladder.rerank.onnx.graph import MICROSOFT, Graph
 
 Precision = Literal["fp32", "s8", "u8"]
@@ -17,20 +18,6 @@ as they come, and hold the same integers: ``s8`` as signed bytes, for processors
 (VNNI, AMX, Arm dot product); ``u8`` with an offset of 128, for AVX2, whose u8 × s8 instruction saturates (on 148×256 by
 256×768 normal values, ONNX Runtime 1.31: largest error 17 % of the largest output with s8, 1.1 % with u8).
 """
-
-
-def quantise_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Integers in −127 … 127 (rows, columns) and one scale a row (rows,), so that ``integers * scale`` ≈ the matrix.
-
-    Symmetric, largest magnitude to 127; a row of zeros has scale 1.
-
-    >>> integers, scale = quantise_rows(np.array([[1.0, -2.0], [0.0, 0.0]], dtype=np.float32))
-    >>> integers.tolist(), scale.round(4).tolist()
-    ([[64, -127], [0, 0]], [0.015699999406933784, 1.0])
-    """
-    largest = np.abs(matrix).max(axis=1)
-    scale = np.where(largest > 0, largest / np.float32(127), np.float32(1)).astype(np.float32)
-    return np.rint(matrix / scale[:, None]).astype(np.int8), scale
 
 
 def linear(graph: Graph, x: str, weight: NDArray[np.float32], *, precision: Precision) -> str:
