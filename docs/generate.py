@@ -24,10 +24,10 @@ BEGIN, END = "<!-- figures: written by ./dev docs -->", "<!-- end of figures -->
 def reference() -> str:
     """The whole of docs/reference.md."""
     lines = ["# Reference", "", "Written by the program itself (`./dev docs`).", "", "## Commands", ""]
-    for name, command in [("", cli), *sorted(cli.commands.items())]:
-        title = f"rankladder {name}".strip()
-        with click.Context(command, info_name=title, max_content_width=100, terminal_width=100) as context:
-            lines += [f"### `{title}`", "", "```text", command.get_help(context), "```", ""]
+    top = click.Context(cli, info_name="rankladder", terminal_width=100, **cli.context_settings)
+    subcommands = (click.Context(command, info_name=name, parent=top) for name, command in sorted(cli.commands.items()))
+    for context in (top, *subcommands):
+        lines += [f"### `{context.command_path}`", "", "```text", context.get_help(), "```", ""]
     lines += ["## Exit status", "", "| status | when |", "|--:|---|", f"| {OK} | done |"]
     for kind, status in sorted(EXIT_STATUS.items(), key=lambda item: item[1]):
         first_line = (kind.__doc__ or "").partition("\n")[0]

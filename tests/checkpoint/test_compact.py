@@ -159,7 +159,7 @@ def test_the_model_in_the_box_opens_and_is_small() -> None:
     box = open_checkpoint()
     assert box.name == "box"
     assert isinstance(box.network.encoder, Bert)
-    assert (box.network.encoder.layers, box.network.encoder.width, box.max_tokens) == (6, 384, 512)
+    assert (box.network.encoder.layers, box.network.encoder.width, box.max_tokens) == (6, 384, 256)
     assert sum(path.stat().st_size for path in box.folder.iterdir() if path.is_file()) < 30_000_000
     assert (box.folder / "digests.json").is_file()
     assert open_checkpoint("box").digest == box.digest
