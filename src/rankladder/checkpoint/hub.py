@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import warnings
@@ -53,7 +54,8 @@ def fetch(hub_id: str, revision: str | None, *, offline: bool | None = None) -> 
         if _is_offline(offline):
             raise ModelMissing(
                 f"{_shown(hub_id, revision)} is not on this machine, and fetching is off",
-                hint=f"hf download {hub_id}{f' --revision {revision}' if revision else ''}; or unset HF_HUB_OFFLINE",
+                hint=f"hf download {hub_id}{f' --revision {revision}' if revision else ''}; "
+                "or allow fetching (no --offline, HF_HUB_OFFLINE unset)",
             )
         folder = _download(hub_id, revision)
         _ask_for(_unasked(hub_id, folder), hub_id, folder)
@@ -154,6 +156,10 @@ def _download(hub_id: str, revision: str | None) -> Path:
     )
 
     shown = _shown(hub_id, revision)
+    # While the hub cannot be reached its client tries for half a minute and logs every try; one message is enough.
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         return Path(snapshot_download(hub_id, revision=revision, **_PATTERNS))
     except GatedRepoError as error:
@@ -182,6 +188,8 @@ def _download(hub_id: str, revision: str | None) -> Path:
         if type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3")):
             raise _unreachable(shown, error) from error
         raise
+    finally:
+        logger.setLevel(before)
 
 
 _PATTERNS: dict[str, Any] = {"allow_patterns": list(WANTED), "ignore_patterns": list(UNWANTED)}
