@@ -38,7 +38,7 @@ class Opened:
     def __init__(self, folder: Path | None) -> None:
         self.checkpoint: Checkpoint = open_checkpoint(folder)
         self.reader = PairReader(self.checkpoint.tokenizer, max_tokens=self.checkpoint.max_tokens)
-        self.cpu_engine = open_engine(self.checkpoint, dtype="fp32", threads=2)
+        self.cpu_engine = open_engine(self.checkpoint, engine="onnx", dtype="fp32", threads=2, device=None)
 
     def torch_engine(self, dtype: TorchDtype = "fp32", *, token_budget: int | None = None) -> TorchEngine:
         return TorchEngine(self.checkpoint, dtype=dtype, device="cpu", token_budget=token_budget, threads=1)
