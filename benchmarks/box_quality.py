@@ -34,13 +34,16 @@ def ndcg(run: Run, qrels: Qrels) -> float:
     return float(ir_measures.calc_aggregate([nDCG @ 10], judged, scores)[nDCG @ 10])
 
 
-def scifact() -> tuple[Qrels, list[tuple[Query, list[Document]]], Run]:
+def scifact(first: int | None) -> tuple[Qrels, list[tuple[Query, list[Document]]], Run]:
     folder = collection("scifact")
+    queries = read_queries(folder)[:first]
     with tempfile.TemporaryDirectory() as temporary:
         build_index([folder], Path(temporary) / "index")
         with open_index(Path(temporary) / "index") as index:
-            found = [index.retrieve(query, k=DEPTH) for query in read_queries(folder)]
-    return read_qrels(folder / "qrels" / "test.tsv"), [(r.query, r.documents) for r in found], Run.of("bm25", found)
+            found = [index.retrieve(query, k=DEPTH) for query in queries]
+    judged = read_qrels(folder / "qrels" / "test.tsv").grades
+    qrels = Qrels({query.id: judged[query.id] for query in queries})
+    return qrels, [(r.query, r.documents) for r in found], Run.of("bm25", found)
 
 
 def trec_dl_2019() -> tuple[Qrels, list[tuple[Query, list[Document]]], Run]:
@@ -64,14 +67,9 @@ def main() -> None:
     parser.add_argument("--gate", action="store_true")
     options = parser.parse_args()
     table: dict[str, Mapping[str, float]] = {}
-    for name, load in (("trec-dl-2019", trec_dl_2019), ("scifact", scifact)):
+    part = f"scifact, first {options.queries} queries" if options.queries else "scifact"
+    for name, load in (("trec-dl-2019", trec_dl_2019), (part, lambda: scifact(options.queries))):
         qrels, tasks, first = load()
-        if name == "scifact" and options.queries:
-            name = f"scifact, first {options.queries} queries"
-            tasks = tasks[: options.queries]
-            kept = {query.id for query, _ in tasks}
-            qrels = Qrels({query: row for query, row in qrels.grades.items() if query in kept})
-            first = Run(first.name, {query: row for query, row in first.scores.items() if query in kept})
         row = {"bm25": ndcg(first, qrels)}
         for dtype in ("fp32", "int8"):
             start = time.perf_counter()
