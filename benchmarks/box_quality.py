@@ -19,6 +19,7 @@ from ir_measures import nDCG
 
 import rankladder.box
 from rankladder import Query, Reranker
+from rankladder.checkpoint.digests import write_digests
 from rankladder.retrieve import build_index, open_index
 from rankladder.textfiles import read_documents, read_qrels, read_queries, read_run
 from rankladder.values import Document, Qrels, Ranking, Run
@@ -84,7 +85,9 @@ def main() -> None:
     if options.gate:
         gates = [{"dataset": name, "fp32": row["fp32"], "int8": row["int8"]} for name, row in table.items()]
         path = Path(next(iter(rankladder.box.__path__))) / "int8.json"
+        digests = path.with_name("digests.json")
         path.write_text(json.dumps({"measurements": gates}, indent=1) + "\n")
+        write_digests(path.parent, [path.parent / name for name in {*json.loads(digests.read_text()), path.name}])
         print(path)
 
 
