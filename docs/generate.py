@@ -42,7 +42,7 @@ def figures() -> str:
     """The tables of README.md, from benchmarks/results."""
     quality, engine = _result("box_quality"), _result("cpu_engine_ettin-17m")
     cold, indexing = _result("cold_start"), _result("indexing")
-    lines = ["nDCG@10, top 100 reranked by the model in the box (`./dev bench box_quality`):", ""]
+    lines = ["nDCG@10, top 100 reranked by the model in the box (`./dev bench box_quality --queries 60`):", ""]
     lines += ["| collection | BM25 | box fp32 | box int8 |", "|---|--:|--:|--:|"]
     for name, row in quality["table"].items():
         lines.append(f"| {name} | {row['bm25']:.3f} | {row['fp32']:.3f} | {row['int8']:.3f} |")
