@@ -205,8 +205,9 @@ class Reranker:
 
     def _readable(self, document: Document) -> str | EncodedDocument:
         """The encoded document itself where its ids are ours, else its text."""
-        ours = isinstance(document, EncodedDocument) and document.tokenizer == self.tokenizer
-        return document if ours else document.full_text  # type: ignore[return-value]
+        if isinstance(document, EncodedDocument) and document.tokenizer == self.tokenizer:
+            return document
+        return document.full_text
 
     def _scored(
         self,
