@@ -116,6 +116,11 @@ class Reranker:
         """Says which tokenizer this is: models that share it can read each other's encoded documents."""
         return self.scorer.tokenizer
 
+    @property
+    def digest(self) -> str:
+        """Says which scores these are: another wherever weights, tokenizer, number format, engine or length differ."""
+        return self.scorer.digest
+
     def predict(
         self, pairs: Iterable[tuple[str, str]], *, long: Long = "truncate", progress: bool | None = None
     ) -> NDArray[np.float32]:

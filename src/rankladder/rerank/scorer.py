@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -40,6 +41,8 @@ class Scorer(Protocol):
     max_tokens: int
     tokenizer: str
     """Says whose token ids it reads (``Checkpoint.tokenizer_digest``)."""
+    digest: str
+    """Says which scores these are: another wherever weights, tokenizer, number format, engine or length differ."""
 
     def score(
         self,
@@ -67,6 +70,11 @@ class TokenScorer:
         self.tokenizer = checkpoint.tokenizer_digest
         self.name = f"{checkpoint.name} {dtype.dtype}"
         self.dtype: str = dtype.dtype
+        self.digest = hashlib.sha256(
+            "\n".join(
+                (checkpoint.digest, checkpoint.tokenizer_digest, dtype.dtype, engine.name, str(max_tokens))
+            ).encode()
+        ).hexdigest()
         self.about = f"{dtype.reason}; engine {engine.name}, at most {max_tokens} tokens"
 
     def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
