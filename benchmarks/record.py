@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 SHARED = HERE.parent.parent / "shared"
 """Judged collections, beside the repository; they are not part of it."""
-
-PACKAGES = (
-    "rankladder",
-    "onnxruntime",
-    "tokenizers",
-    "tantivy",
-    "numpy",
-    "torch",
-    "transformers",
-    "sentence-transformers",
-)
 
 
 def write_results(name: str, figures: Mapping[str, Any]) -> Path:
@@ -50,34 +36,14 @@ def collection(name: str) -> Path:
 
 
 def _setting() -> dict[str, Any]:
+    # Imported late: a benchmark that measures child processes stays small itself.
+    from rankladder.cost.machine import describe_machine, installed_versions
+
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True, check=False
     ).stdout.strip()
     return {
         "commit": commit,
-        "machine": {
-            "processor": _processor(),
-            "cores": len(os.sched_getaffinity(0)),
-            "python": platform.python_version(),
-        },
-        "versions": {package: found for package in PACKAGES if (found := _version(package))},
+        "machine": describe_machine(),
+        "versions": installed_versions(),
     }
-
-
-def _processor() -> str:
-    from rankladder.rerank.processor import int8_path
-
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
-    flags = {word for line in lines if line.startswith("flags") for word in line.split()}
-    vectors = "AVX-512" if "avx512f" in flags else "AVX2" if "avx2" in flags else "no AVX2"
-    return f"{model}, {vectors}, int8 {int8_path()}"
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

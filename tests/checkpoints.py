@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -316,3 +316,157 @@ def copied(source: Path, into: Path) -> Path:
     """A copy of a checkpoint that a test may damage."""
     shutil.copytree(source, into)
     return into
+
+
+def write_deberta(folder: Path, *, seed: int = 0, positions: int = 128, dtype: torch.dtype = torch.float32) -> Path:
+    """The folder of a DebertaV2ForSequenceClassification with one label (mxbai-rerank-*-v1's format)."""
+    from transformers import DebertaV2Config, DebertaV2ForSequenceClassification
+
+    tokenizer = word_piece_tokenizer(positions)
+    config = DebertaV2Config(
+        vocab_size=_rounded(len(tokenizer)),
+        hidden_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=positions,
+        relative_attention=True,
+        max_relative_positions=-1,
+        position_buckets=32,
+        norm_rel_ebd="layer_norm",
+        share_att_key=True,
+        pos_att_type=["p2c", "c2p"],
+        position_biased_input=False,
+        type_vocab_size=0,
+        pooler_hidden_size=48,
+        num_labels=1,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = DebertaV2ForSequenceClassification(config)
+    scale_weights(model, seed)
+    return _save(model, "classifier.weight", tokenizer, folder, dtype)
+
+
+def write_xlm_roberta(folder: Path, *, seed: int = 0, positions: int = 128, dtype: torch.dtype = torch.float32) -> Path:
+    """The folder of an XLMRobertaForSequenceClassification with one label (bge-reranker's format), framing
+    ``<s> A </s></s> B </s>``; it reads two tokens fewer than it has positions.
+    """
+    from transformers import XLMRobertaConfig, XLMRobertaForSequenceClassification
+
+    tokenizer = unigram_tokenizer(positions)
+    config = XLMRobertaConfig(
+        vocab_size=_rounded(len(tokenizer)),
+        hidden_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=positions + 2,
+        type_vocab_size=1,
+        num_labels=1,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    model = XLMRobertaForSequenceClassification(config)
+    scale_weights(model, seed)
+    return _save(model, "classifier.out_proj.weight", tokenizer, folder, dtype)
+
+
+def write_causal(
+    folder: Path,
+    kind: Literal["qwen2", "qwen3"],
+    *,
+    seed: int = 0,
+    positions: int = 1024,
+    tied: bool = True,
+    dtype: torch.dtype = torch.float32,
+) -> Path:
+    """The folder of a Qwen2ForCausalLM (mxbai-rerank-v2's format) or a Qwen3ForCausalLM (Qwen3-Reranker's)."""
+    from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
+
+    tokenizer = qwen_tokenizer(positions)
+    shape: dict[str, Any] = {
+        "vocab_size": _rounded(len(tokenizer)),
+        "hidden_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "intermediate_size": 64,
+        "max_position_embeddings": positions,
+        "tie_word_embeddings": tied,
+        "bos_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
+    model: PreTrainedModel
+    if kind == "qwen2":
+        model = Qwen2ForCausalLM(Qwen2Config(**shape))
+    else:
+        model = Qwen3ForCausalLM(Qwen3Config(**shape, head_dim=16))
+    scale_weights(model, seed)
+    model.to(dtype).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def unigram_tokenizer(positions: int) -> PreTrainedTokenizerFast:
+    """A Unigram tokenizer as XLM-RoBERTa's, without sentencepiece, framing ``<s> A </s></s> B </s>``."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    specials = ["<s>", "<pad>", "</s>", "<unk>"]
+    tokenizer.train_from_iterator(
+        [TEXT, "abcdefghijklmnopqrstuvwxyz 0123456789"],
+        trainers.UnigramTrainer(vocab_size=300, special_tokens=specials, unk_token="<unk>", show_progress=False),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("<s>", "</s>")],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=positions,
+        bos_token="<s>",
+        eos_token="</s>",
+        cls_token="<s>",
+        sep_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        model_input_names=["input_ids", "attention_mask"],
+    )
+
+
+QWEN_PIECES = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""How Qwen's tokenizers split a text before they merge bytes. Source: Qwen2Tokenizer of transformers."""
+
+
+def qwen_tokenizer(positions: int) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer with the pieces and chat tokens of Qwen's, and the answers of their rerankers."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(QWEN_PIECES), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(
+        [*TEXT.splitlines(), *["yes"] * 20, *["no"] * 20, *["query: document: relevant search Instruct Query"] * 5],
+        trainers.BpeTrainer(
+            vocab_size=640,
+            special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
+            initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+            show_progress=False,
+        ),
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=positions,
+        pad_token="<|endoftext|>",
+        eos_token="<|im_end|>",
+        model_input_names=["input_ids", "attention_mask"],
+    )

@@ -21,13 +21,17 @@ BASE_MODULES = {
     "safetensors", "tabulate", "tantivy", "tokenizers", "tqdm",
 }  # fmt: skip
 EXTRA_MODULES = {
-    "torch": ("rerank/torch", "rerank/sentence", "retrieve/dense"),
+    "torch": ("rerank/torch", "rerank/sentence", "retrieve/dense", "cost", "distill"),
     "flash_attn": ("rerank/torch",),
-    "sentence_transformers": ("rerank/sentence", "retrieve/dense"),
-    "transformers": ("rerank/sentence",),
+    "sentence_transformers": ("rerank/sentence", "retrieve/dense", "cost", "distill"),
+    "transformers": ("rerank/sentence", "retrieve/dense", "distill"),
     "ir_measures": ("evaluate",),
     "mteb": ("evaluate/mteb",),
-    "datasets": ("evaluate/mteb",),
+    "datasets": ("evaluate/mteb", "distill"),
+    "msgspec": ("distill",),
+    "pyarrow": ("distill",),
+    "datasketch": ("distill",),
+    "ray": ("distill",),
 }
 """Optional modules, and the rooms that may import each."""
 VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "manager", "factory", "handler", "misc"}
@@ -136,4 +140,5 @@ def test_the_readmes_python_runs() -> None:
 def test_what_the_program_writes_into_the_documents_is_up_to_date() -> None:
     generate = runpy.run_path(str(ROOT / "docs" / "generate.py"))
     assert generate["REFERENCE"].read_text() == generate["reference"](), "run ./dev docs"
+    assert generate["FIGURES"].read_text() == generate["figures"](), "run ./dev docs"
     assert generate["README"].read_text() == generate["readme"](), "run ./dev docs"

@@ -5,7 +5,8 @@
     │   ├── BadQuery             empty, blank
     │   ├── BadFile              a file, and the line where it goes wrong
     │   ├── DuplicateId          two documents (or queries) share an id
-    │   └── BadOption            an option out of its range
+    │   ├── BadOption            an option out of its range
+    │   └── RequestRefused       a hosted service will not take a query or a document
     ├── NotFound                 what the caller named is not there
     │   ├── PathMissing          a file or a folder
     │   ├── ModelMissing         a model name, or a model that is not on this machine
@@ -19,7 +20,10 @@
     │   ├── IndexCorrupt         files missing, cut or altered
     │   └── IndexLocked          another process is writing it
     ├── Unavailable              the model hub (or another service) cannot be reached
+    │   ├── ServiceFailed        a hosted service stayed busy or broken, or answers what cannot be used
+    │   └── KeyRefused           a hosted service's key is missing or not accepted
     ├── MissingExtra             an optional dependency is not installed
+    ├── DeviceMemoryFull         a model, or one sequence by itself, does not fit in the device's memory
     └── StorageFailed            disk full, folder read-only, file vanished
 
 A message names the object, what was expected and what was found; a last line, ``hint: …``, gives the
@@ -56,6 +60,10 @@ class DuplicateId(BadInput):
 
 class BadOption(BadInput):
     """An option outside its range, or two options that exclude each other."""
+
+
+class RequestRefused(BadInput):
+    """A request that a hosted service will not take; the message holds what the service says."""
 
 
 class NotFound(RankladderError):
@@ -110,8 +118,20 @@ class Unavailable(RankladderError):
     """A service that cannot be reached: the model hub, or a hosted API."""
 
 
+class ServiceFailed(Unavailable):
+    """A hosted service that stayed unreachable, busy or broken, or whose answer cannot be used."""
+
+
+class KeyRefused(Unavailable):
+    """A hosted service's key that is missing, not accepted, or would travel unencrypted."""
+
+
 class MissingExtra(RankladderError, ImportError):
     """An optional dependency that is not installed; the hint is the install line."""
+
+
+class DeviceMemoryFull(RankladderError):
+    """A model, or one sequence by itself, does not fit in the memory of the device that computes."""
 
 
 class StorageFailed(RankladderError):

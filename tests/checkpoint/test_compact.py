@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -15,9 +17,10 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from checkpoints import copied
-from rankladder.checkpoint import Bert, compact, open_checkpoint, write_compact
+from rankladder.checkpoint import Bert, compact, open_checkpoint, write_compact, write_expanded
 from rankladder.checkpoint.compact import half_where_exact, quantise_rows
 from rankladder.errors import BadOption, CheckpointRefused, PathMissing, StorageFailed
+from rankladder.rerank import Reranker
 
 
 @pytest.fixture(params=["ettin", "modernbert_mean", "bert"])
@@ -172,3 +175,15 @@ def test_a_damaged_box_is_refused(tmp_path: Path) -> None:
     (folder / "model.safetensors").write_bytes(content)
     with pytest.raises(CheckpointRefused, match="SHA-256"):
         open_checkpoint(folder)
+
+
+def test_an_expanded_checkpoint_gives_the_same_scores_here_and_in_sentence_transformers(tmp_path: Path) -> None:
+    from sentence_transformers import CrossEncoder
+
+    folder = write_expanded(Path(str(files("rankladder") / "box")), tmp_path / "expanded")
+    pairs = [("what causes rain", "Rain falls when vapour in clouds condenses."), ("what causes rain", "Stocks rose.")]
+    ours = Reranker.open(folder, dtype="fp32").predict(pairs)
+    assert ours.tolist() == Reranker.open(dtype="fp32").predict(pairs).tolist()
+    theirs = CrossEncoder(str(folder), device="cpu", local_files_only=True)
+    assert str(theirs[0].model.dtype) == "torch.float32"
+    np.testing.assert_allclose(theirs.predict(pairs, activation_fn=torch.nn.Identity()), ours, atol=1e-4)

@@ -205,7 +205,7 @@ def test_an_empty_name_is_not_the_current_folder(bert: Path, monkeypatch: pytest
 def test_no_pickle_and_no_code_is_asked_for(hub: Hub) -> None:
     open_checkpoint(f"org/name@{COMMIT}")
     allowed = hub.calls[-1]["allow_patterns"]
-    assert sorted(allowed) == ["*.json", "*.safetensors", "*.txt"]
+    assert sorted(allowed) == ["*.jinja", "*.json", "*.safetensors", "*.txt"]
 
 
 def test_an_unpinned_model_warns_and_names_the_commit(hub: Hub) -> None:

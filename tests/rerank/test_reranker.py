@@ -152,7 +152,7 @@ def test_options_out_of_range_are_refused(bert: Path, tiny: Reranker) -> None:
         ({"max_tokens": 9999}, "reads at most"),
         ({"max_tokens": 2}, "max_tokens must be at least"),
         ({"max_tokens": 0}, "max_tokens must be at least"),
-        ({"engine": "abacus"}, "engine must be one of onnx, torch"),
+        ({"engine": "abacus"}, "engine must be one of auto, onnx, torch, sentence-transformers"),
         ({"device": "cuda"}, "the onnx engine runs on the CPU"),
         ({"engine": "torch", "dtype": "int8"}, "torch engine's dtype must be one of auto, fp32, bf16, fp16"),
         ({"engine": "torch", "device": "cuda"}, "cuda"),

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rankladder.errors import BadInput
+from rankladder.errors import BadInput, DeviceMemoryFull
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.torch.batches import HostBatch, Layout, plan_batches
 from rankladder.rerank.torch.scheduling import Fetch, TokenBudget, score_in_batches
@@ -81,7 +81,7 @@ def test_the_smaller_budget_stays() -> None:
 
 
 def test_a_sequence_that_does_not_fit_by_itself_is_named() -> None:
-    with pytest.raises(BadInput, match=r"a sequence of 80 tokens does not fit.*\nhint: "):
+    with pytest.raises(DeviceMemoryFull, match=r"a sequence of 80 tokens does not fit.*\nhint: "):
         run(Device(50), [pair(0, 10), pair(1, 80), pair(2, 20)], TokenBudget(64))
 
 

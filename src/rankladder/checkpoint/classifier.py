@@ -18,7 +18,7 @@ POOLINGS: dict[str, Literal["cls", "mean"]] = {"cls": "cls", "mean": "mean"}
 def read_classifier(folder: Path) -> Layout:
     """The layout of a sequence classifier; BadConfig for another architecture, or more labels than one."""
     config = Section.read(folder / "config.json")
-    _expect_one_label(config)
+    expect_one_label(config)
     architectures = config.value("architectures")
     if architectures == ["BertForSequenceClassification"]:
         return _bert(config)
@@ -67,7 +67,7 @@ def _modernbert(config: Section) -> Layout:
     return Layout(Network(encoder, pooling, head), slots, configs=(config.path,))
 
 
-def _expect_one_label(config: Section) -> None:
+def expect_one_label(config: Section) -> None:
     """One output, by transformers' rule: as many as id2label has, else num_labels, else two."""
     names = config.value("id2label")
     if names is not None and (not isinstance(names, dict) or len(names) != 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,15 @@ def half_where_exact(values: NDArray[np.float32]) -> NDArray[np.float16] | NDArr
     return half if np.array_equal(half.astype(np.float32), values) else values
 
 
+def _promise_float32(config: Path) -> None:
+    """Sentence Transformers runs a network in the number format that its config names."""
+    named = json.loads(config.read_bytes())
+    for key in ("dtype", "torch_dtype"):
+        if key in named:
+            named[key] = "float32"
+    config.write_text(json.dumps(named, indent=2) + "\n", encoding="utf-8")
+
+
 def _copied(path: Path, source: Path, into: Path) -> Path | None:
     if path.suffix == ".safetensors" or path.name == INDEX:
         return None
@@ -105,3 +115,24 @@ def _write_part(into: Path, part: str, layout: Layout, weights: Weights) -> Path
     save_file(tensors, target, metadata={"format": "pt"})
     target.chmod(0o644)  # safetensors leaves the file to its owner alone
     return target
+
+
+def write_expanded(source: Path, into: Path) -> Path:
+    """Writes a checkpoint with all weights as float32, under its own names, and returns the folder.
+
+    What a compact checkpoint, or one in half precision, needs before Sentence Transformers can read and train it.
+    Raises as ``write_compact``.
+    """
+    layout = read_layout(source)
+    weights = open_weights(source, layout)
+    open_tokenizer(source, layout)
+    into.mkdir(parents=True, exist_ok=True)
+    with _whole_or_nothing(into):
+        for path in files_read(source, layout, weights):
+            _copied(path, source, into)
+        _promise_float32(into / "config.json")
+        for part in layout.parts:
+            named = {slot.name: weights[name] for name, slot in layout.slots.items() if slot.part == part}
+            (into / part).mkdir(parents=True, exist_ok=True)
+            save_file(named, into / part / WEIGHTS, metadata={"format": "pt"})
+    return into

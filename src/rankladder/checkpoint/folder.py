@@ -7,7 +7,9 @@ from pathlib import Path
 
 from rankladder.checkpoint.classifier import read_classifier
 from rankladder.checkpoint.digests import check_digests, checkpoint_digest
+from rankladder.checkpoint.families import foreign_family
 from rankladder.checkpoint.gate import read_gate
+from rankladder.checkpoint.jsonfile import Section
 from rankladder.checkpoint.layout import Layout
 from rankladder.checkpoint.modular import MODULES, read_modular
 from rankladder.checkpoint.network import Checkpoint
@@ -17,7 +19,16 @@ from rankladder.checkpoint.weights import Weights, open_weights
 
 
 def read_layout(folder: Path) -> Layout:
-    """What the configs of a folder describe: a modular cross-encoder, or a sequence classifier."""
+    """What the configs of a folder describe: a modular cross-encoder, or a sequence classifier.
+
+    Raises BadConfig for another architecture; the hint names the engine where one runs it.
+    """
+    if foreign_family(folder) is not None:
+        Section.read(folder / "config.json").refuse(
+            "model_type",
+            "'bert' or 'modernbert'",
+            hint='engine="sentence-transformers" runs this architecture (extra sentence-transformers)',
+        )
     return read_modular(folder) if (folder / MODULES).is_file() else read_classifier(folder)
 
 

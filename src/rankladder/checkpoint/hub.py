@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from rankladder.checkpoint.tensorfile import INDEX, WEIGHTS, shard_names
 from rankladder.checkpoint.tokens import SETTINGS, TOKENIZER
 from rankladder.errors import CheckpointRefused, ModelMissing, StorageFailed, Unavailable
 
-WANTED = ("*.json", "*.safetensors", "*.txt")
+WANTED = ("*.json", "*.safetensors", "*.txt", "*.jinja")
 UNWANTED = ("onnx/*", "openvino/*", "checkpoint-*/*", "runs/*", "optimizer*", "model.fp16*", "model.fp32*")
 """Patterns of huggingface_hub: the files that are read, without those that the same endings would bring."""
 
@@ -37,20 +38,33 @@ class Fetched:
     commit: str | None
 
 
-def fetch(hub_id: str, revision: str | None, *, offline: bool | None = None) -> Fetched:
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the folder of a kind of model holds."""
+
+    anchor: str
+    """A file that every one of them has."""
+    lacking: Callable[[Path], str | None]
+    """The first file that a folder lacks and cannot be read without, None where there is none."""
+    settings: Callable[[Path], list[str]]
+    """Files that a whole folder may be without, and is read otherwise with."""
+
+
+def fetch(hub_id: str, revision: str | None, *, offline: bool | None = None, needs: Needs | None = None) -> Fetched:
     """The folder of a hub model: from the cache, without touching the network, where it is there in full.
 
     A cached model that can be read, but lacks settings that the hub may have, is completed where the hub can be
     reached, and used as it is where it cannot.
 
     ``offline`` None follows the environment (``HF_HUB_OFFLINE``), which False cannot overrule. A revision that is
-    not a commit warns with UnpinnedRevision, naming the commit.
+    not a commit warns with UnpinnedRevision, naming the commit. ``needs`` None is a reranker's folder.
 
     Raises ModelMissing where the model is not on this machine and may not be fetched, or the hub does not know it;
     Unavailable where the hub cannot be reached; StorageFailed where the cache cannot be written.
     """
-    folder = _snapshot(hub_id, revision)
-    if folder is None or lacking(folder) is not None:
+    needs = RERANKER if needs is None else needs
+    folder = _snapshot(hub_id, revision, needs)
+    if folder is None or needs.lacking(folder) is not None:
         if _is_offline(offline):
             raise ModelMissing(
                 f"{_shown(hub_id, revision)} is not on this machine, and fetching is off",
@@ -58,8 +72,8 @@ def fetch(hub_id: str, revision: str | None, *, offline: bool | None = None) -> 
                 "or allow fetching (no --offline, HF_HUB_OFFLINE unset)",
             )
         folder = _download(hub_id, revision)
-        _ask_for(_unasked(hub_id, folder), hub_id, folder)
-    elif (files := _unasked(hub_id, folder)) and not _is_offline(offline):
+        _ask_for(_unasked(hub_id, folder, needs), hub_id, folder)
+    elif (files := _unasked(hub_id, folder, needs)) and not _is_offline(offline):
         with suppress(Unavailable, ModelMissing, StorageFailed):  # what is cached can be read
             _download(hub_id, folder.name)  # its own commit: nothing but what is missing
             _ask_for(files, hub_id, folder)
@@ -82,7 +96,7 @@ def lacking(folder: Path) -> str | None:
     try:
         wanted = ["config.json", TOKENIZER]
         if not (folder / MODULES).is_file():
-            wanted += [] if _is_classifier(folder) else [MODULES]
+            wanted += [] if _scores_alone(folder) else [MODULES]
         else:
             modules = read_json(folder / MODULES)
             parts = [str(entry.get("path", "")) for entry in modules] if isinstance(modules, list) else []
@@ -97,41 +111,50 @@ def lacking(folder: Path) -> str | None:
     return next((name for name in wanted if not (folder / name).is_file()), None)
 
 
-def _is_classifier(folder: Path) -> bool:
+def _scores_alone(folder: Path) -> bool:
+    """Whether the config names a network that ends in a score: a classifier, or a language model."""
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     names = config.get("architectures") if isinstance(config, dict) else None
-    return isinstance(names, list) and any(str(name).endswith("ForSequenceClassification") for name in names)
+    return isinstance(names, list) and any(
+        str(name).endswith(("ForSequenceClassification", "ForCausalLM")) for name in names
+    )
 
 
 def cached_folder(hub_id: str, revision: str | None) -> Path | None:
     """The model's folder in the cache where it is whole: opening it leaves the network alone. The hub's own listing of
     a snapshot is not asked: it counts files that are never read here.
     """
-    folder = _snapshot(hub_id, revision)
-    return folder if folder and lacking(folder) is None and not _unasked(hub_id, folder) else None
+    folder = _snapshot(hub_id, revision, RERANKER)
+    return folder if folder and lacking(folder) is None and not _unasked(hub_id, folder, RERANKER) else None
 
 
-def _snapshot(hub_id: str, revision: str | None) -> Path | None:
+def _snapshot(hub_id: str, revision: str | None, needs: Needs) -> Path | None:
     """The folder of a revision in the cache, whole or not. Raises ModelMissing for what the hub takes for no id."""
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
     try:
-        config = try_to_load_from_cache(hub_id, "config.json", revision=revision)
+        anchor = try_to_load_from_cache(hub_id, needs.anchor, revision=revision)
     except HFValidationError as error:
         raise ModelMissing(
             f"{hub_id!r} is not a hub id: {_first_line(error)}", hint="an id is organisation/name"
         ) from error
-    return Path(config).parent if isinstance(config, str) else None
+    return Path(anchor).parent if isinstance(anchor, str) else None
 
 
-def _unasked(hub_id: str, folder: Path) -> list[str]:
+def _unasked(hub_id: str, folder: Path, needs: Needs) -> list[str]:
     """The settings that a snapshot lacks and nobody has asked the hub for: without them it may be read otherwise."""
     from huggingface_hub import try_to_load_from_cache
 
-    wanted = [SETTINGS, *([TRANSFORMER_SETTINGS] if (folder / MODULES).is_file() else [])]
-    missing = [name for name in wanted if not (folder / name).is_file()]
+    missing = [name for name in needs.settings(folder) if not (folder / name).is_file()]
     return [name for name in missing if try_to_load_from_cache(hub_id, name, revision=folder.name) is None]
+
+
+def _settings(folder: Path) -> list[str]:
+    return [SETTINGS, *([TRANSFORMER_SETTINGS] if (folder / MODULES).is_file() else [])]
+
+
+RERANKER = Needs("config.json", lacking, _settings)
 
 
 def _ask_for(files: list[str], hub_id: str, folder: Path) -> None:

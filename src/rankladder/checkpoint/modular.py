@@ -17,6 +17,7 @@ from rankladder.errors import BadConfig, UnsafeFile
 
 MODULES = "modules.json"
 TRANSFORMER_SETTINGS = "sentence_bert_config.json"
+CROSS_ENCODER = "config_sentence_transformers.json"
 LAYER_NORM_EPS = 1e-5
 """torch.nn.LayerNorm's default, which Sentence Transformers' LayerNorm module leaves alone."""
 
@@ -32,18 +33,18 @@ LEGACY_POOLING = {
 
 def read_modular(folder: Path) -> Layout:
     """The layout of a folder with a modules.json; BadConfig for a module, or an order, that is unknown."""
-    modules = _read_modules(folder / MODULES)
+    modules = read_modules(folder / MODULES)
     (first, first_path), steps = modules[0], modules[1:]
     if first != "Transformer" or first_path:
         raise BadConfig(f"{folder / MODULES}: expected a Transformer in the folder itself first, found {first}")
-    extra = _read_cross_encoder_config(folder)
+    extra = read_cross_encoder_config(folder)
     if not steps:
         layout = read_classifier(folder)
-        cap, files = _read_transformer_settings(folder, "sequence-classification", "logits", "scores")
+        cap, files = read_transformer_settings(folder, "sequence-classification", "logits", "scores")
         return replace(layout, token_cap=cap, configs=(*layout.configs, folder / MODULES, *extra, *files))
     if steps[0][0] != "Pooling":
         raise BadConfig(f"{folder / MODULES}: expected Pooling after the Transformer, found {steps[0][0]}")
-    cap, files = _read_transformer_settings(folder, "feature-extraction", "last_hidden_state", "token_embeddings")
+    cap, files = read_transformer_settings(folder, "feature-extraction", "last_hidden_state", "token_embeddings")
     encoder = _read_encoder(folder)
     width = encoder.network.encoder.width
     pooling = _read_pooling(folder / steps[0][1], width)
@@ -79,7 +80,7 @@ def read_modular(folder: Path) -> Layout:
     )
 
 
-def _read_modules(path: Path) -> list[tuple[str, str]]:
+def read_modules(path: Path) -> list[tuple[str, str]]:
     """Class name and sub-folder of each module; the module paths before the class name moved between versions."""
     entries = read_json(path)
     if not isinstance(entries, list) or not entries:
@@ -128,8 +129,9 @@ def _read_encoder(folder: Path) -> Layout:
     )
 
 
-def _read_cross_encoder_config(folder: Path) -> tuple[Path, ...]:
-    path = folder / "config_sentence_transformers.json"
+def read_cross_encoder_config(folder: Path) -> tuple[Path, ...]:
+    """The config of a CrossEncoder where there is one; BadConfig for an embedding model, or a prompt."""
+    path = folder / CROSS_ENCODER
     if not path.is_file():
         return ()
     config = Section.read(path)
@@ -139,9 +141,10 @@ def _read_cross_encoder_config(folder: Path) -> tuple[Path, ...]:
     return (path,)
 
 
-def _read_transformer_settings(
+def read_transformer_settings(
     folder: Path, task: str, output: str, feature: str
 ) -> tuple[int | None, tuple[Path, ...]]:
+    """``max_seq_length`` of the Transformer module, and the file, where there is one; BadConfig for another task."""
     path = folder / TRANSFORMER_SETTINGS
     if not path.is_file():
         return None, ()

@@ -1,8 +1,9 @@
-"""A name as a user writes it → a Checkpoint."""
+"""A name as a user writes it → the folder that it stands for → a Checkpoint."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,10 +16,32 @@ from rankladder.errors import BadOption, PathMissing
 HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A checkpoint's folder, not yet read."""
+
+    name: str
+    """As the user named it."""
+    folder: Path
+    revision: str | None = None
+    """The hub commit, where it came from the hub."""
+
+
 def open_checkpoint(
     name: str | Path | None = None, *, revision: str | None = None, offline: bool | None = None
 ) -> Checkpoint:
     """The checkpoint that a name stands for, read and understood in full.
+
+    Raises CheckpointRefused where the files are not understood in full, and what ``find_checkpoint`` raises.
+    """
+    found = find_checkpoint(name, revision=revision, offline=offline)
+    return read_checkpoint(found.folder, name=found.name, revision=found.revision)
+
+
+def find_checkpoint(
+    name: str | Path | None = None, *, revision: str | None = None, offline: bool | None = None
+) -> Found:
+    """The folder that a name stands for, fetched where need be.
 
     Args:
         name: None or ``box``, the model in the box; a name of the catalogue (``ettin-17m``), at its pinned commit;
@@ -32,7 +55,6 @@ def open_checkpoint(
         ModelMissing: Nobody knows the name, or the model is not here and may not be fetched.
         PathMissing: The name is a path, and no folder is there.
         Unavailable: The hub cannot be reached.
-        CheckpointRefused: The files are not understood in full.
         BadOption: A revision of something that has none, or an empty name.
     """
     if name == "":
@@ -42,19 +64,19 @@ def open_checkpoint(
     known = {model.name: model for model in all_models()}
     if name is None or name == BOX:
         _expect_no_revision(revision, BOX)
-        return read_checkpoint(Path(str(files("rankladder") / "box")), name=BOX)
+        return Found(BOX, Path(str(files("rankladder") / "box")))
     if isinstance(name, str) and name in known:
-        return _open_known(known[name], name, revision, offline)
+        return _find_known(known[name], name, revision, offline)
     folder = Path(name).expanduser()
     if folder.is_dir():
         _expect_no_revision(revision, f"the folder {name}")
-        return read_checkpoint(folder, name=str(name))
+        return Found(str(name), folder)
     if isinstance(name, Path) or folder.exists() or _looks_like_a_path(name):
         found = "a file" if folder.exists() else "nothing"
         raise PathMissing(f"no checkpoint folder at {name}: found {found}", hint="give the folder of config.json")
     if match := HUB_ID.fullmatch(name):
-        return _open_hub(name, match["id"], _one_revision(name, match["revision"], revision), offline)
-    return _open_known(find_model(name), name, revision, offline)  # find_model refuses, naming the nearest
+        return _find_hub(name, match["id"], _one_revision(name, match["revision"], revision), offline)
+    return _find_known(find_model(name), name, revision, offline)  # find_model refuses, naming the nearest
 
 
 def is_local(model: Model) -> bool:
@@ -62,17 +84,17 @@ def is_local(model: Model) -> bool:
     return model.hub_id is None or cached_folder(model.hub_id, model.revision) is not None
 
 
-def _open_known(model: Model, name: str, revision: str | None, offline: bool | None) -> Checkpoint:
+def _find_known(model: Model, name: str, revision: str | None, offline: bool | None) -> Found:
     if model.hub_id is None:
-        return open_checkpoint(None, revision=revision, offline=offline)
-    return _open_hub(name, model.hub_id, revision or model.revision, offline)
+        return find_checkpoint(None, revision=revision, offline=offline)
+    return _find_hub(name, model.hub_id, revision or model.revision, offline)
 
 
-def _open_hub(name: str, hub_id: str, revision: str | None, offline: bool | None) -> Checkpoint:
+def _find_hub(name: str, hub_id: str, revision: str | None, offline: bool | None) -> Found:
     if revision is None:
         revision = next((model.revision for model in all_models() if model.hub_id == hub_id), None)
     fetched = fetch(hub_id, revision, offline=offline)
-    return read_checkpoint(fetched.folder, name=name, revision=fetched.commit)
+    return Found(name, fetched.folder, fetched.commit)
 
 
 def _looks_like_a_path(name: str) -> bool:

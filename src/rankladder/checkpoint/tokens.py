@@ -29,6 +29,22 @@ def open_tokenizer(folder: Path, layout: Layout) -> tuple[Tokenizer, bytes, int]
     transformers would read the pair otherwise than it is read here.
     """
     path = folder / TOKENIZER
+    tokenizer, content, parsed = load_tokenizer(path)
+    _check_fit(path, tokenizer, layout)
+    limits = [layout.network.encoder.positions, layout.token_cap]
+    if (folder / SETTINGS).is_file():
+        limits.append(_read_settings(folder / SETTINGS, parsed, layout))
+    max_tokens = min(limit for limit in limits if limit is not None)
+    if max_tokens < LEAST:
+        raise BadConfig(f"{folder}: expected sequences of at least {LEAST} tokens, found a limit of {max_tokens}")
+    return tokenizer, content, max_tokens
+
+
+def load_tokenizer(path: Path) -> tuple[Tokenizer, bytes, object]:
+    """The tokenizer of a file, with truncation and padding off, the file's bytes, and the JSON in it.
+
+    Raises BadConfig where the file is missing or is no tokenizer.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -45,14 +61,7 @@ def open_tokenizer(folder: Path, layout: Layout) -> tuple[Tokenizer, bytes, int]
         raise BadConfig(f"{path}: not a tokenizer: {error}", hint="download the file again") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    _check_fit(path, tokenizer, layout)
-    limits = [layout.network.encoder.positions, layout.token_cap]
-    if (folder / SETTINGS).is_file():
-        limits.append(_read_settings(folder / SETTINGS, parsed, layout))
-    max_tokens = min(limit for limit in limits if limit is not None)
-    if max_tokens < LEAST:
-        raise BadConfig(f"{folder}: expected sequences of at least {LEAST} tokens, found a limit of {max_tokens}")
-    return tokenizer, content, max_tokens
+    return tokenizer, content, parsed
 
 
 def _check_fit(path: Path, tokenizer: Tokenizer, layout: Layout) -> None:
@@ -84,8 +93,6 @@ def _check_fit(path: Path, tokenizer: Tokenizer, layout: Layout) -> None:
 def _read_settings(path: Path, tokenizer: object, layout: Layout) -> int | None:
     """model_max_length where it says something; BadConfig where transformers would tokenise otherwise than the file."""
     settings = Section.read(path)
-    settings.expect("truncation_side", "right", why="only cutting on the right is implemented")
-    settings.expect("split_special_tokens", False, None, why="a special token in a text is read as one token here")
     inputs = settings.value("model_input_names", [TYPES])
     if isinstance(layout.network.encoder, Bert) and not (isinstance(inputs, list) and TYPES in inputs):
         settings.refuse("model_input_names", f"{TYPES} among them: a document has token type 1 here")
@@ -98,6 +105,13 @@ def _read_settings(path: Path, tokenizer: object, layout: Layout) -> int | None:
         ):
             if key in settings:
                 settings.expect(key, normalizer.get(inner), why=f"{TOKENIZER}'s normalizer says otherwise")
+    return read_limit(settings)
+
+
+def read_limit(settings: Section) -> int | None:
+    """``model_max_length`` where it says something; BadConfig for another way of cutting or splitting than ours."""
+    settings.expect("truncation_side", "right", why="only cutting on the right is implemented")
+    settings.expect("split_special_tokens", False, None, why="a special token in a text is read as one token here")
     limit = settings.value("model_max_length")
     if limit is None:
         return None

@@ -68,10 +68,10 @@ def open_weights(folder: Path, layout: Layout) -> Weights:
     weights = {name: _take(folder, slot, tensors[slot.part]) for name, slot in layout.slots.items()}
     for slot in layout.unread:
         if slot.name in tensors[slot.part]:
-            _check(tensors[slot.part].pop(slot.name), slot.shape)
+            check_tensor(tensors[slot.part].pop(slot.name), slot.shape)
     for slot in layout.counters:
         if slot.name in tensors[slot.part]:
-            _check_counter(tensors[slot.part].pop(slot.name), slot)
+            check_counter(tensors[slot.part].pop(slot.name), slot.shape[1])
     for part, left in tensors.items():
         for name, tensor in left.items():
             raise BadTensor(
@@ -98,18 +98,19 @@ def _take(folder: Path, slot: Slot, tensors: dict[str, StoredTensor]) -> Weight:
         )
     scale = tensors.pop(slot.name + SCALE, None) if slot.compact else None
     if scale is None:
-        _check(stored, slot.shape)
+        check_tensor(stored, slot.shape)
         return Weight(stored)
     if stored.kind != "I8":
         raise BadTensor(f"{stored.file}: {slot.name}: expected I8, as it has a scale, found {stored.kind}")
     _check_shape(stored, slot.shape)
     if scale.kind == "BF16":
         raise BadTensor(f"{scale.file}: {scale.name}: expected F32 or F16, found BF16")
-    _check(scale, slot.shape[:1])
+    check_tensor(scale, slot.shape[:1])
     return Weight(stored, scale)
 
 
-def _check(tensor: StoredTensor, shape: tuple[int, ...]) -> None:
+def check_tensor(tensor: StoredTensor, shape: tuple[int, ...]) -> None:
+    """Refuses a float tensor of another shape or type, or with a value that is not finite: BadTensor, naming it."""
     if tensor.kind not in EXPONENTS:
         lone = " without a scale" if tensor.kind == "I8" else ""
         raise BadTensor(f"{tensor.file}: {tensor.name}: expected F32, F16 or BF16, found {tensor.kind}{lone}")
@@ -132,7 +133,8 @@ def _check_shape(tensor: StoredTensor, shape: tuple[int, ...]) -> None:
         raise BadTensor(f"{tensor.file}: {tensor.name}: expected {list(shape)}, found {list(tensor.shape)}")
 
 
-def _check_counter(tensor: StoredTensor, slot: Slot) -> None:
-    _check_shape(tensor, slot.shape)
-    if tensor.kind != "I64" or not np.array_equal(tensor.raw[0], np.arange(slot.shape[1])):
+def check_counter(tensor: StoredTensor, count: int) -> None:
+    """Refuses a ``position_ids`` tensor that is anything but 0, 1, 2, … up to ``count``: BadTensor, naming it."""
+    _check_shape(tensor, (1, count))
+    if tensor.kind != "I64" or not np.array_equal(tensor.raw[0], np.arange(count)):
         raise BadTensor(f"{tensor.file}: {tensor.name}: expected I64 0, 1, 2, …, found other values or {tensor.kind}")

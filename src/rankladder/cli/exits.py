@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rankladder.errors import (
     BadInput,
     CheckpointRefused,
+    DeviceMemoryFull,
     IndexRefused,
     MissingExtra,
     NotFound,
@@ -28,6 +29,7 @@ EXIT_STATUS: Mapping[type[Exception], int] = {
     Unavailable: 6,
     MissingExtra: 7,
     StorageFailed: 8,
+    DeviceMemoryFull: 9,
     RankladderError: 1,
 }
 """Exit status by error type; a type not listed takes its nearest listed ancestor's."""

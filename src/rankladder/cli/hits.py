@@ -10,7 +10,11 @@ from rankladder.values import Hit, Passage, Ranking
 
 
 def hit_row(place: int, hit: Hit, stage: str) -> dict[str, Any]:
-    """One hit as a JSON object; ``stage`` says whose score it is."""
+    """One hit as a JSON object; ``stage`` says whose score it is. ``truncated`` is None where nobody can know: a hosted
+    model does not say what it cut.
+    """
+    from rankladder.rerank.hosted import is_hosted
+
     row = {
         "rank": place,
         "score": round(hit.score, 6),
@@ -20,7 +24,7 @@ def hit_row(place: int, hit: Hit, stage: str) -> dict[str, Any]:
         "title": hit.document.title,
         "text": hit.document.text,
         "metadata": dict(hit.document.metadata),
-        "truncated": hit.truncated,
+        "truncated": None if hit.reading is None and is_hosted(stage) else hit.truncated,
     }
     if hit.reading is not None and hit.reading.passage is not None:
         row["passage"] = _passage_row(hit.reading.passage)
@@ -57,7 +61,11 @@ def source_of(hit: Hit, below: Path | None = None) -> str:
 
 
 def note_cuts(ranking: Ranking) -> None:
-    """Says how many of the documents shown were not read whole."""
+    """Says how many of the documents shown were not read whole, or that the model does not say."""
+    from rankladder.rerank.hosted import is_hosted
+
+    if is_hosted(ranking.stage) and ranking:
+        note(f"{ranking.stage} does not say what it cut of a long document")
     if cut := sum(hit.truncated for hit in ranking):
         note(
             f"{cut} of {len(ranking)} documents were longer than the model reads and were cut; "

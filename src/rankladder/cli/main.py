@@ -12,7 +12,11 @@ import click
 
 import rankladder
 from rankladder.cli import exits
+from rankladder.cli.bench import bench
+from rankladder.cli.choose import choose
 from rankladder.cli.completion import completion
+from rankladder.cli.distill import distill
+from rankladder.cli.evaluate import evaluate
 from rankladder.cli.index import index
 from rankladder.cli.models import models
 from rankladder.cli.output import StdoutFailed, note, writing
@@ -35,7 +39,7 @@ def cli() -> None:
     """
 
 
-for verb in (search, rank, index, models, completion):
+for verb in (search, rank, index, evaluate, choose, distill, models, bench, completion):
     cli.add_command(verb)
 
 

@@ -40,15 +40,16 @@ def model_options(command: F) -> F:
             type=click.Choice(["auto", "fp32", "int8", "bf16", "fp16"]),
             default="auto",
             show_default=True,
-            help="auto takes int8 where a measurement recorded with the model allows it; bf16 and fp16 are torch's.",
+            help="auto takes int8 where a measurement recorded with the model allows it; bf16 and fp16 need torch.",
         ),
-        click.option("--device", help="cuda, mps or cpu, for the torch engine.  [default: the first that is here]"),
+        click.option("--device", help="cuda, mps or cpu, for the engines on torch.  [default: the first that is here]"),
         click.option(
             "--engine",
-            type=click.Choice(["onnx", "torch"]),
-            default="onnx",
+            type=click.Choice(["auto", "onnx", "torch", "sentence-transformers"]),
+            default="auto",
             show_default=True,
-            help="onnx runs on the CPU; torch (extra torch) on a GPU.",
+            help="onnx runs on the CPU; torch (extra torch) on a GPU; sentence-transformers (extra of that name) runs "
+            "architectures that these do not, which is when auto takes it instead of onnx.",
         ),
         click.option(
             "--model",

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankladder.cli.explanation import print_explanation, stage_rows
+from rankladder.cli.explanation import DIGITS, print_explanation, stage_rows
 from rankladder.cli.hits import hit_row, note_cuts, source_of, token_row
-from rankladder.cli.left_out import note_left_out
 from rankladder.cli.options import MODEL_OPTIONS, given, model_options, open_model
 from rankladder.cli.output import Form, emphasise, form_options, note, print_json, printable, resolve_form, say
+from rankladder.cli.retrieving import Choice, open_index_of, open_retriever, retriever_options
 from rankladder.errors import PathMissing
 from rankladder.values import Query
 
 if TYPE_CHECKING:
-    from rankladder.rerank import Reranker
-    from rankladder.retrieve import Index, SearchResult
+    from rankladder.retrieve import SearchResult
     from rankladder.values import Hit
 
 
@@ -26,8 +25,9 @@ if TYPE_CHECKING:
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--top-k", type=click.IntRange(1), default=10, show_default=True, help="Results to show.")
 @click.option("--candidates", type=click.IntRange(1), help="Passages to rerank.  [default: 100, or --top-k if more]")
-@click.option("--no-rerank", is_flag=True, help="BM25 alone, for comparison.")
+@click.option("--no-rerank", is_flag=True, help="The retriever alone, for comparison.")
 @click.option("--explain", is_flag=True, help="Show what each stage did: ranks, scores, tokens read and cut, time.")
+@retriever_options
 @model_options
 @form_options
 @click.pass_context
@@ -40,6 +40,8 @@ def search(
     candidates: int | None,
     no_rerank: bool,
     explain: bool,
+    retriever: Choice,
+    embedder: str,
     long: Any,
     form: Form | None,
     **model: Any,
@@ -47,8 +49,9 @@ def search(
     """Search PATH, an index or documents, and rerank what is found.
 
     Documents (a file or a folder) are indexed into the user's cache, and the index is brought up to date at every
-    search. A score is the model's raw logit: higher is better (with --no-rerank, BM25's). A query that begins with a
-    dash comes after "--".
+    search. Candidates come from BM25 (words), from an embedder (meaning; extra dense), or from both. A score is the
+    model's raw logit: higher is better (with --no-rerank, the retriever's). A query that begins with a dash comes
+    after "--".
 
     \b
     rankladder search "how do I undo a commit" docs/
@@ -56,14 +59,19 @@ def search(
     """
     from rankladder.retrieve import search as run_search
 
-    if no_rerank and (useless := given(context, *MODEL_OPTIONS, "candidates")):
-        raise click.UsageError(f"--no-rerank uses no model, so {', '.join(useless)} would be ignored")
+    used = () if retriever == "bm25" else ("offline",)  # by the embedder
+    unused = [name for name in (*MODEL_OPTIONS, "candidates") if name not in used]
+    if no_rerank and (useless := given(context, *unused)):
+        raise click.UsageError(f"--no-rerank uses no reranker, so {', '.join(useless)} would be ignored")
+    if retriever == "bm25" and given(context, "embedder"):
+        raise click.UsageError("--retriever bm25 uses no embedder, so --embedder would be ignored")
     asked = Query("query", query)  # what is wrong with the question is said before a model is opened
     if not path.exists():
         raise PathMissing(f"nothing at {path}", hint="give an index, a file or a folder of documents")
     reranker = None if no_rerank else open_model(**model)
-    with _open(path, reranker) as index:
-        result = run_search(asked, index, reranker, top_k=top_k, candidates=candidates or max(100, top_k), long=long)
+    with open_index_of(path, reranker) as index:
+        first = open_retriever(index, retriever, embedder=embedder, offline=model["offline"])
+        result = run_search(asked, first, reranker, top_k=top_k, candidates=candidates or max(100, top_k), long=long)
     if not result.ranking:
         note("nothing found: no document shares a word with the query")
     below = None if index.path == path else path if path.is_dir() else path.parent
@@ -76,24 +84,13 @@ def search(
     note_cuts(result.ranking)
 
 
-def _open(path: Path, reranker: Reranker | None) -> Index:
-    """The index at a path, or the cached index of the documents there, brought up to date."""
-    from rankladder.retrieve import cached_index, is_index, open_index
-
-    if is_index(path):
-        return open_index(path)
-    index, report = cached_index(path, tokens_for=reranker)
-    if report.added or report.changed or report.removed:
-        note_left_out(report)
-    return index
-
-
 def _print_text(result: SearchResult, below: Path | None) -> None:
-    before = result.rank_in(0)
+    before = result.rank_in(result.retrieved)
+    digits = DIGITS.get(result.ranking.stage, 3)
     for place, hit in enumerate(result.ranking, start=1):
         moved = before[hit.document.id] - place
         change = f"   ({'up' if moved > 0 else 'down'} {abs(moved)})" if moved else ""
-        say(f"{place:>3}. {hit.score:7.3f}  {source_of(hit, below)}{change}")
+        say(f"{place:>3}. {hit.score:7.{digits}f}  {source_of(hit, below)}{change}")
         if hit.document.title:
             say(f"     {printable(' '.join(hit.document.title.split()))}")
         say(f"     {_snippet(hit, result.ranking.query)}\n")
@@ -114,7 +111,8 @@ def _snippet(hit: Hit, query: Query) -> str:
 
 def _print_json(result: SearchResult, *, explain: bool) -> None:
     """A line for each hit; with ``explain``, more of each, and a last line for the stages."""
-    before = {hit.document.id: (place, hit) for place, hit in enumerate(result.stages[0].ranking, start=1)}
+    retrieved = result.stages[result.retrieved].ranking
+    before = {hit.document.id: (place, hit) for place, hit in enumerate(retrieved, start=1)}
     for place, hit in enumerate(result.ranking, start=1):
         row = hit_row(place, hit, result.ranking.stage)
         if explain:

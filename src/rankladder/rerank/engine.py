@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from rankladder.checkpoint.network import Checkpoint
+from rankladder.checkpoint import Checkpoint, Foreign, Found, foreign_family
 from rankladder.errors import BadOption, MissingExtra
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.processor import int8_path, usable_cores
@@ -18,7 +18,8 @@ from rankladder.rerank.processor import int8_path, usable_cores
 if TYPE_CHECKING:
     from rankladder.rerank.onnx.precision import Precision
 
-EngineName = Literal["onnx", "torch"]
+EngineName = Literal["onnx", "torch", "sentence-transformers"]
+EngineWish = Literal["auto", "onnx", "torch", "sentence-transformers"]
 Dtype = Literal["fp32", "int8", "bf16", "fp16"]
 DtypeWish = Literal["auto", "fp32", "int8", "bf16", "fp16"]
 
@@ -45,21 +46,41 @@ class DtypeChoice:
     reason: str
 
 
-def choose_dtype(checkpoint: Checkpoint, wish: DtypeWish, *, engine: EngineName = "onnx") -> DtypeChoice:
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """The engine that runs a model, and why."""
+
+    engine: EngineName
+    reason: str
+
+
+def choose_engine(found: Found, wish: EngineWish) -> EngineChoice:
+    """What ``auto`` means here: onnx for what is loaded natively, Sentence Transformers for what only it can run.
+
+    Raises BadOption for an engine that does not exist.
+    """
+    if wish not in get_args(EngineWish):
+        raise BadOption(f"engine must be one of {', '.join(get_args(EngineWish))}, got {wish!r}")
+    if wish != "auto":
+        return EngineChoice(wish, "asked for")
+    if foreign_family(found.folder) is None:
+        return EngineChoice("onnx", "loaded natively")
+    return EngineChoice("sentence-transformers", "no engine of our own runs this architecture")
+
+
+def choose_dtype(checkpoint: Checkpoint | Foreign, wish: DtypeWish, *, engine: EngineName = "onnx") -> DtypeChoice:
     """What ``auto`` means here: int8 only where the processor gains by it and a recorded measurement allows it.
 
-    The torch engine has no int8; its ``auto`` is fp32 until a card has been measured.
+    The torch and sentence-transformers engines have no int8; their ``auto`` is fp32 until a card has been measured.
 
-    Raises BadOption for an engine, or a number format, that does not exist or do not go together.
+    Raises BadOption for a number format that does not exist, or that the engine lacks.
     """
-    if engine not in get_args(EngineName):
-        raise BadOption(f"engine must be one of {', '.join(get_args(EngineName))}, got {engine!r}")
     offered = ("fp32", "int8") if engine == "onnx" else ("fp32", "bf16", "fp16")
     if wish not in {"auto", *offered}:
         raise BadOption(f"the {engine} engine's dtype must be one of auto, {', '.join(offered)}, got {wish!r}")
     if wish != "auto":
         return DtypeChoice(wish, "asked for")
-    if engine == "torch":
+    if engine != "onnx" or isinstance(checkpoint, Foreign):
         return DtypeChoice("fp32", "bf16 and fp16 are there for the asking")
     if not checkpoint.int8_gate:
         return DtypeChoice("fp32", "no measurement of this model in int8 is recorded")
@@ -73,9 +94,9 @@ def choose_dtype(checkpoint: Checkpoint, wish: DtypeWish, *, engine: EngineName 
 
 
 def open_engine(
-    checkpoint: Checkpoint, *, engine: EngineName, dtype: Dtype, threads: int | None, device: str | None
+    checkpoint: Checkpoint, *, engine: Literal["onnx", "torch"], dtype: Dtype, threads: int | None, device: str | None
 ) -> Engine:
-    """The engine, its optional dependency checked first.
+    """The engine for a checkpoint that we understand, its optional dependency checked first.
 
     Raises MissingExtra, with the install line; BadOption for a device that the engine, or this machine, has not.
     """

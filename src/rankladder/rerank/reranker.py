@@ -9,17 +9,16 @@ import warnings
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankladder.checkpoint import open_checkpoint
 from rankladder.errors import BadInput, BadOption
 from rankladder.rerank.encoded import EncodedDocument
-from rankladder.rerank.engine import DtypeWish, EngineName, choose_dtype, open_engine
-from rankladder.rerank.scorer import Long, Scored, Scorer, TokenScorer
+from rankladder.rerank.engine import DtypeWish, EngineWish
+from rankladder.rerank.opening import open_scorer
+from rankladder.rerank.scorer import Long, Scored, Scorer
 from rankladder.values import Document, Hit, Query, Ranking
 
 _BLOCK_PAIRS = 4096
@@ -47,7 +46,7 @@ class Reranker:
         cls,
         name: str | os.PathLike[str] | None = None,
         *,
-        engine: EngineName = "onnx",
+        engine: EngineWish = "auto",
         device: str | None = None,
         dtype: DtypeWish = "auto",
         max_tokens: int | None = None,
@@ -59,8 +58,10 @@ class Reranker:
 
         Args:
             name: ``None`` for the model in the box.
-            engine: ``onnx``, on the CPU; or ``torch`` (extra ``torch``), on a GPU where there is one.
-            device: ``cuda``, ``mps`` or ``cpu`` for the torch engine; by default the first of these that is here.
+            engine: ``onnx``, on the CPU; ``torch`` (extra ``torch``), on a GPU where there is one; or
+                ``sentence-transformers`` (extra of that name), for architectures that neither of them runs. ``auto``
+                is onnx, and sentence-transformers for those; ``about`` says which and why.
+            device: ``cuda``, ``mps`` or ``cpu`` for the engines on torch; by default the first of these that is here.
             dtype: ``auto`` uses int8 where a measurement recorded with the model allows it, else fp32;
                 ``about`` says which and why.
             max_tokens: Longest sequence, special tokens included; at most, and by default, what the model reads.
@@ -73,20 +74,22 @@ class Reranker:
             ModelMissing: Nobody knows the name, or the model is not here and may not be fetched.
             CheckpointRefused: The files are not fully understood.
             BadOption: An option outside its range, or a device that is not here.
-            MissingExtra: The torch engine without torch.
+            MissingExtra: An engine whose packages are not installed.
+            DeviceMemoryFull: The weights do not fit on the device.
             Unavailable: The hub cannot be reached.
         """
-        if threads is not None and threads < 1:
-            raise BadOption(f"threads must be at least 1, got {threads}")
-        checkpoint = open_checkpoint(
-            Path(name) if isinstance(name, os.PathLike) else name, revision=revision, offline=offline
+        return cls(
+            open_scorer(
+                name,
+                engine=engine,
+                device=device,
+                dtype=dtype,
+                max_tokens=max_tokens,
+                threads=threads,
+                revision=revision,
+                offline=offline,
+            )
         )
-        limit = checkpoint.max_tokens if max_tokens is None else max_tokens
-        if limit > checkpoint.max_tokens:
-            raise BadOption(f"max_tokens is {limit}, but {checkpoint.name} reads at most {checkpoint.max_tokens}")
-        choice = choose_dtype(checkpoint, dtype, engine=engine)
-        runner = open_engine(checkpoint, engine=engine, dtype=choice.dtype, threads=threads, device=device)
-        return cls(TokenScorer(checkpoint, runner, dtype=choice, max_tokens=limit))
 
     def __repr__(self) -> str:
         return f"<Reranker {self.name}: {self.about}>"
@@ -138,7 +141,7 @@ class Reranker:
         total = len(pairs) if isinstance(pairs, list) else None
         for one in self._scored(_checked_pairs(pairs), long=long, progress=progress, total=total):
             scores.append(one.score)
-            cut += one.reading.truncated
+            cut += one.reading is not None and one.reading.truncated
         if cut:
             warnings.warn(
                 PairsTruncated(

@@ -23,10 +23,10 @@ Long = Literal["truncate", "passages"]
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One pair's score, and what of it was read."""
+    """One pair's score, and what of it was read: None where the scorer cannot know (a hosted service)."""
 
     score: float
-    reading: Reading
+    reading: Reading | None
 
 
 class Scorer(Protocol):

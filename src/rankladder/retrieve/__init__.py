@@ -1,27 +1,49 @@
-"""Index and search: BM25 over an index on disk, behind one small protocol."""
+"""Index and search: BM25 over an index on disk, dense and hybrid retrieval, behind one small protocol."""
 
 from rankladder.retrieve.building import IndexReport, build_index
 from rankladder.retrieve.cached import cached_index
+from rankladder.retrieve.dense import (
+    DenseIndex,
+    Embedder,
+    EmbeddingsNotKept,
+    KnownEmbedder,
+    SentenceEmbedder,
+    TextsCut,
+    all_embedders,
+    open_embedder,
+)
+from rankladder.retrieve.fusion import HybridRetriever, reciprocal_rank_fusion
 from rankladder.retrieve.index import Index, is_index, open_index
 from rankladder.retrieve.manifest import Manifest, Settings, SourceState
-from rankladder.retrieve.retriever import Retriever
-from rankladder.retrieve.search import SearchResult, Stage, search
+from rankladder.retrieve.retriever import Retriever, Stage, StagedRetriever
+from rankladder.retrieve.search import SearchResult, search
 from rankladder.retrieve.snippets import Snippet, snippet
 
 __all__ = [
+    "DenseIndex",
+    "Embedder",
+    "EmbeddingsNotKept",
+    "HybridRetriever",
     "Index",
     "IndexReport",
+    "KnownEmbedder",
     "Manifest",
     "Retriever",
     "SearchResult",
+    "SentenceEmbedder",
     "Settings",
     "Snippet",
     "SourceState",
     "Stage",
+    "StagedRetriever",
+    "TextsCut",
+    "all_embedders",
     "build_index",
     "cached_index",
     "is_index",
+    "open_embedder",
     "open_index",
+    "reciprocal_rank_fusion",
     "search",
     "snippet",
 ]

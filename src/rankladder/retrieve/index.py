@@ -153,6 +153,11 @@ class Index:
         hits = [Hit(document, score, place) for place, (score, document) in enumerate(found)]
         return Ranking.of(query, hits, "bm25")
 
+    def documents(self) -> list[Document]:
+        """Every document, by id. Raises StorageFailed."""
+        found = self._search(tantivy.Query.all_query(), len(self)) if len(self) else []
+        return sorted((document for _, document in found), key=lambda document: document.id)
+
     def document(self, id: str) -> Document:
         """The document with an id. Raises NotFound."""
         found = self._search(self._term("id", id, "basic"), 1) if len(self) else []

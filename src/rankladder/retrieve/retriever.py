@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from rankladder.values import Query, Ranking
 
@@ -12,3 +15,26 @@ class Retriever(Protocol):
 
     def retrieve(self, query: Query, *, k: int) -> Ranking:
         """The best ``k`` documents for a query, fewer where fewer match. Raises BadOption for ``k`` below 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one stage returned, and how long it took."""
+
+    ranking: Ranking
+    milliseconds: float
+
+
+@runtime_checkable
+class StagedRetriever(Protocol):
+    """A retriever that works in stages and shows them."""
+
+    def retrieve_stages(self, query: Query, *, k: int) -> list[Stage]:
+        """The stages in order; the last one's ranking is what ``retrieve`` returns."""
+
+
+def timed(step: Callable[[], Ranking]) -> Stage:
+    """The ranking that a step returns, and how long it took."""
+    start = time.perf_counter()
+    ranking = step()
+    return Stage(ranking, (time.perf_counter() - start) * 1000)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rankladder.errors import BadOption
-from rankladder.retrieve.retriever import Retriever
+from rankladder.retrieve.retriever import Retriever, Stage, StagedRetriever, timed
 from rankladder.values import Query, Ranking
 
 if TYPE_CHECKING:
@@ -15,19 +14,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """What one stage returned, and how long it took."""
-
-    ranking: Ranking
-    milliseconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The stages of one search in order; the last one's ranking is the answer."""
+    """The stages of one search in order; the last one's ranking is the answer.
+
+    ``retrieved`` is the place of the retriever's own answer, which the reranker read: 0, but for a retriever that works
+    in stages.
+    """
 
     stages: tuple[Stage, ...]
     top_k: int
+    retrieved: int = 0
 
     @property
     def ranking(self) -> Ranking:
@@ -70,15 +66,13 @@ def search(
             f"candidates is {candidates}, below top_k, which is {top_k}", hint=f"retrieve at least {top_k} candidates"
         )
     asked = query if isinstance(query, Query) else Query("query", query)
-    start = time.perf_counter()
-    found = retriever.retrieve(asked, k=candidates if reranker is not None else top_k)
-    stages = [Stage(found, _milliseconds_since(start))]
+    k = candidates if reranker is not None else top_k
+    if isinstance(retriever, StagedRetriever):
+        stages = retriever.retrieve_stages(asked, k=k)
+    else:
+        stages = [timed(lambda: retriever.retrieve(asked, k=k))]
+    retrieved = len(stages) - 1
     if reranker is not None:
-        start = time.perf_counter()
-        ranking = reranker.rank(asked, found.documents, long=long)
-        stages.append(Stage(ranking, _milliseconds_since(start)))
-    return SearchResult(tuple(stages), top_k)
-
-
-def _milliseconds_since(start: float) -> float:
-    return (time.perf_counter() - start) * 1000
+        found = stages[retrieved].ranking
+        stages = [*stages, timed(lambda: reranker.rank(asked, found.documents, long=long))]
+    return SearchResult(tuple(stages), top_k, retrieved)

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from rankladder.errors import BadInput, StorageFailed
 from rankladder.textfiles.records import ID_KEYS, TEXT_KEYS, TITLE_KEY, without_surrogates
@@ -18,25 +18,18 @@ from rankladder.values import Document
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    r"""A text stream whose content takes its place at ``path`` when the block ends, and vanishes where it raises.
+def whole_bytes(path: Path) -> Iterator[BinaryIO]:
+    """A binary stream whose content takes its place at ``path`` when the block ends, and vanishes where it raises.
 
-    UTF-8, ``\n`` line ends, compressed where the name ends in ``.gz``. The content goes to a temporary file in the
-    same folder, is flushed to disk, and is then renamed. Raises StorageFailed for what the disk refuses.
+    The content goes to a temporary file in the same folder, is flushed to disk, and is then renamed. Raises
+    StorageFailed for what the disk refuses.
     """
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
-            if path.suffix == ".gz":
-                with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed, _text(packed) as text:
-                    yield text
-            else:
-                text = _text(file)
-                yield text
-                text.flush()
-                text.detach()
+            yield file
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(file_mode())
@@ -48,6 +41,20 @@ def whole_file(path: Path) -> Iterator[TextIO]:
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    r"""``whole_bytes`` for text: UTF-8, ``\n`` line ends, compressed where the name ends in ``.gz``."""
+    with whole_bytes(path) as file:
+        if path.suffix == ".gz":
+            with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed, _text(packed) as text:
+                yield text
+        else:
+            text = _text(file)
+            yield text
+            text.flush()
+            text.detach()
 
 
 def _text(binary: Any) -> io.TextIOWrapper:

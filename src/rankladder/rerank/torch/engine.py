@@ -116,7 +116,7 @@ class TorchEngine:
         """Raw logits (N,) in the order given; ``done(B)`` is called after each batch of B, from the calling thread.
 
         Raises BadInput for a sequence that is empty or longer than the model reads, for a token id outside its
-        vocabulary, for one that does not fit in memory, and for scores that are not finite.
+        vocabulary, and for scores that are not finite; DeviceMemoryFull for a sequence that does not fit in memory.
         """
         self._check_process()
         for pair in pairs:

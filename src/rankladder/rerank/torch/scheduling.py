@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rankladder.errors import BadInput
+from rankladder.errors import DeviceMemoryFull
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.torch.batches import plan_batches
 
@@ -48,7 +48,7 @@ def score_in_batches(
     calls too. What was started is fetched first, ``release`` frees what torch keeps for reuse, and all that was not
     started is planned anew, so no score is lost or computed twice.
 
-    Raises BadInput where one sequence alone does not fit.
+    Raises DeviceMemoryFull where one sequence alone does not fit.
     """
     logits = np.empty(len(pairs), dtype=np.float32)
     lengths = [len(pair.ids) for pair in pairs]
@@ -76,7 +76,7 @@ def score_in_batches(
             land()
         release()
         if len(rows) == 1 and alone:
-            raise BadInput(
+            raise DeviceMemoryFull(
                 f"a sequence of {lengths[rows[0]]} tokens does not fit in the device's memory by itself",
                 hint="open the model with a lower max_tokens, or on another device",
             )

@@ -1,48 +1,17 @@
-"""Every known model as one table: what it is, where it is, and what its publisher measured."""
+"""The models that rankladder loads itself: the one in the box, the Ettin rungs from small to large, then the others.
+
+Scores: huggingface.co/blog/ettin-reranker (2026-05-19), the tables of all rerankers. FEVER, FiQA, HotpotQA, MSMARCO and
+NQ are among the Ettin rerankers' training data. Revisions: Ettin's as published there; the others are what public code
+pins for these ids, several repositories agreeing on each (looked up 2026-11).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Literal
-
-from rankladder.errors import ModelMissing
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """One known model. Scores are the publisher's mean nDCG@10, None where none is published."""
-
-    name: str
-    hub_id: str | None
-    """None for the model in the box."""
-    revision: str | None
-    """The hub commit that the name stands for."""
-    architecture: Literal["modernbert", "bert"]
-    layers: int
-    width: int
-    heads: int
-    inner: int
-    parameters: int
-    """Counted from the shapes of the weights, head included."""
-    max_tokens: int
-    licence: str
-    mteb_ndcg: float | None
-    """MTEB(eng, v2) Retrieval, top 100 reranked, mean over six embedders."""
-    nanobeir_ndcg: float | None
-
-    @property
-    def engines(self) -> tuple[str, ...]:
-        """The engines that run it."""
-        return ("onnx", "torch")
-
+from rankladder.catalogue.model import Model
 
 BOX = "box"
 
-# Scores: huggingface.co/blog/ettin-reranker (2026-05-19), the tables of all rerankers. FEVER, FiQA, HotpotQA, MSMARCO
-# and NQ are among the Ettin rerankers' training data. Revisions: Ettin's as published there; the others are what
-# public code pins for these ids, several repositories agreeing on each (looked up 2026-11).
-_TABLE = (
+NATIVE = (
     Model(
         name=BOX,
         hub_id=None,
@@ -224,25 +193,3 @@ _TABLE = (
         nanobeir_ndcg=0.6909,
     ),
 )
-
-_BY_NAME = {model.name: model for model in _TABLE}
-
-
-def all_models() -> tuple[Model, ...]:
-    """Every known model: the one in the box, the Ettin rungs from small to large, then the others."""
-    return _TABLE
-
-
-def find_model(name: str) -> Model:
-    """The known model of a name; ModelMissing, with the nearest names, for any other.
-
-    >>> find_model("ettin-17m").layers
-    7
-    """
-    if name in _BY_NAME:
-        return _BY_NAME[name]
-    near = get_close_matches(name.lower(), _BY_NAME, n=3, cutoff=0.5)
-    raise ModelMissing(
-        f"no model is called {name!r}",
-        hint=f"did you mean {' or '.join(near)}?" if near else f"known models: {', '.join(_BY_NAME)}",
-    )

@@ -1,0 +1,238 @@
+"""The tables of figures that the documents show, each from a file in benchmarks/results: markdown lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
+Lines = list[str]
+
+
+def collections() -> Lines:
+    """BM25, a bi-encoder and the model in the box over their candidates."""
+    result = _result("five_collections")
+    if result is None:
+        return []
+    lines = [
+        "",
+        "nDCG@10 with 95 % bootstrap intervals over all judged queries, best 100 reranked by the model in the box",
+    ]
+    lines += [
+        "(`./dev bench five_collections`; dense is all-MiniLM-L6-v2, hybrid is BM25 and dense fused by rank):",
+        "",
+    ]
+    found = result["collections"]
+    names = list(dict.fromkeys(_short(row["name"]) for one in found.values() for row in one["systems"]))
+    lines += ["| collection | queries | " + " | ".join(names) + " |", "|---|--:|" + "--:|" * len(names)]
+    for collection, one in found.items():
+        cells = {_short(row["name"]): row["measures"]["nDCG@10"] for row in one["systems"] if not row["failed"]}
+        shown = [
+            f"{cells[name]['mean']:.3f} [{cells[name]['low']:.3f}, {cells[name]['high']:.3f}]" if name in cells else "–"
+            for name in names
+        ]
+        lines.append(f"| {collection} | {one['dataset']['judged_queries']:,} | {' | '.join(shown)} |")
+    lines += [
+        "",
+        "The model in the box against the list that it reranked (paired randomisation test, Holm's correction):",
+        "",
+    ]
+    lines += ["| collection | list | difference | p | wins, ties, losses |", "|---|---|--:|--:|--:|"]
+    for collection, one in found.items():
+        for row in one["comparisons"]:
+            pair = {row["first"], row["second"]}
+            base = next((name for name in pair if any(other.startswith(f"{name} + ") for other in pair - {name})), None)
+            if base is None:
+                continue
+            sign = 1 if row["second"] == base else -1
+            counts = [row["wins"], row["ties"], row["losses"]][::sign]
+            lines.append(
+                f"| {collection} | {_short(base)} | {sign * row['difference']:+.3f} | {row['p_holm']:.4f} "
+                f"| {counts[0]}, {counts[1]}, {counts[2]} |"
+            )
+    return lines
+
+
+def _short(name: str) -> str:
+    """``dense:all-MiniLM-L6-v2 + box int8`` → ``dense + box``; trec-dl-2019's run is BM25 too."""
+    first, plus, model = name.partition(" + ")
+    kind = first.partition(":")[0].lower()
+    kind = kind if kind in {"dense", "hybrid"} else "BM25"
+    return f"{kind} + {model.split()[0]}" if plus else kind
+
+
+def box() -> Lines:
+    """What int8 costs the model in the box."""
+    result = _result("box_quality")
+    if result is None:
+        return []
+    lines = ["", f"What int8 costs the model in the box, nDCG@10 (`{_bench(result)}`):", ""]
+    lines += ["| collection | BM25 | box fp32 | box int8 |", "|---|--:|--:|--:|"]
+    return lines + [
+        f"| {name} | {row['bm25']:.3f} | {row['fp32']:.3f} | {row['int8']:.3f} |"
+        for name, row in result["table"].items()
+    ]
+
+
+def ways() -> Lines:
+    """Every way of running the 17M shape on a CPU."""
+    engine = _result("cpu_engine_ettin-17m")
+    return [] if engine is None else _ways(engine)
+
+
+def cold_start() -> Lines:
+    """A whole process, from nothing to a ranking."""
+    result = _result("cold_start")
+    if result is None:
+        return []
+    lines = [
+        "",
+        "Ranking 100 passages from a cold start, whole process, MiniLM-L6 shape (`./dev bench cold_start`):",
+        "",
+    ]
+    lines += ["| | seconds | peak MB |", "|---|--:|--:|"]
+    return lines + [f"| {name} | {row['wall_s']:.1f} | {row['peak_mb']} |" for name, row in result["rows"].items()]
+
+
+def indexing() -> Lines:
+    """Building and searching an index."""
+    result = _result("indexing")
+    if result is None:
+        return []
+    lines = ["", "Index, top 100 by BM25 (`./dev bench indexing`):", ""]
+    lines += [
+        "| corpus | passages | indexed per second | peak MB | query p50 | query p99 |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    return lines + [
+        f"| {name} | {row['documents']:,} | {row['documents_per_second']:,} | {row['build_peak_mb']} "
+        f"| {row['query_p50_ms']:.1f} ms | {row['query_p99_ms']:.1f} ms |"
+        for name, row in result["rows"].items()
+    ]
+
+
+def memory() -> Lines:
+    """Resident memory over a long load."""
+    result = _result("memory")
+    if result is None:
+        return []
+    return [
+        "",
+        f"Memory of one process that scored {result['pairs']:,} pairs of mixed lengths twice (`{_bench(result)}`): "
+        f"{result['after_warm_up_mb']:,.0f} MB after {result['warm_up_pairs']:,} pairs, "
+        f"{result['growth_first_load_percent']:+.1f} % over the first load, "
+        f"{result['growth_second_load_percent']:+.1f} % in the second against it.",
+    ]
+
+
+def costs() -> Lines:
+    """What ``rankladder bench`` measured."""
+    lines: Lines = []
+    for path in sorted(RESULTS.glob("bench*.json")):
+        lines += _compared(json.loads(path.read_text()))
+    return lines
+
+
+_PEER = "Sentence Transformers, fp32"
+
+
+def _ways(engine: dict[str, Any]) -> Lines:
+    """The table of one cpu_engine result: every way of running the model."""
+    lines = ["", f"Pairs per second, 17M shape, mean {engine['mean_tokens']:.0f} tokens, {_machine(engine)}"]
+    lines += ["(`./dev bench cpu_engine`; all in turns in one run):", ""]
+    lines += ["| | dtype | pairs/s | against Sentence Transformers | rank correlation |", "|---|---|--:|--:|--:|"]
+    rows = sorted(engine["rows"].values(), key=lambda row: -row["pairs_per_second"])
+    lines += [
+        f"| {row['way']} | {row['dtype']} | {row['pairs_per_second']:.0f} "
+        f"| {row['ratio_to_sentence_transformers']:.2f} | {row['rank_correlation']:.3f} |"
+        for row in rows
+    ]
+    return lines
+
+
+def shapes() -> Lines:
+    """The table of all cpu_engine results: rankladder against Sentence Transformers and against the best other way."""
+    lines = ["", "Every shape, against Sentence Transformers and against the best other way in the same run"]
+    lines += ["(`./dev bench cpu_engine --shape …`; fp32 against the best in fp32, int8 against the best of all):", ""]
+    lines += [
+        "| shape | dtype | pairs/s | Sentence Transformers | best other | which is |",
+        "|---|---|--:|--:|--:|---|",
+    ]
+    results = [json.loads(path.read_text()) for path in RESULTS.glob("cpu_engine_*.json")]
+    if not results:
+        return []
+    for result in sorted(results, key=lambda one: -one["rows"][_PEER]["pairs_per_second"]):
+        for dtype in ("fp32", "int8"):
+            row = result["rows"][f"rankladder, {dtype}"]
+            best, other = row["ratio_to_best_other"], row["best_other"]
+            lines.append(
+                f"| {result['shape']} | {dtype} | {row['pairs_per_second']:.0f} "
+                f"| {row['ratio_to_sentence_transformers']:.2f} "
+                f"| {'–' if best is None else f'{best:.2f}'} | {other or '–'} |"
+            )
+    return lines
+
+
+def lengths() -> Lines:
+    """One long document alone, two at once, and memory."""
+    result = _result("by_length")
+    if result is None:
+        return []
+    lines = ["", f"Long documents, 17M shape, {_machine(result)} (`./dev bench by_length`):", ""]
+    lines += ["| tokens | | alone, s | ratio | two at once, per second | ratio | peak MB |"]
+    lines += ["|--:|---|--:|--:|--:|--:|--:|"]
+    lines += [
+        f"| {int(tokens):,} | {way} | {row['alone_s']:.2f} | {row['alone_ratio']:.1f} "
+        f"| {row['two_documents_per_second']:.2f} | {row['two_ratio']:.1f} | {row['peak_mb_two']:,} |"
+        for tokens, rows in result["rows"].items()
+        for way, row in rows.items()
+    ]
+    return lines
+
+
+def _compared(result: dict[str, Any]) -> Lines:
+    """The table of one `rankladder bench --out benchmarks/results/bench….json`."""
+    rows = [row for row in result["rows"] if "error" not in row]
+    if not rows:
+        return []
+    lines = ["", f"What each costs, mean {rows[0]['mean_tokens']:.0f} tokens a pair, {_machine(result)}"]
+    lines += [f"(`{result['command']}`; all in turns; top {rows[0]['list_documents']:.0f} for the latency):", ""]
+    lines += ["| model | engine | dtype | pairs/s | ratio | p50 ms | p95 ms | peak MB | % of peak | published i7 |"]
+    lines += ["|---|---|---|--:|--:|--:|--:|--:|--:|--:|"]
+    for row in rows:
+        engine = "Sentence Transformers" if row["peer"] else row["engine"]
+        published = (row["published"] or {}).get("i7_13700k_fp32")
+        share = None if row["share_of_peak"] is None else 100 * row["share_of_peak"]
+        numbers = [(row["pairs_per_second"], 1), (row["ratio"], 1), (row["p50_ms"], 0), (row["p95_ms"], 0)]
+        numbers += [(row["peak_memory_mb"], 0), (share, 0), (published, 1)]
+        cells = ["–" if figure is None else f"{figure:,.{places}f}" for figure, places in numbers]
+        lines.append(f"| {row['model']} | {engine} | {row['dtype']} | {' | '.join(cells)} |")
+    return lines
+
+
+def _result(name: str) -> dict[str, Any] | None:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def _bench(result: dict[str, Any]) -> str:
+    """The line that makes a result again: ``python benchmarks/x.py --y`` is ``./dev bench x --y``."""
+    name, _, rest = str(result["command"]).removeprefix("python benchmarks/").partition(".py")
+    return f"./dev bench {name}{rest}"
+
+
+def _machine(result: dict[str, Any]) -> str:
+    return f"{result['machine']['cores']} cores, {result['machine']['processor']}"
+
+
+IN_README: tuple[Callable[[], Lines], ...] = (collections, shapes, lengths, cold_start)
+ALL: tuple[Callable[[], Lines], ...] = (
+    collections, box, ways, shapes, lengths, costs, cold_start, memory, indexing,
+)  # fmt: skip
+
+
+def joined(tables: tuple[Callable[[], Lines], ...]) -> str:
+    """Tables one below the other."""
+    return "\n".join(line for table in tables for line in table()).strip("\n")

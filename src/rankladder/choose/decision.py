@@ -1,0 +1,240 @@
+"""The choice: the cheapest candidate that the evidence says is good enough. Pure: values in, verdicts out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from rankladder.choose.evidence import CONFIDENCE, Distance, Further, distance
+from rankladder.errors import BadInput, BadOption
+
+FEW = 20
+"""Queries below which being nearly as good as another is not taken for shown."""
+
+
+class Reason(StrEnum):
+    """Why a candidate was taken or passed over."""
+
+    CHOSEN = "chosen"
+    LARGER_THAN_NEEDED = "larger than needed"
+    CANNOT_TELL = "cannot tell yet"
+    BELOW_TARGET = "below the target"
+    OVER_BUDGET = "over the budget"
+    TOO_MUCH_MEMORY = "too much memory"
+    REFERENCE = "the reference"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the choice has to satisfy.
+
+    ``target`` is a share of the best candidate's mean, in (0, 1]; ``target_value`` a mean itself, in place of it.
+    ``budget_ms`` bounds the p95 of one query's pass; ``memory_mb`` the peak memory, MiB.
+    """
+
+    target: float | None = 0.98
+    target_value: float | None = None
+    budget_ms: float | None = None
+    memory_mb: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.target is None) == (self.target_value is None):
+            raise BadOption("expected a share of the best or a value to reach, one of the two")
+        for name in ("target", "target_value"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value <= 1:
+                raise BadOption(f"{name} must be above 0 and at most 1, got {value}")
+        for name in ("budget_ms", "memory_mb"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise BadOption(f"{name} must be above 0, got {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What the decision knows of one candidate; ``values[query id]`` on the part of the queries that it is made on."""
+
+    name: str
+    values: Mapping[str, float] = field(default_factory=dict)
+    p95_ms: float = 0.0
+    memory_mb: float | None = None
+    """None where nothing of it runs on this machine."""
+    parameters: int | None = None
+    failed: str | None = None
+    """The message of what went wrong; then nothing else is read."""
+
+    @property
+    def mean(self) -> float:
+        """The mean over the queries."""
+        return math.fsum(self.values.values()) / len(self.values)
+
+    @property
+    def price(self) -> tuple[float, float, int, str]:
+        """Cheaper sorts first: p95, then memory, then parameters; the name settles ties."""
+        return self.p95_ms, self.memory_mb or 0, self.parameters or 0, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one candidate. ``distance`` is how far its mean lies above the mark; None where it failed."""
+
+    name: str
+    reason: Reason
+    distance: Distance | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``winner`` is None where the evidence chooses nobody; ``leader`` then names who comes nearest among those that
+    satisfy budget and memory, where there is one.
+    """
+
+    winner: str | None
+    leader: str | None
+    best: str | None
+    """Whose mean the target is a share of: the highest, or the reference."""
+    verdicts: tuple[Verdict, ...]
+    """One per candidate, in the order given."""
+
+    def verdict(self, name: str) -> Verdict:
+        """The verdict on one candidate. Raises KeyError for a name that was not decided on."""
+        for verdict in self.verdicts:
+            if verdict.name == name:
+                return verdict
+        raise KeyError(name)
+
+
+def decide(
+    entries: Sequence[Entry],
+    wishes: Wishes,
+    *,
+    reference: str | None = None,
+    share: float = 1.0,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+) -> Decision:
+    """The cheapest candidate (p95, then memory, then parameters) within budget and memory whose mean surely meets the
+    target: the interval of mean(candidate) - target * mean(best), over the same queries, lies at or above 0.
+
+    The best is the highest mean of all, those over the budget too; or the ``reference``, which cannot be chosen. Few
+    queries need more: see ``distance_to_target``.
+
+    Args:
+        entries: The candidates, each name once. All that did not fail have values for the same queries.
+        wishes: Target, budget and memory.
+        reference: The candidate whose own ranking stands in for judgements.
+        share: The part of all queries that the values are of; see ``evidence.distance``.
+        confidence: Of the intervals.
+        seed: Of the bootstrap.
+
+    >>> values = {f"q{n}": 0.5 for n in range(20)}
+    >>> small, large = Entry(name="s", values=values, p95_ms=5), Entry(name="l", values=values, p95_ms=50)
+    >>> [str(verdict.reason) for verdict in decide([large, small], Wishes()).verdicts]
+    ['larger than needed', 'chosen']
+
+    Raises BadInput for a name given twice, an unknown reference, or values of different queries.
+    """
+    running = _checked(entries, reference)
+    if not running:
+        return Decision(None, None, None, tuple(Verdict(one.name, Reason.FAILED, None) for one in entries))
+    best = min(running, key=lambda one: (one.name != reference, -one.mean, one.price))
+    second = min((one for one in running if one is not best), key=lambda one: (-one.mean, one.price), default=None)
+    distances = {
+        one.name: distance_to_target(
+            one.values,
+            best.values,
+            wishes,
+            rival=None if reference is not None else _rival(one, best, second),
+            share=share,
+            confidence=confidence,
+            seed=seed,
+        )
+        for one in running
+    }
+    within = [one for one in running if _excess(one, wishes) is None and one.name != reference]
+    nothing_found = best.mean == 0
+    good = [] if nothing_found else [one for one in within if distances[one.name].answer == "meets"]
+    winner = min(good, key=lambda one: one.price, default=None)
+
+    def reason(one: Entry) -> Reason:
+        if one.failed is not None:
+            return Reason.FAILED
+        if one is winner:
+            return Reason.CHOSEN
+        if one.name == reference:
+            return Reason.REFERENCE
+        if (excess := _excess(one, wishes)) is not None:
+            return excess
+        if nothing_found:
+            return Reason.CANNOT_TELL
+        if distances[one.name].answer == "fails":
+            return Reason.BELOW_TARGET
+        return Reason.LARGER_THAN_NEEDED if winner is not None and winner.price < one.price else Reason.CANNOT_TELL
+
+    verdicts = tuple(Verdict(one.name, reason(one), distances.get(one.name)) for one in entries)
+    leader = None
+    if winner is None and within and not nothing_found:
+        leader = min(within, key=lambda one: (-one.mean, one.price)).name
+    return Decision(winner.name if winner else None, leader, best.name, verdicts)
+
+
+def distance_to_target(
+    values: Mapping[str, float],
+    best: Mapping[str, float],
+    wishes: Wishes,
+    *,
+    rival: Mapping[str, float] | None = None,
+    share: float = 1.0,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+) -> Distance:
+    """How far the mean of ``values`` lies above the mark that the wishes set, query by query against the best's.
+
+    Below ``FEW`` queries two candidates often agree on every one of them, and the bootstrap knows nothing of a
+    difference that it has not seen: to be nearly as good as the best is then not taken for shown, only to be surely
+    better than the ``rival`` is (the best, or for the best itself the next best).
+    """
+    if wishes.target_value is not None:
+        differences = [value - wishes.target_value for value in values.values()]
+        return distance(differences, confidence=confidence, share=share, seed=seed)
+    differences = [value - (wishes.target or 1.0) * best[query] for query, value in values.items()]
+    away = distance(differences, confidence=confidence, share=share, seed=seed)
+    if away.answer != "meets" or rival is None or len(values) >= FEW:
+        return away
+    ahead = distance(
+        [value - rival[query] for query, value in values.items()], confidence=confidence, seed=seed
+    ).interval
+    if ahead.low is not None and ahead.low > 0:
+        return away
+    return replace(away, answer="cannot tell", further=Further(math.ceil((FEW - len(values)) / share), "at least"))
+
+
+def _rival(one: Entry, best: Entry, second: Entry | None) -> Mapping[str, float] | None:
+    if one is not best:
+        return best.values
+    return None if second is None else second.values
+
+
+def _excess(one: Entry, wishes: Wishes) -> Reason | None:
+    if wishes.budget_ms is not None and one.p95_ms > wishes.budget_ms:
+        return Reason.OVER_BUDGET
+    if wishes.memory_mb is not None and (one.memory_mb or 0) > wishes.memory_mb:
+        return Reason.TOO_MUCH_MEMORY
+    return None
+
+
+def _checked(entries: Sequence[Entry], reference: str | None) -> list[Entry]:
+    """Those that did not fail."""
+    names = [one.name for one in entries]
+    if len(set(names)) < len(names):
+        raise BadInput(f"a candidate stands twice among {', '.join(names)}")
+    running = [one for one in entries if one.failed is None]
+    if reference is not None and reference not in {one.name for one in running}:
+        raise BadInput(f"the reference {reference!r} is not among the candidates that ran")
+    for one in running:
+        if not one.values or one.values.keys() != running[0].values.keys():
+            raise BadInput(f"{one.name}: expected values for the same queries as {running[0].name}, at least one")
+    return running

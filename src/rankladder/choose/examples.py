@@ -1,0 +1,100 @@
+"""A few queries with the heads of two candidates' lists: the largest gains and the largest losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from rankladder.choose.outcome import Example, ShownDocument, ShownList
+from rankladder.errors import RankladderError
+from rankladder.evaluate import Dataset
+from rankladder.evaluate.candidates import in_order
+from rankladder.rerank import ModelRequest
+from rankladder.rerank.hosted import is_hosted
+from rankladder.values import Document, Query, Reading, Run
+
+DOCUMENTS = 5
+"""Of each list that are shown."""
+_TEXT_SIGNS = 400
+
+
+def changed_most(before: Mapping[str, float], after: Mapping[str, float], count: int) -> list[str]:
+    """The queries with the largest changes: gains first, then losses, half of ``count`` each where there are so many;
+    what one side lacks the other fills.
+
+    >>> changed_most({"a": 0.1, "b": 0.9, "c": 0.5, "d": 0.2}, {"a": 0.4, "b": 0.2, "c": 0.5, "d": 0.3}, 2)
+    ['a', 'b']
+    """
+    change = {query: after[query] - value for query, value in before.items()}
+    losses = [query for query in sorted(change, key=lambda one: (change[one], one)) if change[query] < 0]
+    gains = [query for query in sorted(change, key=lambda one: (-change[one], one)) if change[query] > 0]
+    wanted = max((count + 1) // 2, count - len(losses))
+    kept = gains[:wanted]
+    return [*kept, *losses[: count - len(kept)]]
+
+
+def show_lists(
+    queries: Sequence[str],
+    dataset: Dataset,
+    *,
+    candidate: str,
+    run: Run,
+    values: Mapping[str, float],
+    request: ModelRequest | None,
+    offline: bool | None = None,
+) -> dict[str, ShownList]:
+    """The head of one candidate's list for each query. What is shown is scored once more to say what the model read of
+    it; a model that fails now leaves that out, and so does a hosted one, which says nothing of it. ``request`` is None
+    for the retriever alone.
+    """
+    shown = {query: in_order(run.scores.get(query, {}))[:DOCUMENTS] for query in queries}
+    texts = {id: dataset.documents.get(id) for ids in shown.values() for id in ids}
+    readings: dict[tuple[str, str], Reading | None] = {}
+    if request is not None and not is_hosted(request.name):
+        tasks = [
+            (dataset.queries[query], [one for one in map(texts.get, ids) if one is not None])
+            for query, ids in shown.items()
+            if query in dataset.queries
+        ]
+        with suppress(RankladderError):
+            readings = _read(request, tasks, offline)
+    return {
+        query: ShownList(
+            candidate,
+            values[query],
+            tuple(
+                _shown(place, id, texts[id], dataset, run, query, readings.get((query, id)))
+                for place, id in enumerate(ids, 1)
+            ),
+        )
+        for query, ids in shown.items()
+    }
+
+
+def pair_up(dataset: Dataset, before: Mapping[str, ShownList], after: Mapping[str, ShownList]) -> tuple[Example, ...]:
+    """Both lists of each query."""
+    texts = {id: query.text for id, query in dataset.queries.items()}
+    return tuple(Example(query, texts.get(query, ""), one, after[query]) for query, one in before.items())
+
+
+def _read(
+    request: ModelRequest, tasks: Sequence[tuple[Query, list[Document]]], offline: bool | None
+) -> dict[tuple[str, str], Reading | None]:
+    rankings = request.open(offline=offline).rank_many(tasks, progress=False)
+    return {(ranking.query.id, hit.document.id): hit.reading for ranking in rankings for hit in ranking}
+
+
+def _shown(
+    place: int, id: str, document: Document | None, dataset: Dataset, run: Run, query: str, reading: Reading | None
+) -> ShownDocument:
+    text = "" if document is None else document.text
+    return ShownDocument(
+        rank=place,
+        id=id,
+        title="" if document is None else document.title,
+        text=text if len(text) <= _TEXT_SIGNS else f"{text[:_TEXT_SIGNS]}…",
+        grade=dataset.qrels.grades.get(query, {}).get(id),
+        score=run.scores[query][id],
+        tokens_read=None if reading is None else reading.document_kept,
+        tokens_cut=None if reading is None else reading.document_dropped,
+    )

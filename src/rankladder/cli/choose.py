@@ -1,0 +1,264 @@
+"""``rankladder choose``: which reranker, on my data, inside my budget."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
+from rankladder.errors import BadOption
+
+if TYPE_CHECKING:
+    from rankladder.choose import Outcome
+    from rankladder.evaluate import Dataset
+
+_FAILED = 1
+_MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGNORECASE)
+
+
+@click.command()
+@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.option("--split", help="Which judgements of a BEIR folder: qrels/SPLIT.tsv.  [default: test]")
+@click.option(
+    "--documents",
+    "--corpus",
+    type=click.Path(path_type=Path),
+    help="The documents of queries that stand in a file: a file or a folder.",
+)
+@click.option("--topics", type=click.Path(path_type=Path), help="The queries of a TREC collection.")
+@click.option("--qrels", type=click.Path(path_type=Path), help="The judgements of a TREC collection.")
+@click.option("--queries", type=click.IntRange(1), help="The first so many queries only.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="MODEL[,OPTION=VALUE]...",
+    help="A candidate besides the models that are on this machine, as in ettin-68m,dtype=fp32 or cohere:rerank-v3.5; "
+    "repeat it for more.",
+)
+@click.option("--only", is_flag=True, help="No candidates but those of --model and --current.")
+@click.option(
+    "--current", metavar="MODEL", help="What runs today, also a candidate.  [default: the retriever, no reranker]"
+)
+@click.option(
+    "--reference",
+    metavar="MODEL",
+    help="For queries without judgements: this model's own ranking stands in for them. It cannot be chosen.",
+)
+@click.option(
+    "--target",
+    type=float,
+    help="Share of the best candidate's mean to keep, above 0 and at most 1.  [default: 0.98]",
+)
+@click.option("--target-ndcg", "target_value", type=float, help="A mean of the measure to reach, in place of --target.")
+@click.option("--budget-ms", type=float, help="The most that reranking one query's list may take, at the p95.")
+@click.option("--memory", metavar="SIZE", help="The most memory that a process with the model may hold: 800MB, 2GB.")
+@click.option(
+    "--price",
+    "prices",
+    multiple=True,
+    metavar="[MODEL=]AMOUNT/h|request",
+    help="What an hour of this machine (0.34/h) or one request (cohere:rerank-v3.5=0.002/request) costs; repeatable.",
+)
+@click.option(
+    "--retriever", default="bm25", show_default=True, help="bm25, run:FILE, dense:MODEL or hybrid:MODEL (extra dense)."
+)
+@click.option("--top-k", type=click.IntRange(1), default=100, show_default=True, help="Candidates that are reranked.")
+@click.option("--measure", default="nDCG@10", show_default=True, help="As ir-measures writes it.")
+@click.option(
+    "--samples",
+    type=click.IntRange(1),
+    help="Latency samples of each model; a p99 wants 100.  [default: 20, or what 30 seconds allow]",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the intervals and the tests.")
+@click.option("--store", type=click.Path(path_type=Path), help="Where scores are kept.  [default: the user's cache]")
+@click.option("--report", type=click.Path(path_type=Path), help="Write one HTML file that needs nothing else.")
+@click.option("--out", type=click.Path(path_type=Path), help="A folder for choice.json and report.html.")
+@click.option("--offline", is_flag=True, default=None, help="Never touch the network, not even for a model.")
+@form_options
+def choose(
+    data: Path | None,
+    split: str | None,
+    documents: Path | None,
+    topics: Path | None,
+    qrels: Path | None,
+    queries: int | None,
+    models: tuple[str, ...],
+    only: bool,
+    current: str | None,
+    reference: str | None,
+    target: float | None,
+    target_value: float | None,
+    budget_ms: float | None,
+    memory: str | None,
+    prices: tuple[str, ...],
+    retriever: str,
+    top_k: int,
+    measure: str,
+    samples: int | None,
+    seed: int,
+    store: Path | None,
+    report: Path | None,
+    out: Path | None,
+    offline: bool | None,
+    form: Form | None,
+) -> int:
+    """Choose a reranker: measure candidates' quality and cost on DATA, here, and take the cheapest that is good enough.
+
+    DATA is a BEIR folder, or a JSON Lines file of judged queries with --documents; a TREC collection is given by
+    --documents, --topics and --qrels. The retriever alone is always a candidate. The choice is made on one half of the
+    queries and confirmed on the other, and every candidate that was passed over is given a reason; where the evidence
+    does not suffice, the number of further judged queries that it takes. Scores are stored as they come: the same
+    command, run again after an interruption, goes on where it was. The exit status is 1 where a model failed.
+
+    \b
+    rankladder choose scifact --budget-ms 200 --report report.html
+    rankladder choose judged.jsonl --documents docs/ --current ettin-32m --target 0.99
+    rankladder choose queries.tsv --documents docs/ --reference ettin-400m --target 0.9
+    """
+    from rankladder.choose import Price, Wishes, check_writable, local_rungs, write_report
+    from rankladder.choose import choose as make_choice
+    from rankladder.choose.report import make_folder
+    from rankladder.evaluate import open_candidates, parse_measures
+    from rankladder.evaluate.measures import cutoff
+    from rankladder.rerank import ModelRequest
+
+    # Whatever can be refused is refused before anything is read.
+    named = [ModelRequest.parse(text) for text in models]
+    if only and not named and current is None:
+        raise click.UsageError("--only leaves no candidate: name some with --model")
+    if target is not None and target_value is not None:
+        raise click.UsageError("--target and --target-ndcg exclude each other")
+    share = 0.98 if target is None and target_value is None else target
+    limit = None if memory is None else parse_memory(memory)
+    wishes = Wishes(target=share, target_value=target_value, budget_ms=budget_ms, memory_mb=limit)
+    priced = [Price.parse(text) for text in prices]
+    today = None if current is None else ModelRequest.parse(current)
+    stand_in = None if reference is None else ModelRequest.parse(reference)
+    (wanted,) = parse_measures([measure])[:1]
+    if out is not None:
+        make_folder(out)
+    if report is not None:
+        check_writable(report)
+    dataset = _read(data, split, documents, topics, qrels, queries, judged=stand_in is None)
+    try:
+        candidates = open_candidates(dataset, retriever, depth=max(top_k, cutoff(wanted) or 0), offline=offline)
+        outcome = make_choice(
+            dataset,
+            candidates,
+            [*([] if only else local_rungs()), *named],
+            current=today,
+            reference=stand_in,
+            wishes=wishes,
+            prices=priced,
+            measure=measure,
+            top_k=top_k,
+            samples=samples,
+            store=store,
+            seed=seed,
+            offline=offline,
+            tell=lambda what: click.echo(f"{what} …", err=True),
+        )
+    except KeyboardInterrupt:
+        note("what was scored is stored: the same command goes on from there")
+        raise
+    command = shlex.join(["rankladder", *sys.argv[1:]])
+    outcome = replace(outcome, reproduce={"command": command, **outcome.reproduce})
+    told = outcome.to_dict()
+    for path in filter(None, (report, out / "report.html" if out else None)):
+        write_report(told, path)
+        note(f"report: {path}")
+    if out is not None:
+        _write_json(told, out / "choice.json")
+    if resolve_form(form) == "json":
+        _print_json(told)
+    else:
+        _print_table(outcome)
+    return _FAILED if any(one.failed for one in outcome.candidates) else 0
+
+
+def parse_memory(text: str) -> float:
+    """MiB from a size: ``800MB``, ``2GB``, ``1.5G``; a GB is 1,024 MB here.
+
+    >>> parse_memory("800MB"), parse_memory("1.5G")
+    (800.0, 1536.0)
+
+    Raises BadOption.
+    """
+    found = _MEMORY.fullmatch(text.strip())
+    if found is None:
+        raise BadOption(f"memory {text!r}: expected a size with its unit", hint="--memory 800MB or --memory 2GB")
+    return float(found["amount"]) * (1024 if found["unit"].upper() == "G" else 1)
+
+
+def _read(
+    data: Path | None,
+    split: str | None,
+    documents: Path | None,
+    topics: Path | None,
+    qrels: Path | None,
+    queries: int | None,
+    *,
+    judged: bool,
+) -> Dataset:
+    from rankladder.choose import read_unjudged
+    from rankladder.evaluate import read_dataset
+
+    if judged:
+        return read_dataset(data, split=split, documents=documents, topics=topics, qrels=qrels, queries=queries)
+    if qrels is not None or split is not None:
+        raise click.UsageError("--reference stands in for judgements: leave --qrels and --split out")
+    return read_unjudged(data, documents=documents, topics=topics, queries=queries)
+
+
+def _print_table(outcome: Outcome) -> None:
+    from rankladder.choose.sentences import figure, milliseconds, spread
+
+    counts = f"{len(outcome.selection) + len(outcome.held_out):,} queries"
+    say(f"{printable(outcome.dataset['name'])}: {counts}, {outcome.measured}, over {outcome.retriever['name']}\n")
+    priced = any(one.spent is not None and one.spent.per_1000_queries for one in outcome.candidates)
+    headers = ["candidate", outcome.measure if outcome.reference is None else "agreement", "held out"]
+    headers += ["p50", "p95", "p99", "pairs/s", "MiB", *(["1,000 queries"] if priced else []), "verdict"]
+    rows = []
+    for one in outcome.candidates:
+        spent = one.spent
+        cells = [one.name, *("–" if each is None else spread(each) for each in (one.overall, one.held_out))]
+        times = (None, None, None) if spent is None else (spent.p50_ms, spent.p95_ms, spent.p99_ms)
+        cells += [milliseconds(each).removesuffix(" ms") for each in times]
+        rate, held = (None, None) if spent is None else (spent.pairs_per_second, spent.memory_mb)
+        cells += ["–" if each is None else f"{each:,.0f}" for each in (rate, held)]
+        if priced:
+            cells.append(figure(None if spent is None else spent.per_1000_queries, 4))
+        mark = ", runs today" if one.current else ""
+        rows.append([*cells, f"{one.reason}{mark}"])
+    print_table(headers, [[*map(printable, row)] for row in rows], right=range(1, len(headers) - 1))
+    say()
+    for sentence in outcome.sentences:
+        say(printable(sentence))
+    say()
+    for one in outcome.candidates:
+        say(printable(f"  {one.name}: {one.reason}; {one.sentence}"))
+    for remark in outcome.remarks:
+        note(printable(remark))
+
+
+def _print_json(told: dict[str, Any]) -> None:
+    """A line for each candidate, then one with all the rest; ``--out`` holds the values query by query."""
+    for row in told["candidates"]:
+        print_json({"dataset": told["dataset"]["name"], **{k: v for k, v in row.items() if k != "values"}})
+    left_out = ("candidates", "queries", "changes", "examples")
+    print_json({key: value for key, value in told.items() if key not in left_out})
+
+
+def _write_json(told: dict[str, Any], path: Path) -> None:
+    from rankladder.textfiles import whole_file
+
+    with whole_file(path) as file:
+        file.write(json.dumps(told, ensure_ascii=True, indent=1, allow_nan=False) + "\n")

@@ -1,0 +1,185 @@
+"""``rankladder distill``: from a recipe to a student, stage by stage."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rankladder.cli.evaluate import _DataOrVerb
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form
+
+if TYPE_CHECKING:
+    from rankladder.distill.pipeline import Distillation, StageName
+
+_VERBS: dict[StageName, str] = {
+    "mine": "Find candidates for every query: BM25, an embedder, chance, known positives.",
+    "label": "Let the teachers score the candidates; a pair is never scored twice.",
+    "sample": "Choose which scored candidates are trained on, and show how their scores are spread.",
+    "train": "Train the student; also what `torchrun -m rankladder distill train RECIPE` runs.",
+    "evaluate": "Measure the student beside its teachers, its start and BM25 on held-out sets.",
+    "export": "Write the checkpoint with its card, recipe, digests and int8 measurement.",
+}
+
+
+def _folders(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds RECIPE's folders."""
+
+    @click.option("--into", type=click.Path(path_type=Path), help="Where the stages lie.  [default: ./NAME of RECIPE]")
+    @click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        default=Path(),
+        show_default="the current folder",
+        help="The folder that the recipe's paths are relative to.",
+    )
+    @functools.wraps(command)
+    def with_folders(*arguments: Any, **options: Any) -> Any:
+        return command(*arguments, **options)
+
+    return with_folders
+
+
+@click.group(cls=_DataOrVerb, invoke_without_command=True, no_args_is_help=True, subcommand_metavar="")
+@click.argument("recipe", required=False, type=click.Path(path_type=Path))
+@_folders
+@click.option("--dry-run", is_flag=True, help="Print rows, steps, hours and memory; make nothing.")
+@click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="That label, and that train.")
+@click.option("--ray", metavar="ADDRESS", help="Label on this Ray cluster (extra ray).")
+@form_options
+def distill(
+    recipe: Path | None,
+    into: Path | None,
+    data: Path,
+    dry_run: bool,
+    processes: int,
+    ray: str | None,
+    form: Form | None,
+) -> None:
+    """Train a small reranker on the scores of large ones, from a recipe.
+
+    Runs what is missing of mine, label, sample, train, evaluate and export. Killed at any moment, the same command goes
+    on where it was; what a changed recipe or changed data makes invalid is made anew, and said. Each stage is a verb of
+    its own, which wants those before it to be there. A recipe that is really called mine is written ./mine.
+
+    \b
+    rankladder distill recipes/box.toml --data data --dry-run
+    rankladder distill recipes/box.toml --data data --into box-2
+    rankladder distill label recipes/box.toml --data data --into box-2 --processes 4
+    """
+    if recipe is None:
+        raise click.UsageError("Missing argument 'RECIPE'.")
+    found = _open(recipe, into, data, None, processes, ray)
+    if dry_run:
+        _show_plan(found, form)
+        return
+    found.run()
+    _show(found, form)
+
+
+def _verb(stage: StageName, about: str) -> click.Command:
+    @click.argument("recipe", type=click.Path(path_type=Path))
+    @_folders
+    @form_options
+    def run(
+        recipe: Path,
+        into: Path | None,
+        data: Path,
+        form: Form | None,
+        processes: int = 1,
+        ray: str | None = None,
+    ) -> None:
+        found = _open(recipe, into, data, stage, processes, ray)
+        made = found.run()
+        from rankladder.distill.train import is_leader
+
+        if made is None or not is_leader():
+            return
+        if stage in {"evaluate", "export"}:
+            _show(found, form)
+        else:
+            rows = getattr(made, "rows", None)
+            print_json({"stage": stage, "folder": str(found.into / stage), "rows": rows, "digest": made.digest})  # type: ignore[union-attr]
+
+    parameters: Any = run
+    if stage == "label":
+        parameters = click.option("--ray", metavar="ADDRESS", help="Label on this Ray cluster (extra ray).")(parameters)
+    if stage in {"label", "train"}:
+        parameters = click.option("--processes", type=click.IntRange(1), default=1, show_default=True)(parameters)
+    example = f"{about}\n\n\b\nrankladder distill {stage} recipes/box.toml --data data --into box-2"
+    return click.command(stage, help=example)(parameters)
+
+
+def _open(
+    recipe: Path, into: Path | None, data: Path, only: StageName | None, processes: int, ray: str | None
+) -> Distillation:
+    from rankladder.rerank.engine import need
+
+    need("msgspec", extra="distill")
+    from rankladder.distill.pipeline import Distillation
+    from rankladder.distill.train import is_leader
+    from rankladder.evaluate.progress import Progress
+
+    return Distillation(
+        recipe,
+        into,
+        data=data,
+        only=only,
+        processes=processes,
+        ray=ray,
+        say=lambda line: note(printable(line)) if is_leader() else None,
+        watch=Progress,
+    )
+
+
+def _show(found: Distillation, form: Form | None) -> None:
+    """The figures, and where the student lies."""
+    figures = found.measured.figures
+    if resolve_form(form) == "json":
+        for one in figures:
+            print_json({name: getattr(one, name) for name in one.__dataclass_fields__})
+    elif figures:
+        rows = [
+            [printable(one.dataset), f"{one.queries:,}", printable(one.system), one.role, *_cells(one)]
+            for one in figures
+        ]
+        print_table(["set", "queries", "system", "role", "nDCG@10", "95 %"], rows, right=(1, 4))
+    if found.only in {None, "export"}:
+        note(f"the student is {found.exported}: rankladder search --model {found.exported} …")
+
+
+def _cells(one: Any) -> list[str]:
+    if one.mean is None:
+        return ["failed", printable(str(one.failed).splitlines()[0])]
+    return [f"{one.mean:.4f}", "—" if one.low is None else f"{one.low:.3f} … {one.high:.3f}"]
+
+
+def _show_plan(found: Distillation, form: Form | None) -> None:
+    from rankladder.distill.planning import outlook
+    from rankladder.distill.train import plan_facts
+
+    plan = outlook(found.recipe, processes=found.processes)
+    facts = {
+        "queries": plan.queries,
+        "candidates": plan.candidates,
+        "rows": plan.rows,
+        **({} if plan.plan is None else {k: v for k, v in plan_facts(plan.plan).items() if k != "rows"}),
+        "parameters": plan.parameters,
+        "hours": None if plan.hours is None else float(f"{plan.hours:.3g}"),
+        "memory_mib": None if plan.memory_mib is None else round(plan.memory_mib),
+    }
+    for remark in plan.remarks:
+        note(printable(remark))
+    if resolve_form(form) == "json":
+        print_json(facts)
+    else:
+        shown = {key: "unknown" if value is None else value for key, value in facts.items()}
+        cells = [[key.replace("_", " "), f"{v:,}" if isinstance(v, int) else str(v)] for key, v in shown.items()]
+        print_table(["", "plan"], cells, right=(1,))
+
+
+for _stage, _about in _VERBS.items():
+    distill.add_command(_verb(_stage, _about))

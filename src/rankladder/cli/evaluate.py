@@ -1,0 +1,258 @@
+"""``rankladder evaluate``: measure rerankers on judged queries."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rankladder.cli.evaluate_mteb import mteb
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
+
+if TYPE_CHECKING:
+    from rankladder.evaluate import Change, Evaluation, System
+
+_FAILED = 1
+_TEXT_SIGNS = 60
+
+
+class _DataOrVerb(click.Group):
+    """A command that takes DATA, unless its first word is one of its own verbs."""
+
+    allow_extra_args = False  # a group's defaults: they would leave every option behind DATA unread
+    allow_interspersed_args = True
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Leaves everything to the verb where there is one."""
+        if args and args[0] in self.commands:
+            context.invoked_subcommand, context.args = args[0], args[1:]
+            return context.args
+        return click.Command.parse_args(self, context, args)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Runs the verb, or this command."""
+        name = context.invoked_subcommand
+        if name is None:
+            return click.Command.invoke(self, context)
+        with self.commands[name].make_context(name, context.args, parent=context) as below:
+            return self.commands[name].invoke(below)
+
+
+@click.group(cls=_DataOrVerb, invoke_without_command=True, no_args_is_help=True, subcommand_metavar="")
+@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.option("--split", help="Which judgements of a BEIR folder: qrels/SPLIT.tsv.  [default: test]")
+@click.option(
+    "--documents",
+    "--corpus",
+    type=click.Path(path_type=Path),
+    help="The documents of judged queries or of a TREC collection: a file or a folder.",
+)
+@click.option("--topics", type=click.Path(path_type=Path), help="The queries of a TREC collection.")
+@click.option("--qrels", type=click.Path(path_type=Path), help="The judgements of a TREC collection.")
+@click.option("--queries", type=click.IntRange(1), help="The first so many judged queries only.")
+@click.option(
+    "--drop-pairs",
+    type=click.Path(path_type=Path),
+    help="A file of query and document ids: pairs that are never candidates.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="MODEL[,OPTION=VALUE]...",
+    help="A reranker, as in box or ettin-68m,dtype=fp32; repeat it for more.  [default: none, retrievers alone]",
+)
+@click.option(
+    "--retriever",
+    "retrievers",
+    multiple=True,
+    default=["bm25"],
+    show_default=True,
+    metavar="NAME",
+    help="bm25, run:FILE, dense:MODEL or hybrid:MODEL (extra dense); repeat it for more.",
+)
+@click.option("--top-k", type=click.IntRange(1), default=100, show_default=True, help="Candidates that are reranked.")
+@click.option(
+    "--depth",
+    type=click.IntRange(1),
+    help="Candidates that are retrieved.  [default: --top-k, or the deepest measure's if more; a run whole]",
+)
+@click.option(
+    "--measures",
+    multiple=True,
+    default=["nDCG@10"],
+    show_default=True,
+    help='As ir-measures writes them: "nDCG@10 RR@10 AP R@100". The first decides which queries changed most.',
+)
+@click.option(
+    "--long",
+    type=click.Choice(["truncate", "passages"]),
+    default="truncate",
+    show_default=True,
+    help="A document longer than the model reads is cut, or scored as overlapping passages (the best counts).",
+)
+@click.option(
+    "--changes", type=click.IntRange(0), default=5, show_default=True, help="Queries helped, and harmed, to show."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the intervals and the tests.")
+@click.option("--store", type=click.Path(path_type=Path), help="Where scores are kept.  [default: the user's cache]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A folder for evaluation.json, evaluation.md and runs/*.trec."
+)
+@click.option("--offline", is_flag=True, default=None, help="Never touch the network, not even for a model.")
+@form_options
+def evaluate(
+    data: Path | None,
+    split: str | None,
+    documents: Path | None,
+    topics: Path | None,
+    qrels: Path | None,
+    queries: int | None,
+    drop_pairs: Path | None,
+    models: tuple[str, ...],
+    retrievers: tuple[str, ...],
+    top_k: int,
+    depth: int | None,
+    measures: tuple[str, ...],
+    long: Any,
+    changes: int,
+    seed: int,
+    store: Path | None,
+    out: Path | None,
+    offline: bool | None,
+    form: Form | None,
+) -> int:
+    """Measure rerankers on judged queries, beside the retriever alone.
+
+    DATA is a BEIR folder, or a JSON Lines file of judged queries with --documents; a TREC collection is given by
+    --documents, --topics and --qrels. Means come with 95 % intervals, and all systems are compared in pairs, corrected
+    for the number of tests. Scores are stored as they come: the same command, run again after an interruption, goes on
+    where it was. The exit status is 1 where a model failed; the others are finished and shown.
+
+    A folder that is really called mteb is written ./mteb.
+
+    \b
+    rankladder evaluate scifact --model box --model ettin-68m --out report
+    rankladder evaluate judged.jsonl --documents docs/ --model box --measures "nDCG@10 RR@10"
+    rankladder evaluate --documents corpus.jsonl --topics topics.txt --qrels qrels.txt --retriever run:bm25.trec
+    """
+    from rankladder.evaluate import evaluate as run_evaluation
+    from rankladder.evaluate import open_candidates, parse_measures, read_dataset
+    from rankladder.evaluate.measures import cutoff
+    from rankladder.evaluate.report import make_folder, write_report
+    from rankladder.rerank import ModelRequest
+
+    # Whatever can be refused is refused before anything is read.
+    requests = [ModelRequest.parse(model) for model in models]
+    wanted = parse_measures(measures)
+    if depth is not None and depth < top_k:
+        raise click.UsageError(f"--depth {depth} retrieves fewer than the --top-k {top_k} that are to be reranked")
+    if out is not None:
+        make_folder(out)
+    dataset = read_dataset(
+        data, split=split, documents=documents, topics=topics, qrels=qrels, queries=queries, drop_pairs=drop_pairs
+    )
+    deep = depth or max(top_k, *(cutoff(measure) or 0 for measure in wanted))
+    try:
+        candidates = [
+            open_candidates(dataset, name, depth=deep, cut_runs=depth is not None, offline=offline)
+            for name in retrievers
+        ]
+        found = run_evaluation(
+            dataset,
+            candidates,
+            requests,
+            measures=wanted,
+            top_k=top_k,
+            store=store,
+            long=long,
+            most_changed=changes,
+            seed=seed,
+            offline=offline,
+        )
+    except KeyboardInterrupt:
+        note("what was scored is stored: the same command goes on from there")
+        raise
+    command = shlex.join(["rankladder", *sys.argv[1:]])
+    found = replace(found, settings={"command": command, "depth": deep, **found.settings})
+    if out is not None:
+        write_report(found, out)
+    for remark in found.remarks:
+        note(printable(remark))
+    if resolve_form(form) == "json":
+        _print_json(found)
+    else:
+        _print_tables(found)
+    for system in found.failed:
+        note(printable(f"{system.name} failed: {system.failed}"))
+    return _FAILED if found.failed else 0
+
+
+evaluate.add_command(mteb)
+
+
+def _print_tables(found: Evaluation) -> None:
+    from rankladder.evaluate.report import about_tests, comparison_table, system_table
+
+    say(f"{printable(found.dataset.name)}: {len(found.dataset.qrels.grades):,} judged queries\n")
+    headers, rows = system_table(found)
+    print_table(headers, [[*map(printable, row)] for row in rows], right=range(1, len(headers)))
+    if found.comparisons:
+        headers, rows = comparison_table(found)
+        say()
+        print_table(headers, [[*map(printable, row)] for row in rows], right=range(3, len(headers)))
+    say(f"\n{about_tests(found)}")
+    if found.changes:
+        say()
+        print_table(
+            ["system", "query", "retriever", "reranker", "text", "first before", "first after"],
+            [_change_cells(change) for change in found.changes],
+            right=(2, 3),
+        )
+
+
+def _change_cells(change: Change) -> list[str]:
+    heads = [head[0].id if head else "—" for head in (change.top_before, change.top_after)]
+    text = change.text if len(change.text) <= _TEXT_SIGNS else f"{change.text[: _TEXT_SIGNS - 1]}…"
+    cells = [change.system, change.query, f"{change.before:.4f}", f"{change.after:.4f}", text, *heads]
+    return [printable(" ".join(cell.split())) for cell in cells]
+
+
+def _print_json(found: Evaluation) -> None:
+    """A line for each system, then a line for each comparison; ``--out`` holds the values query by query."""
+    for system in found.systems:
+        print_json({"dataset": found.dataset.name, **_system_row(system)})
+    for one in found.comparisons:
+        print_json(
+            {
+                "measure": one.measure,
+                "first": one.first,
+                "second": one.second,
+                "difference": one.difference,
+                "p": one.p,
+                "p_holm": one.p_holm,
+                "tests": found.tests,
+                "wins": one.wins,
+                "ties": one.ties,
+                "losses": one.losses,
+            }
+        )
+
+
+def _system_row(system: System) -> dict[str, Any]:
+    return {
+        "system": system.name,
+        "role": system.role,
+        "candidates": system.candidates,
+        "measures": {
+            measure: {"mean": one.mean, "low": one.low, "high": one.high} for measure, one in system.intervals.items()
+        },
+        "pairs": system.pairs,
+        "truncated": system.truncated,
+        "failed": system.failed,
+        "digest": system.digest,
+    }

@@ -1,0 +1,75 @@
+"""What a model costs on this machine: pairs and tokens per second, latency of a list, memory, share of the peak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rankladder.cost.configuration import Configuration, Failure, Plan, plan_grid
+from rankladder.cost.measuring import PASSES, Cost, Measurement
+from rankladder.cost.samples import Latency, Memory, Throughput, percentile
+from rankladder.cost.workload import Workload, fixed_workload, natural_workload, own_workload
+from rankladder.rerank import ModelRequest
+from rankladder.values import Document
+
+__all__ = [
+    "Configuration",
+    "Cost",
+    "Failure",
+    "Latency",
+    "Measurement",
+    "Memory",
+    "Plan",
+    "Throughput",
+    "Workload",
+    "fixed_workload",
+    "measure_cost",
+    "measure_costs",
+    "natural_workload",
+    "own_workload",
+    "percentile",
+    "plan_grid",
+]
+
+
+def measure_cost(
+    request: ModelRequest,
+    tasks: Sequence[tuple[str, Sequence[Document]]],
+    *,
+    passes: int = PASSES,
+    repeats: int | None = None,
+    peaks: bool = False,
+) -> Cost:
+    """What a model costs at the user's own queries and candidates, in a process that holds only this model.
+
+    Args:
+        request: The model and the options to open it with.
+        tasks: Queries, each with its candidates: a pass scores all of them, a latency sample ranks one query's list.
+        passes: Timed passes over all pairs, after one that warms up.
+        repeats: Latency samples; by default 20, or what 40 seconds allow, and at least 5.
+        peaks: Whether the machine's peak is measured too, for ``share_of_peak``.
+
+    Raises what opening or running the model raises, and BadInput for no candidates at all.
+    """
+    (found,) = measure_costs([request], tasks, passes=passes, repeats=repeats, peaks=peaks)
+    if isinstance(found, Failure):
+        raise found.error
+    return found
+
+
+def measure_costs(
+    requests: Sequence[ModelRequest],
+    tasks: Sequence[tuple[str, Sequence[Document]]],
+    *,
+    passes: int = PASSES,
+    repeats: int | None = None,
+    peaks: bool = False,
+) -> list[Cost | Failure]:
+    """``measure_cost`` of several models that take turns, in the order of the requests; a failure stands in its place.
+
+    Raises as ``open_checkpoint`` for a model that cannot be read, before anything is measured.
+    """
+    workload = Workload.of("your queries and candidates", tasks)
+    configurations = [Configuration.of(request) for request in requests]
+    measurement = Measurement(configurations, workload, passes=passes, repeats=repeats, search=False, peaks=peaks)
+    measurement.run()
+    return measurement.results()

@@ -1,0 +1,280 @@
+"""Measures configurations side by side: each in a process of its own, taking turns pass by pass."""
+
+from __future__ import annotations
+
+import statistics
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from rankladder.cost.configuration import Configuration, Failure
+from rankladder.cost.flops import flops
+from rankladder.cost.memory import available_share
+from rankladder.cost.peer import DEFAULT_BATCH_SIZE
+from rankladder.cost.process import Process
+from rankladder.cost.samples import Latency, Memory, Throughput
+from rankladder.cost.search import climb, powers_of_two
+from rankladder.cost.workload import Workload
+from rankladder.errors import BadOption, RankladderError
+from rankladder.rerank.processor import usable_cores
+
+PASSES = 3
+"""As the published tables have it: the median of three."""
+
+REPEATS, LEAST_REPEATS, REPEAT_S = 20, 5, 40.0
+"""Latency samples by default: 20, or what 40 seconds allow, and at least 5."""
+
+LEAST_FREE = 0.15
+"""Of the machine's memory: with less left, the models opened so far are measured and closed before the next opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one configuration costs on this machine."""
+
+    configuration: Configuration = field(repr=False)
+    name: str
+    """The model and its number format, as a stage of a ranking is named: ``box int8``."""
+    engine: str
+    dtype: str
+    about: str
+    device: str
+    device_name: str | None
+    """The name of a CUDA device."""
+    threads: int | None
+    batch_size: int | None
+    token_budget: int | None
+    """Most tokens of a batch, where the engine found one."""
+    max_tokens: int | None
+    cut: int
+    """Pairs longer than ``max_tokens``, and cut."""
+    throughput: Throughput
+    latency: Latency
+    memory: Memory
+    load_s: float
+    """From the start of a process to a model that can score; what is kept on disk for later starts was there."""
+    tried: dict[str, float]
+    """Settings tried before, and pairs per second of one pass with each; the best was taken."""
+    turn: int
+    """Configurations with the same number took turns; their figures may be compared pass by pass."""
+    gflop_per_pair: float | None
+    """Of the network as described (``flops``), over the pairs measured; None for a network that we cannot read."""
+    peak_gflops: float | None
+    """What this machine reached in matrix products in this number format on this device."""
+
+    @property
+    def share_of_peak(self) -> float | None:
+        """The part of the machine's measured peak that the model's own operations reach, 0 to 1."""
+        if self.gflop_per_pair is None or not self.peak_gflops:
+            return None
+        return self.throughput.pairs_per_second * self.gflop_per_pair / self.peak_gflops
+
+
+@dataclass(slots=True)
+class _Row:
+    """One configuration while it is measured."""
+
+    configuration: Configuration
+    process: Process | None = None
+    seconds: list[float] = field(default_factory=list)
+    milliseconds: list[float] = field(default_factory=list)
+    tried: dict[str, float] = field(default_factory=dict)
+    memory: Memory | None = None
+    error: RankladderError | None = None
+    turn: int = 0
+
+
+class Measurement:
+    """A comparison under way. ``run`` it; ``results`` gives what there is, also after an interruption.
+
+    Args:
+        configurations: The rows.
+        workload: The same for all.
+        passes: Over the pairs, after one that warms up.
+        repeats: Latency samples; by default 20, or what 40 seconds of a configuration allow, and at least 5.
+        search: Whether other settings are tried first: threads of the onnx engine, batch sizes of the peer. The torch
+            engine finds its batches by itself.
+        turns: Whether passes and rankings are interleaved over the configurations, as far as memory allows, so that a
+            busy machine hurts all alike.
+        peaks: Whether the machine's peak is measured.
+        tell: Is told what happens next, in a few words.
+
+    Raises BadOption for a number below 1.
+    """
+
+    def __init__(
+        self,
+        configurations: Sequence[Configuration],
+        workload: Workload,
+        *,
+        passes: int = PASSES,
+        repeats: int | None = None,
+        search: bool = True,
+        turns: bool = True,
+        peaks: bool = True,
+        tell: Callable[[str], object] = lambda what: None,
+    ) -> None:
+        for name, number in (("passes", passes), ("repeats", repeats)):
+            if number is not None and number < 1:
+                raise BadOption(f"{name} must be at least 1, got {number}")
+        self.workload = workload
+        self._passes, self._repeats, self._search, self._turns = passes, repeats, search, turns
+        self._with_peaks, self._tell = peaks, tell
+        self._rows = [_Row(configuration) for configuration in configurations]
+        self._peaks: dict[tuple[str, str, str], float] = {}
+
+    def run(self) -> None:
+        """Measures everything. A configuration that fails is over; the others go on."""
+        waiting, turn = deque(self._rows), 0
+        while waiting:
+            together: list[_Row] = []
+            try:
+                while waiting:
+                    row = waiting.popleft()
+                    row.turn = turn
+                    together.append(row)
+                    self._guarded(row, self._open)
+                    if not self._turns:
+                        break
+                    if (free := available_share()) is not None and free < LEAST_FREE:
+                        break
+                self._take_turns(together)
+            finally:
+                for row in together:
+                    self._close(row)
+            turn += 1
+
+    def results(self) -> list[Cost | Failure]:
+        """What was measured, in the order of the configurations; one without a whole pass is not there yet."""
+        found: list[Cost | Failure] = []
+        for row in self._rows:
+            if row.error is not None:
+                found.append(Failure(row.configuration, row.error))
+            elif row.seconds and row.process is not None:
+                found.append(self._cost(row, row.process))
+        return found
+
+    def _guarded(self, row: _Row, step: Callable[[_Row], None]) -> None:
+        if row.error is None:
+            try:
+                step(row)
+            except RankladderError as error:
+                row.error = error
+                self._close(row)
+
+    def _open(self, row: _Row) -> None:
+        configuration = row.configuration
+        knob: dict[str, int] = {}
+        if configuration.peer and self._search:
+            self._tell(f"{configuration}: looking for the best batch size")
+            with self._start(row) as trial:
+                trial.read(self.workload)
+                sizes = powers_of_two(8, max(DEFAULT_BATCH_SIZE, 2 * len(self.workload.pairs) - 1))
+                knob["batch_size"] = self._climb(row, trial, sizes, DEFAULT_BATCH_SIZE, "batch {}")
+        elif configuration.engine == "onnx":
+            # This first process also leaves the graph in the cache, so that the measured one starts as later ones do.
+            self._tell(f"{configuration}: first start")
+            with self._start(row) as trial:
+                if self._search and "threads" not in configuration.options:
+                    trial.read(self.workload)
+                    cores = usable_cores()
+                    threads = sorted({*powers_of_two(1, cores), cores})
+                    knob["threads"] = self._climb(row, trial, threads, cores, "threads {}")
+        self._tell(f"{configuration}: opening")
+        options = {**configuration.options, **({} if configuration.peer else knob)}
+        row.process = self._start(row, options)
+        if configuration.peer and knob:
+            row.process.ask("tune", setting=knob["batch_size"])
+            row.process.told["batch_size"] = knob["batch_size"]
+        row.process.read(self.workload)
+
+    def _start(self, row: _Row, options: dict[str, object] | None = None) -> Process:
+        configuration = row.configuration
+        wanted = dict(configuration.options) if options is None else options
+        return Process(configuration.name, wanted, peer=configuration.peer)
+
+    def _climb(self, row: _Row, trial: Process, settings: Sequence[int], start: int, label: str) -> int:
+        def rate(setting: int) -> float:
+            trial.ask("tune", setting=setting)
+            seconds: float = trial.ask("score")["seconds"]
+            row.tried[label.format(setting)] = len(self.workload.pairs) / seconds
+            return len(self.workload.pairs) / seconds
+
+        return climb(settings, start, rate)
+
+    def _take_turns(self, rows: Sequence[_Row]) -> None:
+        for number in range(self._passes):
+            for row in rows:
+                self._tell(f"{row.configuration}: pass {number + 1} of {self._passes}")
+                self._guarded(row, self._pass)
+        most = REPEATS if self._repeats is None else self._repeats
+        for number in range(most):
+            for row in rows:
+                if self._repeats is None and number >= LEAST_REPEATS and sum(row.milliseconds) > 1000 * REPEAT_S:
+                    continue
+                self._tell(f"{row.configuration}: list {number + 1} of at most {most}")
+                self._guarded(row, self._rank)
+        for row in rows:
+            self._guarded(row, self._last)
+
+    def _pass(self, row: _Row) -> None:
+        assert row.process is not None
+        seconds = row.process.ask("score")["seconds"]
+        row.memory = Memory(**row.process.ask("memory"))
+        row.seconds.append(seconds)
+
+    def _rank(self, row: _Row) -> None:
+        assert row.process is not None
+        row.milliseconds.append(1000 * row.process.ask("rank", number=len(row.milliseconds))["seconds"])
+
+    def _last(self, row: _Row) -> None:
+        """The memory once more, and then the machine's peak, which must not count in it."""
+        assert row.process is not None
+        row.memory = Memory(**row.process.ask("memory"))
+        told, network = row.process.told, row.configuration.network
+        library = "onnx" if told["engine"] == "onnx" else "torch"
+        key = (library, told["dtype"], told["device"])
+        if network is None or not self._with_peaks or key in self._peaks:
+            return
+        self._tell(f"matrix products in {told['dtype']} on {told['device']}")
+        self._peaks[key] = row.process.ask("gflops", width=network.encoder.width)["gflops"]
+
+    def _close(self, row: _Row) -> None:
+        if row.process is not None:
+            row.process.close()
+
+    def _cost(self, row: _Row, process: Process) -> Cost:
+        told, network = process.told, row.configuration.network
+        assert row.memory is not None
+        name = f"{row.configuration.model} {told['dtype']}"
+        peak = max(
+            (
+                peak
+                for (_, dtype, device), peak in self._peaks.items()
+                if (dtype, device) == (told["dtype"], told["device"])
+            ),
+            default=None,
+        )
+        work = None if network is None else statistics.fmean(flops(network, tokens) for tokens in process.tokens) / 1e9
+        return Cost(
+            configuration=row.configuration,
+            name=name,
+            engine=told["engine"],
+            dtype=told["dtype"],
+            about=told["about"],
+            device=told["device"],
+            device_name=told["device_name"],
+            threads=told["threads"],
+            batch_size=told["batch_size"],
+            token_budget=told["token_budget"],
+            max_tokens=told["max_tokens"],
+            cut=process.cut,
+            throughput=Throughput(len(process.tokens), sum(process.tokens), tuple(row.seconds)),
+            latency=Latency(tuple(row.milliseconds), self.workload.list_size),
+            memory=row.memory,
+            load_s=process.load_s,
+            tried=dict(row.tried),
+            turn=row.turn,
+            gflop_per_pair=work,
+            peak_gflops=peak,
+        )

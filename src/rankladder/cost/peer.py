@@ -1,0 +1,100 @@
+"""Sentence Transformers beside ours: ``CrossEncoder.predict`` and ``rank`` as people call them."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from rankladder.checkpoint import write_expanded
+from rankladder.checkpoint.weights import SCALE
+from rankladder.cost.peak import torch_gflops
+
+DEFAULT_BATCH_SIZE = 32
+"""Of ``CrossEncoder.predict``."""
+
+
+def peer_is_installed() -> bool:
+    """Whether Sentence Transformers can be imported here; it is not."""
+    return find_spec("sentence_transformers") is not None
+
+
+class PeerSubject:
+    """A CrossEncoder with its defaults: padded batches, sorted by length, on the first device that torch finds. The
+    number format is the one that the files are in unless ``dtype`` says another. Its knob is ``batch_size``.
+    """
+
+    def __init__(self, name: str, options: dict[str, Any]) -> None:
+        from sentence_transformers import CrossEncoder
+
+        dtype, max_tokens = options.get("dtype"), options.get("max_tokens")
+        kwargs: dict[str, Any] = {} if max_tokens is None else {"max_length": max_tokens}
+        with tempfile.TemporaryDirectory() as place:
+            folder = _readable(Path(name), Path(place))
+            if folder != Path(name):
+                dtype = dtype or "fp32"  # as it was written out; its config may still tell of another format
+            if dtype is not None:
+                kwargs["model_kwargs"] = {"dtype": {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}[dtype]}
+            self._model = CrossEncoder(str(folder), **kwargs)
+        self._batch_size = DEFAULT_BATCH_SIZE
+
+    def describe(self) -> dict[str, Any]:
+        """See Subject."""
+        import torch
+
+        device = self._model.device
+        kind = str(next(self._model.parameters()).dtype)
+        dtype = {"torch.float32": "fp32", "torch.bfloat16": "bf16", "torch.float16": "fp16"}.get(kind, kind)
+        return {
+            "name": "sentence-transformers",
+            "dtype": dtype,
+            "engine": "sentence-transformers",
+            "about": "CrossEncoder with its defaults: padded batches, sorted by length",
+            "device": str(device),
+            "threads": torch.get_num_threads() if device.type == "cpu" else None,
+            "batch_size": self._batch_size,
+            "token_budget": None,
+            "max_tokens": self._model.max_seq_length,
+        }
+
+    def lengths(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[int], int]:
+        """See Subject."""
+        self.score(pairs)
+        limit = self._model.max_seq_length or sys.maxsize
+        queries, texts = zip(*pairs, strict=True)
+        ids = self._model.tokenizer(list(queries), list(texts), truncation=False, verbose=False)["input_ids"]
+        whole = [len(one) for one in ids]
+        return [min(length, limit) for length in whole], sum(length > limit for length in whole)
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> object:
+        """See Subject."""
+        return self._model.predict(list(pairs), batch_size=self._batch_size, show_progress_bar=False)
+
+    def rank(self, query: str, texts: Sequence[str]) -> object:
+        """See Subject."""
+        return self._model.rank(query, list(texts), batch_size=self._batch_size, show_progress_bar=False)
+
+    def tune(self, setting: int) -> None:
+        """Another batch size."""
+        self._batch_size = setting
+
+    def gflops(self, width: int) -> float:
+        """See Subject."""
+        told = self.describe()
+        return torch_gflops(told["dtype"], width=width, device=told["device"], threads=told["threads"] or 1)
+
+
+def _readable(folder: Path, into: Path) -> Path:
+    """The folder that CrossEncoder can read: a compact checkpoint's weights are written out in fp32 first."""
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        return folder
+    with safe_open(weights, framework="np") as tensors:
+        if not any(name.endswith(SCALE) for name in tensors.keys()):  # noqa: SIM118 — not a mapping
+            return folder
+    return write_expanded(folder, into / "expanded")

@@ -1,0 +1,95 @@
+"""What a worker process measures: a Reranker of ours. (``peer`` has Sentence Transformers.)"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from rankladder.cost.peak import onnx_gflops, torch_gflops
+from rankladder.rerank import Reranker
+
+
+class Subject(Protocol):
+    """A model that a worker process holds."""
+
+    def describe(self) -> dict[str, Any]:
+        """What it turned out to be: name, dtype, engine, about, device, threads on a CPU, batch_size or token_budget
+        where it has one, max_tokens.
+        """
+        ...
+
+    def lengths(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[int], int]:
+        """Scores every pair once, which warms the model up; tokens read of each, and how many pairs were cut."""
+        ...
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> object:
+        """Scores every pair."""
+        ...
+
+    def rank(self, query: str, texts: Sequence[str]) -> object:
+        """Ranks a query's list."""
+        ...
+
+    def tune(self, setting: int) -> None:
+        """Takes another setting of the one knob that it has."""
+        ...
+
+    def gflops(self, width: int) -> float:
+        """What this machine reaches in matrix products alone, with the same library, number format and threads."""
+        ...
+
+
+class RerankerSubject:
+    """A Reranker, opened with the options of ``Reranker.open``. Its knob is ``threads``."""
+
+    def __init__(self, name: str, options: dict[str, Any]) -> None:
+        self._name, self._options = name, options
+        self._reranker = Reranker.open(name, **options)
+
+    def describe(self) -> dict[str, Any]:
+        """See Subject."""
+        reranker = self._reranker
+        engine = getattr(reranker.scorer, "engine", None)  # a hosted model has none
+        device = "hosted" if engine is None else getattr(engine, "device", "cpu")
+        return {
+            "name": reranker.name,
+            "dtype": reranker.dtype,
+            "engine": "hosted" if engine is None else engine.name,
+            "about": reranker.about,
+            "device": device,
+            "threads": engine.threads if engine is not None and device == "cpu" else None,
+            "batch_size": None,
+            "token_budget": getattr(engine, "token_budget", None),
+            "max_tokens": reranker.max_tokens,
+        }
+
+    def lengths(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[int], int]:
+        """See Subject. 0 tokens where a service does not tell; a language model's prompt is not counted."""
+        frame = len(getattr(getattr(self._reranker.scorer, "reader", None), "frame", ()))
+        rankings = self._reranker.rank_many([(query, [text]) for query, text in pairs], progress=False)
+        readings = [hit.reading for ranking in rankings for hit in ranking]
+        tokens = [0 if one is None else frame + one.query_kept + one.document_kept for one in readings]
+        return tokens, sum(one is not None and one.truncated for one in readings)
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> object:
+        """See Subject."""
+        return self._reranker.predict(list(pairs), progress=False)
+
+    def rank(self, query: str, texts: Sequence[str]) -> object:
+        """See Subject."""
+        return self._reranker.rank(query, texts, progress=False)
+
+    def tune(self, setting: int) -> None:
+        """Opens the model again with so many threads."""
+        del self._reranker
+        gc.collect()
+        self._reranker = Reranker.open(self._name, **{**self._options, "threads": setting})
+
+    def gflops(self, width: int) -> float:
+        """See Subject."""
+        told = self.describe()
+        threads = told["threads"] or 1
+        if told["engine"] == "onnx":
+            return onnx_gflops(told["dtype"], width=width, threads=threads)
+        return torch_gflops(told["dtype"], width=width, device=told["device"], threads=threads)

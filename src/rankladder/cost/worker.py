@@ -1,0 +1,104 @@
+"""The worker process: holds one model, and does and times what it is told, a line of JSON for each.
+
+Run as ``python -P -m rankladder.cost.worker`` by ``rankladder.cost.process``. Commands arrive on standard input,
+answers leave on what was standard output; whatever a library prints goes to standard error. It ends with its input.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TextIO
+
+from rankladder.cost.memory import peak_memory
+
+if TYPE_CHECKING:
+    from rankladder.cost.subject import Subject
+
+
+class Worker:
+    """The commands: one method each, from the fields of a command to those of its answer."""
+
+    def open(self, *, peer: bool, name: str, options: dict[str, Any]) -> dict[str, Any]:
+        """Opens the model."""
+        self.subject = _open(peer, name, options)
+        told = self.subject.describe()
+        on_cuda = told["device"].startswith("cuda")
+        return {**told, "device_name": sys.modules["torch"].cuda.get_device_name(told["device"]) if on_cuda else None}
+
+    def texts(self, *, pairs: list[tuple[str, str]], lists: list[tuple[str, list[str]]]) -> dict[str, Any]:
+        """Takes the texts and warms the model up on them."""
+        self.pairs, self.lists = [(query, text) for query, text in pairs], lists
+        tokens, cut = self.subject.lengths(self.pairs)
+        return {"tokens": tokens, "cut": cut}
+
+    def tune(self, *, setting: int) -> dict[str, Any]:
+        """Takes another setting."""
+        self.subject.tune(setting)
+        return {}
+
+    def score(self) -> dict[str, Any]:
+        """One timed pass over the pairs."""
+        start = time.perf_counter()
+        self.subject.score(self.pairs)
+        return {"seconds": time.perf_counter() - start}
+
+    def rank(self, *, number: int) -> dict[str, Any]:
+        """One timed ranking of a list."""
+        query, texts = self.lists[number % len(self.lists)]
+        start = time.perf_counter()
+        self.subject.rank(query, texts)
+        return {"seconds": time.perf_counter() - start}
+
+    def memory(self) -> dict[str, Any]:
+        """The peak so far."""
+        peak, source = peak_memory()
+        torch = sys.modules.get("torch")
+        on_cuda = torch is not None and torch.cuda.is_initialized()
+        device = torch.cuda.max_memory_allocated() / 2**20 if torch is not None and on_cuda else None
+        return {"peak_mb": peak, "source": source, "device_peak_mb": device}
+
+    def gflops(self, *, width: int) -> dict[str, Any]:
+        """Matrix products alone."""
+        return {"gflops": self.subject.gflops(width)}
+
+
+def _open(peer: bool, name: str, options: dict[str, Any]) -> Subject:
+    """Either library is imported only where it is measured."""
+    if peer:
+        from rankladder.cost.peer import PeerSubject
+
+        return PeerSubject(name, options)
+    from rankladder.cost.subject import RerankerSubject
+
+    return RerankerSubject(name, options)
+
+
+def serve(commands: TextIO, answers: TextIO) -> None:
+    """Answers every command until there are no more; an error is an answer too."""
+    worker = Worker()
+    for line in commands:
+        fields = json.loads(line)
+        run: Callable[..., dict[str, Any]] = getattr(worker, fields.pop("do"))
+        try:
+            answer = run(**fields)
+        except Exception as error:  # whatever a library raises is this model's result
+            answer = {"error": type(error).__name__, "message": str(error)}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def main() -> None:
+    """Serves the process that started this one."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    warnings.simplefilter("ignore")
+    serve(sys.stdin, answers)
+
+
+if __name__ == "__main__":
+    main()

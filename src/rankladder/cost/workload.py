@@ -1,0 +1,141 @@
+"""What is scored: pairs for the throughput and lists for the latency, from the user's texts or made up."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rankladder.cost.prose import question, sentences
+from rankladder.errors import BadInput, BadOption
+from rankladder.textfiles import read_documents, read_queries
+from rankladder.textfiles.beir import is_beir_folder
+from rankladder.values import Document
+
+NATURAL_WORDS, NATURAL_SPREAD = 131, 0.6
+"""Mean words of a document and sigma of their logarithm: about 150 tokens a pair with the query, which is what pairs
+of Natural Questions have at 512 tokens; 10 to 440 words."""
+
+LISTS = 5
+"""Different lists whose latency is measured in turn, so that not one list's lengths decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """Texts to score. The same for every configuration that is compared."""
+
+    about: str
+    pairs: tuple[tuple[str, str], ...]
+    """Query and document text: one pass scores them all."""
+    lists: tuple[tuple[str, tuple[str, ...]], ...]
+    """A query and its documents' texts: one latency sample ranks one of them."""
+    tokens: int | None = None
+    """Every sequence has exactly this many tokens: the texts are longer, and a model is opened with this limit."""
+
+    @classmethod
+    def of(cls, about: str, tasks: Sequence[tuple[str, Sequence[Document]]]) -> Workload:
+        """A user's own queries with their candidates: one pass scores every pair, a sample ranks one query's list.
+
+        Raises BadInput where there is no pair.
+        """
+        lists = tuple((query, tuple(document.full_text for document in documents)) for query, documents in tasks)
+        pairs = tuple((query, text) for query, texts in lists for text in texts)
+        if not pairs:
+            raise BadInput(
+                f"{about}: no documents to measure with", hint="give at least one query with one candidate document"
+            )
+        return cls(about, pairs, tuple(one for one in lists if one[1]))
+
+    @property
+    def list_size(self) -> float:
+        """Documents of a list, on average."""
+        return sum(len(texts) for _, texts in self.lists) / len(self.lists)
+
+
+def natural_workload(*, pairs: int, top: int, seed: int = 0) -> Workload:
+    """Made-up texts with lengths like those of Natural Questions: log-normal, about 150 tokens a pair.
+
+    Raises BadOption for fewer than one pair or one document of a list.
+    """
+    _check(pairs, top)
+    draw = random.Random(seed)  # noqa: S311 — text to measure with, no secret
+    mean = math.log(NATURAL_WORDS) - NATURAL_SPREAD**2 / 2
+
+    def document() -> str:
+        return sentences(min(440, max(10, round(draw.lognormvariate(mean, NATURAL_SPREAD)))), draw)
+
+    drawn = tuple((question(draw), document()) for _ in range(pairs))
+    lists = tuple((question(draw), tuple(document() for _ in range(top))) for _ in range(LISTS))
+    return Workload(f"made-up text, natural lengths, seed {seed}", drawn, lists)
+
+
+def fixed_workload(tokens: int, *, pairs: int, top: int, seed: int = 0) -> Workload:
+    """Made-up texts that every tokenizer cuts to sequences of exactly ``tokens`` tokens, as a word is at least one.
+
+    Raises BadOption for fewer than 16 tokens, one pair, or one document of a list.
+    """
+    _check(pairs, top)
+    if tokens < 16:
+        raise BadOption(f"a length must be at least 16 tokens, got {tokens}")
+    draw = random.Random(seed)  # noqa: S311 — text to measure with, no secret
+    drawn = tuple((question(draw), sentences(tokens, draw)) for _ in range(pairs))
+    lists = ((question(draw), tuple(sentences(tokens, draw) for _ in range(top))),)
+    return Workload(f"made-up text, {tokens} tokens each, seed {seed}", drawn, lists, tokens)
+
+
+def own_workload(data: Path, *, queries: Path | None = None, pairs: int, top: int, seed: int = 0) -> Workload:
+    """A seeded sample of the user's documents, with the user's queries where there are any.
+
+    Args:
+        data: A file or folder of documents, as ``read_documents`` reads them.
+        queries: A file of queries; by default those of ``data`` where it is a BEIR folder, else made-up ones.
+        pairs: Pairs of one pass; documents are used again where there are fewer.
+        top: Documents of a list whose latency is measured.
+        seed: Decides which documents and queries are drawn.
+
+    Raises BadInput where ``data`` holds no documents or ``queries`` no queries, BadOption as ``natural_workload``,
+    and what reading raises.
+    """
+    _check(pairs, top)
+    draw = random.Random(seed)  # noqa: S311 — a sample, no secret
+    texts = _sampled((document.full_text for document in read_documents(data)), pairs + LISTS * top, draw)
+    if not texts:
+        raise BadInput(f"{data} holds no documents", hint="leave --data out to measure with made-up text")
+    source = queries or (data if data.is_dir() and is_beir_folder(data) else None)
+    asked = [] if source is None else [query.text for query in read_queries(source)]
+    if queries is not None and not asked:
+        raise BadInput(f"{queries} holds no queries", hint="leave it out to measure with made-up queries")
+
+    def query() -> str:
+        return draw.choice(asked) if asked else question(draw)
+
+    def document(place: int) -> str:
+        return texts[place % len(texts)]
+
+    drawn = tuple((query(), document(place)) for place in range(pairs))
+    lists = tuple(
+        (query(), tuple(document(pairs + number * top + place) for place in range(top))) for number in range(LISTS)
+    )
+    again = f", {len(texts)} of them used again and again" if len(texts) < pairs + LISTS * top else ""
+    kind = "your queries" if asked else "made-up queries"
+    return Workload(f"your documents{again}, {kind}, seed {seed}", drawn, lists)
+
+
+def _sampled(texts: Iterable[str], wanted: int, draw: random.Random) -> list[str]:
+    """A uniform sample in random order, read once and held once. Source: reservoir sampling, Vitter's algorithm R."""
+    kept: list[str] = []
+    for place, text in enumerate(texts):
+        if place < wanted:
+            kept.append(text)
+        elif (other := draw.randrange(place + 1)) < wanted:
+            kept[other] = text
+    draw.shuffle(kept)
+    return kept
+
+
+def _check(pairs: int, top: int) -> None:
+    for name, number in (("pairs", pairs), ("top", top)):
+        if number < 1:
+            raise BadOption(f"{name} must be at least 1, got {number}")

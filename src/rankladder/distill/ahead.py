@@ -1,0 +1,175 @@
+"""Scoring ahead: pairs that a teacher has not scored yet, scored in several processes or on a Ray cluster.
+
+Only this process writes the cache, a batch at a time as it comes back, under the pair's own key: a batch that is done
+twice, because a worker was lost, is one row still, and one that is lost is asked for again.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rankladder.distill.scores import ScoreCache, pair_key
+from rankladder.distill.stage import Made
+from rankladder.distill.teachers import Teacher, checked, open_teacher
+from rankladder.errors import RankladderError, StorageFailed, Unavailable
+from rankladder.rerank.engine import need
+
+Pair = tuple[str, str]
+BATCH_CHARACTERS = 200_000
+"""Characters in a batch: about 50,000 tokens. A worker that is lost costs this much."""
+BATCH_PAIRS = 1024
+WAVE = 256
+"""Batches that a Ray cluster holds at a time: what the driver keeps in memory."""
+
+
+def plan_batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
+    """The pairs in batches of at most ``BATCH_PAIRS`` and ``BATCH_CHARACTERS``, or of one that is longer.
+
+    >>> [len(batch) for batch in plan_batches([("q", "d" * 150_000)] * 2 + [("q", "d")] * 2)]
+    [1, 3]
+    """
+    batch: list[Pair] = []
+    characters = 0
+    for pair in pairs:
+        size = len(pair[0]) + len(pair[1])
+        if batch and (len(batch) == BATCH_PAIRS or characters + size > BATCH_CHARACTERS):
+            yield batch
+            batch, characters = [], 0
+        batch.append(pair)
+        characters += size
+    if batch:
+        yield batch
+
+
+def score_ahead(
+    name: str, mined: Made, cache: Path, *, processes: int, ray: str | None, each: Callable[[int], object]
+) -> None:
+    """Scores what the cache of a teacher lacks, in ``processes`` processes, or on the Ray cluster at the address.
+
+    ``each`` is told of pairs that were there, and of pairs as they are scored. Raises what the teacher raises;
+    Unavailable for a cluster that cannot be reached; StorageFailed where a worker process was killed.
+    """
+    kept = ScoreCache(cache)
+    try:
+        batches = plan_batches(_missing(mined, kept, each))
+        scored = _with_ray(name, batches, ray) if ray is not None else _with_processes(name, batches, processes)
+        for pairs, scores in scored:
+            kept.put(pairs, np.asarray(scores, dtype=np.float32))
+            each(len(pairs))
+    finally:
+        kept.close()
+
+
+def _missing(mined: Made, kept: ScoreCache, each: Callable[[int], object]) -> Iterator[Pair]:
+    """Pairs without a score, each once."""
+    asked: set[bytes] = set()
+    for table in mined.tables():
+        rows = list(zip(table["query"].to_pylist(), table["document"].to_pylist(), strict=True))
+        there = ~np.isnan(kept.get(rows))
+        each(int(there.sum()))
+        for pair, known in zip(rows, there, strict=True):
+            key = pair_key(*pair)
+            if not known and key not in asked:
+                asked.add(key)
+                yield pair
+
+
+def _with_processes(
+    name: str, batches: Iterator[list[Pair]], processes: int
+) -> Iterator[tuple[list[Pair], Sequence[float]]]:
+    """Batches in order, two for each process under way."""
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        under_way = []
+        try:
+            for batch in batches:
+                under_way.append((batch, pool.submit(score_pairs, name, batch)))
+                if len(under_way) >= 2 * processes:
+                    first, scores = under_way.pop(0)
+                    yield first, scores.result()
+            for first, scores in under_way:
+                yield first, scores.result()
+        except BrokenProcessPool as error:
+            raise StorageFailed(
+                f"teacher {name}: a worker process was killed, perhaps for want of memory",
+                hint="use fewer --processes; the same command goes on with what is left",
+            ) from error
+
+
+def _with_ray(name: str, batches: Iterator[list[Pair]], address: str) -> Iterator[tuple[list[Pair], Sequence[float]]]:
+    """Batches as Ray Data hands them back, a wave at a time; a task whose worker was lost is run again by Ray."""
+    need("ray", extra="ray")
+    import ray
+
+    try:
+        ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:  # ConnectionError, RuntimeError, ValueError, TimeoutError: what it meets below
+        raise Unavailable(
+            f"no Ray cluster at {address}: {str(error).strip().partition(chr(10))[0]}",
+            hint="ray start --head starts one; its address is HOST:6379, or auto on a machine of the cluster",
+        ) from error
+    try:
+        # A task that asks for no GPU sees none.
+        gpus = {"num_gpus": 1} if ray.cluster_resources().get("GPU") else {}  # type: ignore[no-untyped-call]
+        while wave := list(islice(batches, WAVE)):
+            yield from _wave(name, wave, gpus)
+    finally:
+        ray.shutdown()
+
+
+def _wave(name: str, wave: list[list[Pair]], resources: dict[str, Any]) -> Iterator[tuple[list[Pair], Sequence[float]]]:
+    import ray.data
+
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    rows: Any = ray.data.from_items([{"pairs": _packed(batch)} for batch in wave], override_num_blocks=len(wave))
+    try:
+        for row in rows.map(_scored_row, fn_args=(name,), **resources).iter_rows():
+            yield _unpacked(row["pairs"]), row["scores"]
+    except ray.exceptions.RayError as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            cause = getattr(cause, "cause", None) or cause.__cause__
+            if isinstance(cause, RankladderError):
+                raise cause from None
+        raise Unavailable(
+            f"teacher {name}: Ray gave up: {str(error).strip().partition(chr(10))[0]}",
+            hint="the same command goes on with what is left",
+        ) from error
+
+
+def _scored_row(row: dict[str, Any], name: str) -> dict[str, Any]:
+    return {"pairs": row["pairs"], "scores": score_pairs(name, _unpacked(row["pairs"]))}
+
+
+def _packed(batch: list[Pair]) -> str:
+    import msgspec
+
+    return msgspec.json.encode(batch).decode()
+
+
+def _unpacked(text: str) -> list[Pair]:
+    import msgspec
+
+    return msgspec.json.decode(text, type=list[tuple[str, str]])
+
+
+def score_pairs(name: str, pairs: list[Pair]) -> list[float]:
+    """A teacher's scores of pairs, in a worker. Raises BadInput for one that is not finite."""
+    queries, documents = zip(*pairs, strict=True)
+    rows = {"query": list(queries), "document": list(documents)}
+    return [float(score) for score in checked(_teacher(name).score(rows), rows, name)]
+
+
+@lru_cache(maxsize=1)
+def _teacher(name: str) -> Teacher:
+    """The teacher of this process."""
+    return open_teacher(name)

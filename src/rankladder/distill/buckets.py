@@ -1,0 +1,69 @@
+"""Batches of like length: less padding, with the same number of pairs in every step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+STEPS_SORTED_TOGETHER = 32
+"""Steps whose pairs are sorted by length together: enough to fill batches evenly, few enough to keep them random."""
+
+
+def ordered(lengths: NDArray[np.int64], *, step: int, micro: int, seed: int) -> NDArray[np.int64]:
+    """Places of all pairs (N,) in the order in which they are trained on.
+
+    Every run of ``step`` places is one optimiser step, whatever the number of processes or of passes that it is divided
+    into; runs of ``micro`` inside it have like lengths. Steps come in random order; which pairs share a step is random
+    too, within blocks of ``STEPS_SORTED_TOGETHER`` steps. The last, smaller step keeps its place at the end.
+    """
+    chance = np.random.default_rng(seed)
+    places = chance.permutation(len(lengths))
+    whole = len(places) // step * step
+    steps: list[NDArray[np.int64]] = []
+    for start in range(0, whole, step * STEPS_SORTED_TOGETHER):
+        block = places[start : min(whole, start + step * STEPS_SORTED_TOGETHER)]
+        runs = block[np.argsort(lengths[block], kind="stable")].reshape(-1, micro if step % micro == 0 else step)
+        runs = runs[chance.permutation(len(runs))]  # so that a step has runs of all lengths
+        steps += list(runs.reshape(-1, step))
+    tail = places[whole:]
+    parts = [steps[place] for place in chance.permutation(len(steps))]
+    return np.concatenate([*parts, tail[np.argsort(lengths[tail], kind="stable")]]).astype(np.int64)
+
+
+def bucket_sampler(rows: Any, *, batch: int, step: int, drop_last: bool, seed: int) -> Any:
+    """A batch sampler over the places of a data set of queries and documents, in ``ordered``'s order, anew each epoch.
+
+    Args:
+        rows: A data set with ``query`` and ``document`` columns.
+        batch: Places a pass.
+        step: Places an optimiser step, a multiple of ``batch`` in training.
+        drop_last: Whether a smaller last pass is left out.
+        seed: Of the order; the epoch is added.
+    """
+    from sentence_transformers.base.sampler import DefaultBatchSampler
+
+    lengths = np.array(row_lengths(rows), dtype=np.int64)
+
+    class Buckets(DefaultBatchSampler):
+        def __iter__(self) -> Iterator[list[int]]:
+            order = ordered(lengths, step=step, micro=batch, seed=seed + getattr(self, "epoch", 0))
+            for start in range(0, len(order), batch):
+                places = order[start : start + batch].tolist()
+                if len(places) == batch or not drop_last:
+                    yield places
+
+        def __len__(self) -> int:
+            return len(lengths) // batch if drop_last else -(-len(lengths) // batch)
+
+    return Buckets(rows, batch_size=batch, drop_last=drop_last)
+
+
+def row_lengths(rows: Any) -> list[int]:
+    """Characters of each row's texts, with the longest candidate's where there are several."""
+    return [
+        len(query) + (len(text) if isinstance(text, str) else max(map(len, text)))
+        for query, text in zip(rows["query"], rows["document"], strict=True)
+    ]

@@ -1,0 +1,160 @@
+"""Label: the teachers' scores of every mined pair."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankladder.distill.ahead import score_ahead
+from rankladder.distill.recipe import Label, Recipe
+from rankladder.distill.scores import ScoreCache
+from rankladder.distill.stage import Made, Stage
+from rankladder.distill.teachers import Teacher, checked, open_teacher, usage_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BLOCK = 2048
+"""Pairs scored between two commits to the cache: what a killed run loses at most."""
+
+
+def label(
+    recipe: Recipe,
+    work: Path,
+    mined: Made,
+    *,
+    say: Callable[[str], object],
+    each: Callable[[int], object],
+    processes: int = 1,
+    ray: str | None = None,
+) -> Made:
+    """The mined rows with one column of scores a teacher (``teacher_0``, …); see ``ensemble`` for the score of a row.
+
+    Scores are kept as they come, by teacher and pair: a pair is never scored twice, whatever happens to the rest of the
+    recipe. ``each`` is told of scores done, one a pair and teacher. With several ``processes``, or a Ray cluster's
+    address, pairs are scored ahead there. Raises what a teacher raises, and BadInput for a score that is not finite.
+    """
+    assert recipe.label is not None
+    names = [teacher.model for teacher in recipe.label.teachers]
+    teachers = [open_teacher(name) for name in names]
+    settings, inputs = label_depends(recipe, mined)
+    inputs = {**inputs, **{name: one.digest for name, one in zip(names, teachers, strict=True)}}
+    stage = Stage(work / "label", settings=settings, inputs=inputs, say=say)
+    caches = [_cache(work, teacher) for teacher in teachers]
+    counted = Counted(each)
+    started = time.perf_counter()
+    if stage.made is None and (processes > 1 or ray is not None):
+        for name, cache in zip(names, caches, strict=True):
+            if cache is not None:
+                score_ahead(name, mined, cache, processes=processes, ray=ray, each=counted)
+        counted = Counted(lambda count: None)
+
+    def rows(place: int) -> pa.Table:
+        table = mined.table(place)
+        columns = table.to_pydict()
+        for number, (name, teacher) in enumerate(zip(names, teachers, strict=True)):
+            scores = score_rows(teacher, name, columns, caches[number], counted)
+            table = table.append_column(f"teacher_{number}", [scores])
+        return table
+
+    made = stage.run([part.name for part in mined.parts], rows, facts=lambda made: {"teachers": names})
+    seconds = time.perf_counter() - started
+    if counted.total:
+        say(f"label: {counted.total:,} scores in {seconds:,.0f} s, {counted.total / max(seconds, 1e-9):,.0f} a second")
+    for name, teacher in zip(names, teachers, strict=True):
+        if (used := usage_of(teacher)) is not None:
+            say(f"label: {name}: {used}")
+    return joined(made, recipe)
+
+
+def joined(made: Made, recipe: Recipe) -> Made:
+    """The labelled rows with how their scores are joined in the facts; no part of their key, as other weights need no
+    new scores.
+    """
+    return replace(made, facts={**made.facts, "ensemble": ensemble_of(made, recipe.label)})
+
+
+def label_depends(recipe: Recipe, mined: Made) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings and the inputs that labelling depends on, the teachers' digests aside."""
+    assert recipe.label is not None
+    return {"teachers": [teacher.model for teacher in recipe.label.teachers]}, {"mine": mined.digest}
+
+
+class Counted:
+    """Tells of scores and adds them up."""
+
+    def __init__(self, each: Callable[[int], object]) -> None:
+        self.total = 0
+        self._each = each
+
+    def __call__(self, count: int) -> None:
+        """So many more."""
+        self.total += count
+        self._each(count)
+
+
+def _cache(work: Path, teacher: Teacher) -> Path | None:
+    """Where a teacher's scores are kept, None where they cost nothing."""
+    return work / "scores" / f"{teacher.digest[:32]}.sqlite" if teacher.cached else None
+
+
+def score_rows(
+    teacher: Teacher, name: str, rows: Mapping[str, Sequence[Any]], cache: Path | None, each: Callable[[int], object]
+) -> NDArray[np.float32]:
+    """A teacher's scores (N,) of rows, from its cache where they are there, committed to it a block at a time."""
+    if cache is None:
+        return checked(teacher.score(rows), rows, name)
+    pairs = list(zip(rows["query"], rows["document"], strict=True))
+    kept = ScoreCache(cache)
+    try:
+        scores = kept.get(pairs)
+        missing = np.flatnonzero(np.isnan(scores))
+        each(len(pairs) - len(missing))
+        for start in range(0, len(missing), BLOCK):
+            block = missing[start : start + BLOCK]
+            part = {key: [values[place] for place in block] for key, values in rows.items()}
+            scores[block] = checked(teacher.score(part), part, name)
+            kept.put([pairs[place] for place in block], scores[block])
+            each(len(block))
+    finally:
+        kept.close()
+    return scores
+
+
+def ensemble_of(made: Made, settings: Label | None) -> dict[str, Any]:
+    """How teachers' scores are joined: each one's mean, standard deviation and weight over all rows, and the scale."""
+    assert settings is not None
+    count = len(settings.teachers)
+    sums, squares, total = np.zeros(count), np.zeros(count), 0
+    for table in made.tables():
+        values = np.stack([table[f"teacher_{number}"].to_numpy().astype(np.float64) for number in range(count)])
+        sums, squares, total = sums + values.sum(axis=1), squares + (values**2).sum(axis=1), total + values.shape[1]
+    mean = sums / max(1, total)
+    sd = np.sqrt(np.maximum(squares / max(1, total) - mean**2, 0))
+    standardise = count > 1 if settings.standardise is None else settings.standardise
+    return {
+        "standardise": standardise,
+        "scale": settings.scale,
+        "weight": [teacher.weight for teacher in settings.teachers],
+        "mean": mean.round(6).tolist(),
+        "sd": sd.round(6).tolist(),
+    }
+
+
+def ensemble(table: pa.Table, facts: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Scores (N,) of labelled rows: one teacher's raw score, or the weighted mean of standardised ones, scaled."""
+    how = facts["ensemble"]
+    columns = [table[f"teacher_{number}"].to_numpy().astype(np.float64) for number in range(len(how["weight"]))]
+    if how["standardise"]:
+        columns = [
+            (column - mean) / (sd or 1.0) for column, mean, sd in zip(columns, how["mean"], how["sd"], strict=True)
+        ]
+    weights = np.array(how["weight"]) / sum(how["weight"])
+    joined = sum(weight * column for weight, column in zip(weights, columns, strict=True))
+    return np.asarray(joined * (how["scale"] if how["standardise"] else 1.0), dtype=np.float32)

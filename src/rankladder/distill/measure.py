@@ -1,0 +1,203 @@
+"""Evaluate: the student on held-out judged sets, beside its teachers, its start and BM25."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rankladder.checkpoint import foreign_family
+from rankladder.checkpoint.digests import file_digest
+from rankladder.distill.mine import path_digest
+from rankladder.distill.recipe import Recipe
+from rankladder.distill.student import scores_by_itself, start_folder
+from rankladder.distill.teachers import Teacher, open_teacher
+from rankladder.distill.train import Trained
+from rankladder.errors import BadInput, BadOption, NotFound, RankladderError
+from rankladder.evaluate import bm25_candidates, evaluate, read_dataset
+from rankladder.evaluate.report import write_report
+from rankladder.rerank import EncodedDocument, ModelRequest, Reranker
+from rankladder.rerank.scorer import Long, Scored
+from rankladder.textfiles import whole_file
+from rankladder.values import Document
+
+MEASURE = "nDCG@10"
+Role = Literal["student", "student int8", "start", "teacher", "retriever"]
+_VECTORS = ("cosine", "maxsim")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One system on one set: nDCG@10 with its 95 % interval over queries, or why there is none."""
+
+    dataset: str
+    role: Role
+    system: str
+    queries: int
+    mean: float | None
+    low: float | None
+    high: float | None
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What an evaluation found, and the key of what it depends on."""
+
+    folder: Path
+    key: str
+    figures: tuple[Figure, ...]
+    overlap: str
+    """``allow`` where judged queries may be among those trained on."""
+
+
+class TeacherScorer:
+    """A teacher that is no cross-encoder, as a scorer of pairs."""
+
+    dtype = "fp32"
+    max_tokens = 0
+    tokenizer = ""
+
+    def __init__(self, name: str, teacher: Teacher) -> None:
+        self.name = name
+        self.about = "compares vectors"
+        self.digest = teacher.digest
+        self._teacher = teacher
+
+    def score(
+        self, pairs: Sequence[tuple[str, str | EncodedDocument]], *, long: Long, done: Callable[[float], object]
+    ) -> list[Scored]:
+        """One Scored a pair. Raises BadOption for passages."""
+        if long != "truncate":
+            raise BadOption(f"{self.name} cuts long documents", hint="leave long out")
+        documents = [one if isinstance(one, str) else one.full_text for _, one in pairs]
+        scores = self._teacher.score({"query": [query for query, _ in pairs], "document": documents})
+        done(len(pairs))
+        return [Scored(float(score), None) for score in scores]
+
+    def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
+        """Refused: it takes texts."""
+        raise BadOption(f"{self.name} takes texts, not token ids")
+
+
+def measure(recipe: Recipe, work: Path, trained: Trained, *, say: Callable[[str], object]) -> Measured:
+    """nDCG@10 of every system on every set of ``evaluate.sets``, over BM25's candidates.
+
+    Teachers that are models are measured one by one; ``labels`` know nothing of other queries, and BM25 is the
+    retriever's row. A start that cannot rank without training has no row. Scores are kept as they come. Raises what
+    reading the sets raises, and what opening or running the student raises.
+    """
+    folder = work / "evaluate"
+    key = measure_key(recipe, trained)
+    if (done := open_measured(folder)) is not None and done.key == key:
+        say(f"evaluate: complete, {len(done.figures)} figures")
+        return done
+    folder.mkdir(parents=True, exist_ok=True)
+    figures: list[Figure] = []
+    systems = _systems(recipe, trained, say) if recipe.evaluate.sets else []
+    for path in recipe.evaluate.sets:
+        dataset = read_dataset(path)
+        if any(one.dataset == dataset.name for one in figures):
+            raise BadInput(f"two evaluation sets are called {dataset.name}: rename the folder of one")
+        candidates = bm25_candidates(dataset, depth=recipe.evaluate.top_k)
+        models = [model for _, model in systems]
+        found = evaluate(
+            dataset, [candidates], models, measures=[MEASURE], top_k=recipe.evaluate.top_k, store=folder / "scores"
+        )
+        write_report(found, folder / dataset.name)
+        roles: list[tuple[Role, str]] = [("retriever", "BM25")]
+        roles += [(role, _named(role, model, recipe)) for role, model in systems]
+        for (role, name), system in zip(roles, found.systems, strict=True):
+            if system.failed is not None and role == "student":
+                raise RankladderError(f"evaluate: {dataset.name}: the student failed: {system.failed}")
+            interval = system.intervals.get(MEASURE)
+            figures.append(
+                Figure(
+                    dataset.name,
+                    role,
+                    name,
+                    len(dataset.qrels.grades),
+                    interval.mean if interval is not None else None,
+                    interval.low if interval is not None else None,
+                    interval.high if interval is not None else None,
+                    system.failed,
+                )
+            )
+    if not figures:
+        say("evaluate: the recipe names no sets: nothing is known of the student's quality")
+    measured = Measured(folder, key, tuple(figures), recipe.evaluate.overlap)
+    with whole_file(folder / "manifest.json") as file:
+        rows = [asdict(one) for one in figures]
+        file.write(json.dumps({"key": key, "overlap": measured.overlap, "figures": rows}, indent=1) + "\n")
+    return measured
+
+
+def measure_key(recipe: Recipe, trained: Trained) -> str:
+    """What an evaluation depends on: the student's weights, the sets, the systems beside it."""
+    parts = {
+        "student": {path.name: file_digest(path) for path in sorted(trained.folder.rglob("*.safetensors"))},
+        "sets": [path_digest(path) for path in recipe.evaluate.sets],
+        "settings": [recipe.evaluate.top_k, recipe.evaluate.overlap, recipe.train.start, recipe.train.max_tokens],
+        "teachers": [teacher.model for teacher in recipe.label.teachers] if recipe.label else [],
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def open_measured(folder: Path) -> Measured | None:
+    """A finished evaluation as its manifest has it, or None."""
+    try:
+        found: Mapping[str, Any] = json.loads((folder / "manifest.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return Measured(folder, found["key"], tuple(Figure(**row) for row in found["figures"]), found["overlap"])
+
+
+def need_measured(recipe: Recipe, work: Path, trained: Trained) -> Measured:
+    """The evaluation of this student. Raises NotFound, saying what to run, where there is none."""
+    found = open_measured(work / "evaluate")
+    if found is None or found.key != measure_key(recipe, trained):
+        what = "this stage is not complete" if found is None else "made of another student, or with other settings"
+        raise NotFound(f"{work / 'evaluate'}: {what}", hint="rankladder distill evaluate RECIPE makes it")
+    return found
+
+
+def _systems(
+    recipe: Recipe, trained: Trained, say: Callable[[str], object]
+) -> list[tuple[Role, ModelRequest | Reranker]]:
+    student = trained.folder
+    systems: list[tuple[Role, ModelRequest | Reranker]] = [
+        ("student", ModelRequest("student fp32", str(student), {"dtype": "fp32"}))
+    ]
+    if foreign_family(student) is None:
+        systems.append(("student int8", ModelRequest("student int8", str(student), {"dtype": "int8"})))
+    start = start_folder(recipe.train)
+    kind = scores_by_itself(start)
+    if kind == "reranker":
+        systems.append(("start", ModelRequest("start", str(start), {"dtype": "fp32"})))
+    elif kind == "embedder":
+        systems.append(("start", _reranker(f"cosine:{start}", "start, cosine")))
+    else:
+        say("evaluate: the start is an encoder without a head: it ranks nothing before it is trained")
+    for teacher in recipe.label.teachers if recipe.label else ():
+        way = teacher.model.partition(":")[0]
+        if way in _VECTORS:
+            systems.append(("teacher", _reranker(teacher.model, f"teacher {teacher.model}")))
+        elif teacher.model not in {"bm25", "labels"}:
+            systems.append(("teacher", ModelRequest.parse(teacher.model)))
+    return systems
+
+
+def _reranker(teacher: str, name: str) -> Reranker:
+    return Reranker(TeacherScorer(name, open_teacher(teacher)))
+
+
+def _named(role: Role, model: ModelRequest | Reranker, recipe: Recipe) -> str:
+    """The system as a table shows it."""
+    if role in {"student", "student int8"}:
+        return f"{recipe.name} {'int8' if role == 'student int8' else 'fp32'}"
+    if role == "start":
+        return f"{Path(recipe.train.start).name} before training{'' if isinstance(model, ModelRequest) else ', cosine'}"
+    return model.text if isinstance(model, ModelRequest) else model.name.removeprefix("teacher ")

@@ -1,0 +1,238 @@
+"""The whole distillation: each stage is made where it is missing, or asked for by itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from rankladder.distill.drawings import distribution
+from rankladder.distill.export import export
+from rankladder.distill.label import joined, label, label_depends
+from rankladder.distill.measure import Measured, measure, need_measured
+from rankladder.distill.mine import mine, mine_depends, questions_of
+from rankladder.distill.overlap import check_overlaps
+from rankladder.distill.recipe import read_recipe, with_data_folder
+from rankladder.distill.sample import sample, sample_depends
+from rankladder.distill.stage import Made, need_made
+from rankladder.distill.train import Trained, need_trained, open_trained, train
+from rankladder.distill.watching import without_library_bars
+from rankladder.errors import BadOption, RankladderError
+from rankladder.evaluate import read_dataset
+from rankladder.rerank.engine import need
+from rankladder.textfiles import whole_file
+
+StageName = Literal["mine", "label", "sample", "train", "evaluate", "export"]
+STAGES: tuple[StageName, ...] = ("mine", "label", "sample", "train", "evaluate", "export")
+
+
+class Bar(Protocol):
+    """Is told of things done."""
+
+    def add(self, count: int) -> None:
+        """So many more."""
+
+
+Watch = Callable[[str, int, str], AbstractContextManager[Bar]]
+"""Opens a progress bar: what, of how many, called what."""
+
+
+class Distillation:
+    """A recipe and the folder where its stages lie.
+
+    Args:
+        path: The recipe's file.
+        into: The folder of the stages.
+        data: The folder that the recipe's paths are relative to.
+        only: The one stage to make; those before it must be there, made with this recipe. None makes what is missing.
+        processes: Processes that score and train on this machine.
+        ray: The address of a Ray cluster that scores pairs.
+        say: Is told, in a line, what was found and what is made.
+        watch: Opens a progress bar.
+
+    Raises what reading the recipe raises; PathMissing for data that is not there; BadOption for an option that the
+    stage asked for does not use.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        into: Path | None,
+        *,
+        data: Path,
+        only: StageName | None = None,
+        processes: int = 1,
+        ray: str | None = None,
+        say: Callable[[str], object],
+        watch: Watch,
+    ) -> None:
+        for module in ("msgspec", "pyarrow", "datasketch"):
+            need(module, extra="distill")
+        if "WORLD_SIZE" in os.environ and only != "train":
+            raise BadOption("torchrun starts the training alone", hint="torchrun -m rankladder distill train RECIPE")
+        if ray is not None and only not in {None, "label"}:
+            raise BadOption(f"--ray: a Ray cluster scores pairs; {only} does not run on it")
+        if processes > 1 and only not in {None, "label", "train"}:
+            raise BadOption(f"--processes: label and train run in several processes; {only} does not")
+        self.path, self.data = path, data
+        self.written = read_recipe(path)
+        self.recipe = with_data_folder(self.written, data)
+        self.into = Path(self.written.name) if into is None else into
+        self.only, self.processes, self.ray, self.say, self.watch = only, processes, ray, say, watch
+
+    def run(self) -> Made | Trained | Measured | Path | None:
+        """Makes the stage asked for, or everything that is missing, and gives what was made last."""
+        if self.only in {"mine", "label", "sample"}:
+            return self._last()  # without torch
+        for module in ("torch", "sentence_transformers", "datasets", "accelerate"):
+            need(module, extra="train")
+        with without_library_bars():
+            return self._last()
+
+    def _last(self) -> Made | Trained | Measured | Path | None:
+        match self.only:
+            case "mine":
+                return self.mined
+            case "label":
+                return self.labelled
+            case "sample":
+                return self.sampled
+            case "train":
+                return self.trained
+            case "evaluate":
+                return self.measured
+        return self.exported
+
+    @cached_property
+    def mined(self) -> Made | None:
+        """Candidates; None where the data was scored by somebody else. Judged queries among the questions are refused
+        before anything is made.
+        """
+        asked = questions_of(self.recipe)
+        if not asked:
+            self._said_nothing("mine")
+            return None
+        if not self._makes("mine"):
+            settings, inputs = mine_depends(self.recipe, asked)
+            return need_made(self.into / "mine", settings=settings, inputs=inputs)
+        questions = [question for row in asked.values() for question in row]
+        judged = dict.fromkeys((*self.recipe.evaluate.sets, *self.recipe.evaluate.during))
+        check_overlaps(
+            (question.text for question in questions),
+            [read_dataset(path) for path in judged],
+            allowed=self.recipe.evaluate.overlap == "allow",
+            say=self.say,
+        )
+        with self.watch("mining", len(questions), "queries") as bar:
+            return mine(self.recipe, self.into, say=self.say, each=bar.add)
+
+    @cached_property
+    def labelled(self) -> Made | None:
+        """Teachers' scores of the candidates."""
+        mined = self.mined
+        if mined is None:
+            self._said_nothing("label")
+            return None
+        assert self.recipe.label is not None  # read_recipe has seen to it
+        if not self._makes("label"):
+            settings, inputs = label_depends(self.recipe, mined)
+            return joined(need_made(self.into / "label", settings=settings, inputs=inputs), self.recipe)
+        with self.watch("labelling", mined.rows * len(self.recipe.label.teachers), "scores") as bar:
+            return label(
+                self.recipe,
+                self.into,
+                mined,
+                say=self.say,
+                each=bar.add,
+                processes=self.processes,
+                ray=self.ray,
+            )
+
+    @cached_property
+    def sampled(self) -> Made | None:
+        """What is trained on, its distribution of scores shown and drawn."""
+        labelled = self.labelled
+        if labelled is None:
+            self._said_nothing("sample")
+            return None
+        if not self._makes("sample"):
+            settings, inputs = sample_depends(self.recipe, labelled)
+            return need_made(self.into / "sample", settings=settings, inputs=inputs)
+        made = sample(self.recipe, self.into, labelled, say=self.say)
+        self._show_scores(made)
+        return made
+
+    @cached_property
+    def trained(self) -> Trained:
+        """The student, trained in this process, or by ``torchrun`` in several."""
+        sampled = self.sampled
+        if not self._makes("train"):
+            return need_trained(self.recipe, self.into, sampled)
+        if self.processes == 1 or "WORLD_SIZE" in os.environ:
+            return train(self.recipe, self.into, sampled, say=self.say)
+        self._torchrun()
+        trained = open_trained(self.into / "train")
+        assert trained is not None  # it ended well
+        return trained
+
+    @cached_property
+    def measured(self) -> Measured:
+        """The student's figures."""
+        trained = self.trained
+        if not self._makes("evaluate"):
+            return need_measured(self.recipe, self.into, trained)
+        need("ir_measures", extra="evaluate")
+        return measure(self.recipe, self.into, trained, say=self.say)
+
+    @cached_property
+    def exported(self) -> Path:
+        """The folder of the finished checkpoint."""
+        return export(self.written, self.into, self.trained, self.measured, self._provenance(), say=self.say)
+
+    def _makes(self, stage: StageName) -> bool:
+        return self.only in {None, stage}
+
+    def _said_nothing(self, stage: StageName) -> None:
+        if self.only == stage:
+            self.say(f"{stage}: nothing to do: the recipe's rows are scored already")
+
+    def _show_scores(self, made: Made) -> None:
+        both = {"labelled": made.facts["labelled"], "sampled": made.facts["sampled"]}
+        for name, one in both.items():
+            if one["count"]:
+                spread = ", ".join(f"{float(at):.0%} {value:g}" for at, value in one["quantiles"].items())
+                self.say(f"sample: {one['count']:,} {name}: {bars(one['histogram']['counts'])} quantiles {spread}")
+        with whole_file(made.folder / "scores.svg") as file:
+            file.write(distribution(both, across="score"))
+
+    def _torchrun(self) -> None:
+        """Trains in several processes. Raises RankladderError where they fail; what they say is on stderr."""
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+        command += [str(self.processes), "-m", "rankladder", "distill", "train", str(self.path)]
+        command += ["--into", str(self.into), "--data", str(self.data)]
+        ended = subprocess.run(command, check=False).returncode  # noqa: S603
+        if ended:
+            raise RankladderError(f"train: torchrun ended with status {ended}: what it met stands above")
+
+    def _provenance(self) -> Mapping[str, Any]:
+        found: dict[str, Any] = {"training run": self.trained.digest, "evaluation": self.measured.key}
+        if self.mined is not None and self.labelled is not None and self.sampled is not None:
+            _, inputs = mine_depends(self.recipe, questions_of(self.recipe))
+            found |= {"data": inputs, "mined rows": self.mined.digest, "labelled rows": self.labelled.digest}
+            found["sampled rows"] = self.sampled.digest
+        return found
+
+
+def bars(counts: list[int]) -> str:
+    """Counts as a line of blocks.
+
+    >>> bars([0, 1, 4, 8, 2])
+    '▁▂▅█▃'
+    """
+    most = max(*counts, 1)
+    return "".join("▁▂▃▄▅▆▇█"[-(-count * 7 // most)] for count in counts)

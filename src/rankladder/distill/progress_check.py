@@ -1,0 +1,76 @@
+"""How good the student is so far: judged sets that it reranks while it is trained."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rankladder.distill.recipe import Evaluate
+from rankladder.errors import BadInput
+from rankladder.evaluate import Candidates, Dataset, bm25_candidates, measure_run, read_dataset
+from rankladder.rerank import Reranker
+from rankladder.values import Run
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
+
+MEAN = "mean_ndcg@10"
+
+
+class Judged:
+    """The sets of ``evaluate.during``, with BM25's candidates: what every checkpoint is compared on."""
+
+    def __init__(self, settings: Evaluate) -> None:
+        self.sets: list[tuple[Dataset, Candidates]] = []
+        for path in settings.during:
+            dataset = read_dataset(path)
+            if settings.queries_during:
+                dataset = dataset.first(settings.queries_during)
+            self.sets.append((dataset, bm25_candidates(dataset, depth=settings.top_k, progress=False)))
+        if not self.sets:
+            raise BadInput("no set to compare checkpoints on")
+
+    def measure(self, model: CrossEncoder) -> dict[str, float]:
+        """nDCG@10 of every set, and their mean."""
+        values = {f"{dataset.name}_ndcg@10": self._one(model, dataset, found) for dataset, found in self.sets}
+        return values | {MEAN: float(np.mean(list(values.values())))}
+
+    def _one(self, model: CrossEncoder, dataset: Dataset, found: Candidates) -> float:
+        ids = [(query, document) for query, row in found.run.scores.items() for document in row]
+        ids = [
+            (query, document) for query, document in ids if query in dataset.queries and document in dataset.documents
+        ]
+        pairs = [(dataset.queries[query].text, dataset.documents[document].full_text) for query, document in ids]
+        scores: dict[str, dict[str, float]] = {}
+        for (query, document), score in zip(ids, predict(model, pairs), strict=True):
+            scores.setdefault(query, {})[document] = float(score)
+        per_query = measure_run(Run("student", scores), dataset.qrels, ["nDCG@10"])["nDCG@10"]
+        return float(np.mean(list(per_query.values())))
+
+
+def predict(model: CrossEncoder, pairs: Sequence[tuple[str, str]]) -> Any:
+    """Raw scores (N,) of the student as it stands: on a CPU by our own engine, which is faster there."""
+    if model.device.type != "cpu":
+        return model.predict(list(pairs), show_progress_bar=False, batch_size=128)
+    with tempfile.TemporaryDirectory(prefix="rankladder-") as folder:
+        save_student(model, Path(folder) / "student")
+        return _quiet(Reranker.open(Path(folder) / "student", dtype="fp32"), pairs)
+
+
+def save_student(model: CrossEncoder, folder: Path) -> None:
+    """Writes the student as Sentence Transformers does: safetensors, loadable there and here."""
+    model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
+
+
+def _quiet(reranker: Reranker, pairs: Sequence[tuple[str, str]]) -> Any:
+    import warnings
+
+    from rankladder.rerank import PairsTruncated
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PairsTruncated)
+        return reranker.predict(list(pairs), progress=False)

@@ -1,0 +1,73 @@
+"""The queries of a recipe's data, with their positives where these are known."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rankladder.distill.recipe import Data
+from rankladder.errors import BadFile
+from rankladder.textfiles.bytestream import numbered_lines
+from rankladder.textfiles.records import json_objects
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query and the texts that are known to answer it; none for a query log."""
+
+    id: str
+    text: str
+    positives: tuple[str, ...]
+
+
+def read_questions(data: Data, *, seed: int) -> list[Question]:
+    """The questions of a data table, those with one text merged; ``max_queries`` of them, chosen by the seed.
+
+    ``.jsonl`` (``.gz`` too): objects with ``query`` and, where known, ``positive``: a text or a list of texts. Any
+    other name: a query a line; blank lines are passed over. An id is the data's name and a digest of the text, so a
+    question keeps its id when others come and go.
+
+    Raises BadFile, naming the line, for a record that cannot be read, and for a file without a query.
+    """
+    assert data.queries is not None
+    path = Path(data.queries)
+    positives: dict[str, dict[str, None]] = {}
+    lines = _records(path) if ".jsonl" in path.suffixes else ((line.strip(), ()) for _, line in numbered_lines(path))
+    for query, answers in lines:
+        if query:
+            positives.setdefault(query, {}).update(dict.fromkeys(answers))
+    if not positives:
+        raise BadFile(f"{path}: expected queries, found none")
+    questions = [Question(f"{data.name}/{_digest(text)}", text, tuple(known)) for text, known in positives.items()]
+    if data.max_queries is None or data.max_queries >= len(questions):
+        return questions
+    chosen = np.random.default_rng([seed, *data.name.encode()]).permutation(len(questions))[: data.max_queries]
+    return [questions[place] for place in sorted(chosen)]
+
+
+def _records(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for number, record in json_objects(path):
+        query = record.get("query")
+        if not isinstance(query, str) or not query.strip():
+            raise BadFile(
+                f"{path}:{number}: expected a query, a text that is not blank, found {query!r:.60}",
+                hint='each line is an object: {"query": "…", "positive": "…"}',
+            )
+        yield query.strip(), tuple(_texts(record.get("positive", ()), f"{path}:{number}"))
+
+
+def _texts(value: Any, where: str) -> Iterator[str]:
+    for text in [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]:
+        if not isinstance(text, str):
+            raise BadFile(f"{where}: expected a positive to be a text or a list of texts, found {value!r:.60}")
+        if text.strip():
+            yield text.strip()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,279 @@
+"""A stage's folder: numbered parts, each committed whole, under one key of everything that they depend on.
+
+    mine/
+      stage.json          what the parts depend on, written before the first
+      part-00000.parquet  rows
+      part-00000.json     their count and digest, written after them: a part without it does not exist
+      manifest.json       every part, written last: the stage is complete
+
+A stage killed at any moment goes on with the parts that are missing. A part is never half there, and what an older
+setting made is never mixed with what a newer one makes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from rankladder.errors import BadFile, NotFound, StorageFailed
+from rankladder.textfiles import whole_bytes, whole_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One committed file of rows."""
+
+    name: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A complete stage: where, the key of what it depends on, its parts, and facts about it (JSON values)."""
+
+    folder: Path
+    key: str
+    parts: tuple[Part, ...]
+    facts: Mapping[str, Any]
+
+    @property
+    def rows(self) -> int:
+        """Rows of all parts."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def digest(self) -> str:
+        """Says which rows these are: what a later stage depends on."""
+        return hashlib.sha256("".join(part.sha256 for part in self.parts).encode()).hexdigest()
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The parts in order, each checked against its digest. Raises BadFile for one that was altered."""
+        for place in range(len(self.parts)):
+            yield self.table(place)
+
+    def table(self, place: int) -> pa.Table:
+        """One part, checked against its digest. Raises BadFile where it was altered."""
+        return _read_part(self.folder, self.parts[place])
+
+
+class Stage:
+    """The folder of one stage, held by one process at a time.
+
+    Args:
+        folder: Where its parts go.
+        settings: What of the recipe it depends on (JSON values).
+        inputs: Digests of what it reads, by name (JSON values).
+        say: Is told, in a line, what was found and what is made anew, and why.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        settings: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+        say: Callable[[str], object] = lambda line: None,
+    ) -> None:
+        self.folder = folder
+        self.depends = {"format": FORMAT, "settings": _plain(settings), "inputs": _plain(inputs)}
+        self.key = hashlib.sha256(json.dumps(self.depends, sort_keys=True).encode()).hexdigest()
+        self.say = say
+
+    @property
+    def made(self) -> Made | None:
+        """The stage as it was completed with these settings and inputs, or None."""
+        found = open_made(self.folder)
+        return found if found is not None and found.key == self.key else None
+
+    def run(
+        self,
+        names: Sequence[str],
+        make: Callable[[int], pa.Table],
+        *,
+        facts: Callable[[Made], Mapping[str, Any]] = lambda made: {},
+        each: Callable[[int], object] = lambda place: None,
+    ) -> Made:
+        """Makes the parts that are missing, in order, then the manifest; what is there already is not made again.
+
+        Args:
+            names: What each part holds, for people; as many as there are parts.
+            make: The rows of the part at a place.
+            facts: Facts about the whole, asked for once all parts are there (they can be read from what it is given).
+            each: Is told of each place once its part is there, made now or before.
+
+        Raises StorageFailed where the disk is full or the folder cannot be written: what was committed stays.
+        """
+        with self._held():
+            self._clear_what_does_not_fit()
+            there = [self._committed(place) for place in range(len(names))]
+            kept = sum(part is not None for part in there)
+            if kept == len(names) and (done := self.made) is not None:
+                self.say(f"{self.folder.name}: complete, {done.rows:,} rows")
+                return done
+            if kept:
+                self.say(f"{self.folder.name}: going on with {kept} of {len(names)} parts made")
+            parts = []
+            for place, found in enumerate(there):
+                parts.append(found or self._commit(place, make(place)))
+                each(place)
+            made = Made(self.folder, self.key, tuple(parts), {})
+            made = replace(made, facts=dict(facts(made)))
+            _write_json(
+                self.folder / "manifest.json",
+                {
+                    "key": self.key,
+                    **self.depends,
+                    "parts": [{"name": part.name, "rows": part.rows, "sha256": part.sha256} for part in parts],
+                    "facts": dict(made.facts),
+                },
+            )
+        return made
+
+    @contextmanager
+    def _held(self) -> Iterator[None]:
+        """The folder, made where it is not there, and nobody else's meanwhile."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise StorageFailed(f"{self.folder}: another process is making this stage") from error
+        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+            raise StorageFailed(f"{self.folder}: cannot be written: {error.strerror}") from error
+
+    def _clear_what_does_not_fit(self) -> None:
+        """Removes what other settings or inputs made, saying what changed; then writes what the new parts depend on."""
+        marker = self.folder / "stage.json"
+        before = _read_json(marker)
+        if before is not None and before != self.depends:
+            self.say(f"{self.folder.name}: made anew: {_difference(before, self.depends)}")
+        if before != self.depends:
+            for file in sorted(self.folder.iterdir()):
+                if file.name == "manifest.json" or file.name.startswith("part-"):
+                    file.unlink()
+            _write_json(marker, self.depends)
+
+    def _committed(self, place: int) -> Part | None:
+        """The part at a place, if its file is there and as long as it was when it was committed."""
+        name = _part_name(place)
+        record = _read_json(self.folder / f"{name}.json")
+        if record is None:
+            return None
+        part = Part(name, record["rows"], record["sha256"])
+        if not _fits(self.folder, part):
+            self.say(f"{self.folder.name}: {name} was damaged and is made again")
+            return None
+        return part
+
+    def _commit(self, place: int, table: pa.Table) -> Part:
+        import pyarrow.parquet as pq
+
+        name = _part_name(place)
+        record = self.folder / f"{name}.json"
+        record.unlink(missing_ok=True)
+        with whole_bytes(self.folder / f"{name}.parquet") as file:
+            pq.write_table(table, file, compression="zstd")
+        part = Part(name, table.num_rows, _digest(self.folder / f"{name}.parquet"))
+        _write_json(record, {"rows": part.rows, "sha256": part.sha256})
+        return part
+
+
+def open_made(folder: Path) -> Made | None:
+    """A complete stage as its manifest has it, or None."""
+    found = _read_json(folder / "manifest.json")
+    if found is None:
+        return None
+    parts = tuple(Part(part["name"], part["rows"], part["sha256"]) for part in found["parts"])
+    return Made(folder, found["key"], parts, found["facts"])
+
+
+def need_made(folder: Path, *, settings: Mapping[str, Any], inputs: Mapping[str, Any]) -> Made:
+    """A complete stage that was made with these settings and from these inputs, among others it may have had.
+
+    Raises NotFound, saying what differs and what to run, where there is none.
+    """
+    hint = f"rankladder distill {folder.name} RECIPE makes it"
+    found = open_made(folder)
+    record = _read_json(folder / "manifest.json")
+    if found is None or record is None:
+        raise NotFound(f"{folder}: this stage is not complete", hint=hint)
+    had = {"settings": record["settings"], "inputs": {name: record["inputs"].get(name) for name in inputs}}
+    wanted = {"settings": _plain(settings), "inputs": _plain(inputs)}
+    if had != wanted:
+        raise NotFound(f"{folder}: made with something else: {_difference(had, wanted)}", hint=hint)
+    return found
+
+
+def _part_name(place: int) -> str:
+    return f"part-{place:05d}"
+
+
+def _read_part(folder: Path, part: Part) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    path = folder / f"{part.name}.parquet"
+    if not _fits(folder, part):
+        raise BadFile(f"{path}: altered since it was written, or gone", hint="run the distillation again: it is remade")
+    return pq.read_table(path)
+
+
+def _fits(folder: Path, part: Part) -> bool:
+    try:
+        return _digest(folder / f"{part.name}.parquet") == part.sha256
+    except OSError:
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _plain(settings: Mapping[str, Any]) -> Any:
+    """Settings as they come back from JSON: tuples are lists there."""
+    return json.loads(json.dumps(settings))
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _write_json(path: Path, value: Any) -> None:
+    with whole_file(path) as file:
+        file.write(json.dumps(value, indent=1) + "\n")
+
+
+def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What changed, for people: the dotted keys and, where short, their values."""
+    old, new = dict(_flat(before)), dict(_flat(now))
+    changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    return "; ".join(f"{key} was {_short(old.get(key))}, is {_short(new.get(key))}" for key in changed)
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{prefix}.{key}" if prefix else key)
+    else:
+        yield prefix.removeprefix("settings.").removeprefix("inputs."), value
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "…"

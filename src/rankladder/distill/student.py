@@ -1,0 +1,185 @@
+"""The student before its first step: an encoder with a new head, or a reranker to tune, all layers or some."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rankladder.checkpoint import find_checkpoint, write_expanded
+from rankladder.checkpoint.hub import Needs, fetch, lacking
+from rankladder.distill.recipe import Train
+from rankladder.errors import BadConfig, BadOption, CheckpointRefused
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
+
+_MODULES = "modules.json"
+
+
+def start_folder(settings: Train) -> Path:
+    """The folder that the student starts from, fetched where need be.
+
+    Raises what ``find_checkpoint`` raises, and BadOption for a folder that holds neither an encoder nor a reranker.
+    """
+    name = settings.start
+    if name.count("/") == 1 and not Path(name).expanduser().is_dir() and not name.startswith((".", "/", "~")):
+        hub_id, _, revision = name.partition("@")
+        return fetch(hub_id, settings.revision or revision or None, needs=_ENCODER).folder
+    return find_checkpoint(name, revision=settings.revision).folder
+
+
+def open_student(settings: Train, *, seed: int) -> CrossEncoder:
+    """The student, in fp32, ready to be trained; new weights are drawn by ``seed``.
+
+    A reranker is taken as it is; a ModernBERT encoder gets the Ettin rerankers' head (CLS → Dense, GELU → LayerNorm →
+    Dense), any other encoder the classification head of its family. An encoder may lie in a bi-encoder's folder.
+
+    Raises CheckpointRefused for what is neither, and BadOption for layers that there are not.
+    """
+    import torch
+    from transformers import set_seed
+
+    folder = start_folder(settings)
+    set_seed(seed)
+    with tempfile.TemporaryDirectory(prefix="rankladder-") as temporary:
+        config = _config(folder)
+        if _is_reranker(folder, config):
+            model: CrossEncoder = _reranker(folder, Path(temporary))
+        elif config.get("model_type") == "modernbert":
+            model = _with_ettin_head(_encoder(folder))
+        else:
+            model = _with_classifier(_encoder(folder))
+    if model.num_labels != 1:
+        raise BadConfig(f"{folder}: expected a reranker with one score, found {model.num_labels} labels")
+    keep_layers(model, settings.layers)
+    model.max_seq_length = settings.max_tokens
+    model.activation_fn = torch.nn.Identity()
+    return model
+
+
+def scores_by_itself(folder: Path) -> Literal["reranker", "embedder", "encoder"]:
+    """What a start can do before it is trained: score pairs, compare vectors, or neither."""
+    if _is_reranker(folder, _config(folder)):
+        return "reranker"
+    return "embedder" if (folder / _MODULES).is_file() else "encoder"
+
+
+def keep_layers(model: CrossEncoder, wanted: int | Sequence[int] | None) -> None:
+    """Drops the layers that are not wanted: a number keeps as many, spread evenly, the first and the last among them.
+
+    Raises BadOption for more layers than there are, for one twice, and for a ModernBERT without its first layer, which
+    has no norm of its own. Source of even spacing: Sanh et al., DistilBERT, 2019; the choice of the last is ours.
+    """
+    import torch
+
+    if wanted is None:
+        return
+    network = _network(model)
+    layers = network.layers if hasattr(network, "layers") else network.encoder.layer
+    count = len(layers)
+    keep = spread(wanted, count) if isinstance(wanted, int) else list(wanted)
+    if not keep or len(set(keep)) < len(keep) or sorted(keep) != keep or keep[-1] >= count:
+        raise BadOption(f"train.layers: expected places among {count} layers, rising, each once, got {list(keep)}")
+    config = network.config
+    if hasattr(network, "layers"):
+        if keep[0] != 0:
+            raise BadOption("train.layers: a ModernBERT keeps its first layer", hint="begin with 0")
+        config.layer_types = [config.layer_types[place] for place in keep]
+        network.layers = torch.nn.ModuleList([layers[place] for place in keep])
+    else:
+        network.encoder.layer = torch.nn.ModuleList([layers[place] for place in keep])
+    config.num_hidden_layers = len(keep)
+
+
+def spread(wanted: int, count: int) -> list[int]:
+    """``wanted`` places among ``count``, evenly, the first and the last among them.
+
+    >>> spread(3, 6), spread(4, 6), spread(1, 6)
+    ([0, 2, 5], [0, 2, 3, 5], [0])
+    """
+    if wanted > count:
+        raise BadOption(f"train.layers: asked for {wanted} layers, the start has {count}")
+    return [round(place * (count - 1) / max(1, wanted - 1)) for place in range(wanted)]
+
+
+def _network(model: CrossEncoder) -> Any:
+    """The transformer inside: with ``layers`` (ModernBERT) or ``encoder.layer`` (BERT and its kin)."""
+    inner: Any = model[0].model
+    return getattr(inner, inner.base_model_prefix, inner) if hasattr(inner, "base_model_prefix") else inner
+
+
+def _is_reranker(folder: Path, config: dict[str, Any]) -> bool:
+    names = [str(name) for name in config.get("architectures") or ()]
+    if any(name.endswith("ForSequenceClassification") for name in names):
+        return True
+    settings = folder / "config_sentence_transformers.json"
+    return settings.is_file() and json.loads(settings.read_bytes()).get("model_type") == "CrossEncoder"
+
+
+def _reranker(folder: Path, temporary: Path) -> Any:
+    """A reranker that our own loader has understood in full, handed over in float32."""
+    from sentence_transformers import CrossEncoder
+
+    write_expanded(folder, temporary / "start")
+    return CrossEncoder(str(temporary / "start"), device="cpu", local_files_only=True)
+
+
+def _encoder(folder: Path) -> Path:
+    """The folder of the network itself: a bi-encoder may keep it one level down. Raises CheckpointRefused."""
+    places = [folder]
+    if (folder / _MODULES).is_file():
+        entries = json.loads((folder / _MODULES).read_bytes())
+        places = [folder / entry["path"] for entry in entries if str(entry["type"]).endswith("Transformer")]
+    if not places or not (places[0] / "config.json").is_file() or not list(places[0].glob("*.safetensors")):
+        raise CheckpointRefused(
+            f"{folder}: expected an encoder: config.json and safetensors weights", hint="pickle weights are not read"
+        )
+    return places[0]
+
+
+def _with_classifier(folder: Path) -> Any:
+    from sentence_transformers import CrossEncoder
+
+    return CrossEncoder(str(folder), num_labels=1, device="cpu", local_files_only=True)
+
+
+def _with_ettin_head(folder: Path) -> Any:
+    import torch
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.base.modules import Dense, Transformer
+    from sentence_transformers.sentence_transformer.modules import LayerNorm, Pooling
+
+    transformer = Transformer(str(folder), model_kwargs={"dtype": torch.float32, "local_files_only": True})
+    width = int(transformer.get_embedding_dimension())
+    modules = [
+        transformer,
+        Pooling(width, "cls"),
+        Dense(width, width, bias=False, activation_function=torch.nn.GELU()),
+        LayerNorm(width),
+        Dense(width, 1, bias=True, activation_function=torch.nn.Identity(), module_output_name="scores"),
+    ]
+    return CrossEncoder(modules=modules, activation_fn=torch.nn.Identity(), device="cpu")
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    if not path.is_file() and (folder / _MODULES).is_file():
+        path = _encoder(folder) / "config.json"
+    if not path.is_file():
+        raise CheckpointRefused(f"{folder}: no config.json: expected an encoder or a reranker")
+    found: dict[str, Any] = json.loads(path.read_bytes())
+    return found
+
+
+def _encoder_lacks(folder: Path) -> str | None:
+    """What an encoder's folder lacks, or a reranker's where it is one."""
+    if (folder / _MODULES).is_file():
+        return lacking(folder)
+    wanted = ("config.json", "tokenizer.json", "model.safetensors")
+    return next((name for name in wanted if not (folder / name).is_file()), None)
+
+
+_ENCODER = Needs("config.json", _encoder_lacks, lambda folder: [])

@@ -1,0 +1,160 @@
+"""What scores pairs for a student to learn from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rankladder.distill.vectors import KeptVectors, document_vectors, query_vectors, token_vectors
+from rankladder.errors import BadInput
+from rankladder.rerank import ModelRequest, Reranker
+
+_TOKENISED_AT_ONCE = 512
+Rows = Mapping[str, Any]
+"""Columns of mined rows (``mine.SCHEMA``), each a list of N values."""
+
+
+class Teacher(Protocol):
+    """Scores mined rows."""
+
+    digest: str
+    """Says which scores these are; None of them are kept under another."""
+    cached: bool
+    """Whether scoring costs enough to keep what was scored."""
+
+    def score(self, rows: Rows) -> NDArray[np.float32]:
+        """Scores (N,), higher is better; only their order and distances mean anything."""
+        ...
+
+
+class RerankerTeacher:
+    """A cross-encoder, local or hosted: its raw scores."""
+
+    cached = True
+
+    def __init__(self, reranker: Reranker) -> None:
+        self.reranker = reranker
+        self.digest = reranker.digest
+
+    def score(self, rows: Rows) -> NDArray[np.float32]:
+        """Raw logits (N,); what is longer than the teacher reads is cut, as in training."""
+        import warnings
+
+        from rankladder.rerank import PairsTruncated
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PairsTruncated)
+            return self.reranker.predict(list(zip(rows["query"], rows["document"], strict=True)), progress=False)
+
+
+class CosineTeacher:
+    """A bi-encoder's cosine of query and document."""
+
+    cached = True
+
+    def __init__(self, name: str) -> None:
+        from rankladder.retrieve import open_embedder
+
+        embedder = open_embedder(name)
+        self.digest = _digest("cosine", embedder.digest)
+        self._queries = KeptVectors(partial(query_vectors, embedder))
+        self._documents = KeptVectors(partial(document_vectors, embedder))
+
+    def score(self, rows: Rows) -> NDArray[np.float32]:
+        """Cosines (N,)."""
+        left, right = self._queries.of(rows["query"]), self._documents.of(rows["document"])
+        return np.array([one @ other for one, other in zip(left, right, strict=True)], dtype=np.float32)
+
+
+class MaxSimTeacher:
+    """A bi-encoder's token vectors compared as ColBERT does: each query token with its nearest document token.
+
+    Source: Khattab & Zaharia, SIGIR 2020; here the mean over query tokens, so that long queries score alike.
+    """
+
+    cached = True
+
+    def __init__(self, name: str) -> None:
+        from rankladder.retrieve import open_embedder
+
+        embedder = open_embedder(name)
+        self.digest = _digest("maxsim, float16", embedder.digest)
+        self._queries = KeptVectors(partial(token_vectors, embedder, prompt=embedder.query_prompt))
+        self._documents = KeptVectors(partial(token_vectors, embedder, prompt=embedder.document_prompt))
+
+    def score(self, rows: Rows) -> NDArray[np.float32]:
+        """Mean maximal cosines (N,)."""
+        scores = np.empty(len(rows["query"]), dtype=np.float32)
+        for start in range(0, len(scores), _TOKENISED_AT_ONCE):
+            part = slice(start, start + _TOKENISED_AT_ONCE)
+            left, right = self._queries.of(rows["query"][part]), self._documents.of(rows["document"][part])
+            scores[part] = [
+                (one.astype(np.float32) @ other.astype(np.float32).T).max(axis=1).mean()
+                for one, other in zip(left, right, strict=True)
+            ]
+        return scores
+
+
+class Bm25Teacher:
+    """The BM25 score that mining found, 0 beyond its first 1,000."""
+
+    cached = False
+    digest = "bm25"
+
+    def score(self, rows: Rows) -> NDArray[np.float32]:
+        """BM25 scores (N,)."""
+        return np.array(rows["bm25"], dtype=np.float32)
+
+
+class LabelTeacher:
+    """What is known: 1 for a positive, 0 for everything else."""
+
+    cached = False
+    digest = "labels"
+
+    def score(self, rows: Rows) -> NDArray[np.float32]:
+        """Zeros and ones (N,)."""
+        return np.array([way == "positive" for way in rows["way"]], dtype=np.float32)
+
+
+def open_teacher(text: str) -> Teacher:
+    """The teacher that a recipe names: ``cosine:``, ``maxsim:``, ``bm25``, ``labels``, or a reranker.
+
+    Raises what opening the model raises.
+    """
+    kind, colon, name = text.partition(":")
+    if colon and kind in {"cosine", "maxsim"}:
+        return CosineTeacher(name) if kind == "cosine" else MaxSimTeacher(name)
+    if text in {"bm25", "labels"}:
+        return Bm25Teacher() if text == "bm25" else LabelTeacher()
+    return RerankerTeacher(ModelRequest.parse(text).open())
+
+
+def usage_of(teacher: Teacher) -> str | None:
+    """What a hosted teacher has been asked and billed so far, None for one that runs here."""
+    from rankladder.rerank.hosted import HostedScorer
+
+    scorer = teacher.reranker.scorer if isinstance(teacher, RerankerTeacher) else None
+    return str(scorer.usage) if isinstance(scorer, HostedScorer) else None
+
+
+def checked(scores: NDArray[np.float32], rows: Rows, teacher: str) -> NDArray[np.float32]:
+    """The scores. Raises BadInput, naming the first pair, where one is not finite: it would poison the training."""
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if len(bad):
+        query, document = rows["query"][bad[0]], rows["document"][bad[0]]
+        raise BadInput(
+            f"teacher {teacher} gave {len(bad):,} of {len(scores):,} pairs a score that is not finite, first: "
+            f"query {query!r:.60}, document {document!r:.60}",
+            hint="try another number format (dtype=fp32) or leave the pair out",
+        )
+    return scores
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

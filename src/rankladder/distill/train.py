@@ -1,0 +1,327 @@
+"""Train: the student learns the teacher's scores, with Sentence Transformers' trainer."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from safetensors import SafetensorError
+
+from rankladder.checkpoint.digests import file_digest
+from rankladder.distill.buckets import bucket_sampler
+from rankladder.distill.mine import path_digest
+from rankladder.distill.objective import is_pointwise, make_objective
+from rankladder.distill.overlap import check_overlaps
+from rankladder.distill.progress_check import MEAN, Judged, save_student
+from rankladder.distill.recipe import Recipe, Train
+from rankladder.distill.rows import as_lists, as_pairs, rows_digest, trained_on, training_rows
+from rankladder.distill.sizes import published_settings
+from rankladder.distill.stage import Made
+from rankladder.distill.student import open_student, start_folder
+from rankladder.distill.watching import figures_of, watching
+from rankladder.errors import BadOption, NotFound, StorageFailed
+from rankladder.evaluate import read_dataset
+from rankladder.rerank.engine import need
+from rankladder.textfiles import whole_file
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from sentence_transformers import CrossEncoder
+
+_MICRO = 32
+_LITTLE = 64 << 20  # bytes: no checkpoint of a student fits
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a training run will do."""
+
+    rows: int
+    """Pairs, or queries with their candidates where the loss compares these."""
+    held_out: int
+    batch_size: int
+    micro_batch_size: int
+    learning_rate: float
+    steps: int
+    evaluate_every: int
+    dtype: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished run: the best checkpoint, what it was chosen by, and the log of the run."""
+
+    folder: Path
+    digest: str
+    best: Mapping[str, float]
+    history: tuple[Mapping[str, float], ...]
+
+
+def plan_training(settings: Train, *, rows: int, held_out: int, parameters: int, processes: int, dtype: str) -> Plan:
+    """What the settings come to. Raises BadOption for a batch that does not divide over the processes."""
+    published = published_settings(parameters)
+    batch = settings.batch_size or min(published.batch_size, max(1, rows))
+    share = batch // processes
+    micro = settings.micro_batch_size or next(
+        size for size in range(min(_MICRO, max(1, share)), 0, -1) if share % size == 0
+    )
+    if batch % processes or share % micro:
+        raise BadOption(
+            f"train.batch_size {batch} does not divide into passes of {micro} on {processes} processes",
+            hint="batch_size = processes × micro_batch_size × passes",
+        )
+    steps = max(1, math.ceil(math.ceil(rows / batch) * settings.epochs))
+    return Plan(
+        rows,
+        held_out,
+        batch,
+        micro,
+        settings.learning_rate or published.learning_rate,
+        steps,
+        max(1, round(steps * settings.evaluate_every)),
+        dtype,
+    )
+
+
+def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[str], object]) -> Trained:
+    """Trains the student, or goes on with a run that was cut short, and keeps the best checkpoint.
+
+    Best is the mean nDCG@10 over ``evaluate.during``, or, where no set is given, the loss on the held-out rows. Under
+    ``torchrun`` every process takes its share of each batch: the batch, and so the run, is that of one process.
+
+    Raises what opening the student and the judged sets raises; BadInput where nothing is left to train on.
+    """
+    import torch
+
+    folder = work / "train"
+    key = train_key(recipe, sampled)
+    leader = is_leader()
+    if (done := open_trained(folder)) is not None and done.digest == key:
+        if leader:
+            say(f"train: complete, best {_figures(done.best)}")
+        return done
+    dtype = choose_train_dtype(recipe.train)
+    rows, apart = training_rows(recipe, work, sampled)
+    if leader:
+        check_overlaps(
+            trained_on([rows, apart]),
+            [read_dataset(path) for path in dict.fromkeys((*recipe.evaluate.sets, *recipe.evaluate.during))],
+            allowed=recipe.evaluate.overlap == "allow",
+            say=say,
+        )
+    train_set, held_out = _shaped(rows, recipe.train), _shaped(apart, recipe.train)
+    model = open_student(recipe.train, seed=recipe.seed)
+    plan = plan_training(
+        recipe.train,
+        rows=len(train_set),
+        held_out=len(held_out),
+        parameters=sum(weight.numel() for weight in model.parameters()),
+        processes=int(os.environ.get("WORLD_SIZE", "1")),
+        dtype=dtype,
+    )
+    if leader:
+        what = "pairs" if is_pointwise(recipe.train.loss) else "queries"
+        say(
+            f"train: {plan.rows:,} {what}, {plan.steps:,} steps of {plan.batch_size}, learning rate "
+            f"{plan.learning_rate:g}, {plan.dtype}; {plan.held_out:,} rows held out"
+        )
+    judged = Judged(recipe.evaluate) if recipe.evaluate.during else None
+    trainer = _trainer(recipe, plan, model, train_set, held_out, judged, folder)
+    if leader:
+        _begin(folder, key, say)
+    trainer.accelerator.wait_for_everyone()
+    last = _last_checkpoint(folder / "checkpoints")
+    if last is not None and leader:
+        say(f"train: going on at {last.name}")
+    try:
+        trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
+    except (OSError, RuntimeError, SafetensorError) as error:  # each library has its own way to say that a disk is full
+        if getattr(error, "errno", None) not in {errno.ENOSPC, errno.EDQUOT} and _free(folder) > _LITTLE:
+            raise
+        hint = "free space, then run the same command: it goes on at the last checkpoint"
+        raise StorageFailed(f"{folder}: a checkpoint could not be written: the disk is full", hint=hint) from error
+    history = figures_of(trainer.state.log_history)
+    best = {"metric": float(trainer.state.best_metric)} if trainer.state.best_metric is not None else {}
+    trained = Trained(folder / "best", key, best, history)
+    if trainer.is_world_process_zero():
+        shutil.rmtree(folder / "best", ignore_errors=True)
+        save_student(model.to(torch.float32), folder / "best")
+        facts = {"key": key, "best": best, "plan": plan_facts(plan), "history": history}
+        with whole_file(folder / "manifest.json") as file:
+            file.write(json.dumps(facts, indent=1))
+    trainer.accelerator.wait_for_everyone()
+    return trained
+
+
+def is_leader() -> bool:
+    """Whether this process speaks for all that ``torchrun`` started."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def plan_facts(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON values."""
+    return {name: getattr(plan, name) for name in Plan.__dataclass_fields__}
+
+
+def open_trained(folder: Path) -> Trained | None:
+    """A finished run as its manifest has it, or None."""
+    try:
+        found = json.loads((folder / "manifest.json").read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return Trained(folder / "best", found["key"], found["best"], tuple(found["history"]))
+
+
+def need_trained(recipe: Recipe, work: Path, sampled: Made | None) -> Trained:
+    """The finished run of this recipe and these rows. Raises NotFound, saying what to run, where there is none."""
+    found = open_trained(work / "train")
+    if found is None or found.digest != train_key(recipe, sampled):
+        what = "this stage is not complete" if found is None else "trained on other rows, or with other settings"
+        raise NotFound(f"{work / 'train'}: {what}", hint="rankladder distill train RECIPE makes it")
+    return found
+
+
+def _trainer(
+    recipe: Recipe,
+    plan: Plan,
+    model: CrossEncoder,
+    train_set: Dataset,
+    held_out: Dataset,
+    judged: Judged | None,
+    folder: Path,
+) -> Any:
+    import torch
+    from sentence_transformers.base.evaluation import BaseEvaluator
+    from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+    from transformers.trainer_callback import PrinterCallback
+
+    class During(BaseEvaluator):
+        def __call__(
+            self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
+        ) -> dict[str, float]:
+            assert judged is not None
+            return judged.measure(model)
+
+    class Trainer(CrossEncoderTrainer):
+        def get_batch_sampler(
+            self, dataset: Any, batch_size: int, drop_last: bool, *_columns: Any, **_options: Any
+        ) -> Any:
+            step = plan.batch_size if dataset is self.train_dataset else batch_size
+            return bucket_sampler(dataset, batch=batch_size, step=step, drop_last=drop_last, seed=recipe.seed)
+
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    gpu = torch.cuda.is_available()
+    arguments = CrossEncoderTrainingArguments(
+        output_dir=str(folder / "checkpoints"),
+        num_train_epochs=recipe.train.epochs,
+        per_device_train_batch_size=plan.micro_batch_size,
+        per_device_eval_batch_size=plan.micro_batch_size,
+        gradient_accumulation_steps=plan.batch_size // (plan.micro_batch_size * processes),
+        learning_rate=plan.learning_rate,
+        weight_decay=recipe.train.weight_decay,
+        warmup_steps=math.ceil(recipe.train.warmup * plan.steps),
+        lr_scheduler_type="linear",
+        bf16=plan.dtype == "bf16",
+        fp16=plan.dtype == "fp16",
+        seed=recipe.seed,
+        eval_strategy="steps",
+        eval_steps=plan.evaluate_every,
+        save_strategy="steps",
+        save_steps=plan.evaluate_every,
+        save_total_limit=recipe.train.keep,
+        load_best_model_at_end=True,
+        metric_for_best_model=f"eval_{MEAN}" if judged is not None else "eval_loss",
+        greater_is_better=judged is not None,
+        logging_steps=max(1, plan.evaluate_every // 10),
+        report_to=_loggers(recipe.train),
+        project=recipe.name,
+        dataloader_pin_memory=gpu,
+        use_cpu=not gpu,
+        # Every weight has a gradient, and a search for those without one does not see through the model's output.
+        ddp_find_unused_parameters=False,
+        disable_tqdm=True,  # its bar prints to stdout; ours does not
+    )
+    arguments.dataloader_drop_last = False  # it drops rows, held-out ones too, where there are several processes
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=train_set,
+        eval_dataset=held_out,
+        loss=make_objective(model, recipe.train.loss),
+        evaluator=During() if judged is not None else None,  # type: ignore[no-untyped-call]
+        callbacks=[watching(folder, recipe.name)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
+def _shaped(rows: Dataset, settings: Train) -> Dataset:
+    """Rows as the loss wants them."""
+    return as_pairs(rows, scores_only=settings.loss == "mse") if is_pointwise(settings.loss) else as_lists(rows)
+
+
+def choose_train_dtype(settings: Train) -> str:
+    """What the arithmetic runs in. Raises BadOption for half precision where there is no GPU."""
+    import torch
+
+    gpu = torch.cuda.is_available()
+    if settings.dtype == "auto":
+        return "bf16" if gpu and torch.cuda.is_bf16_supported() else "fp32"
+    if settings.dtype != "fp32" and not gpu:
+        raise BadOption(f"train.dtype is {settings.dtype}, and there is no GPU here", hint='dtype = "fp32" or "auto"')
+    return settings.dtype
+
+
+def _free(folder: Path) -> int:
+    """Bytes that can still be written."""
+    return shutil.disk_usage(folder).free
+
+
+def _loggers(settings: Train) -> list[str]:
+    for name in settings.logs:
+        need(name, extra="train")
+    return list(settings.logs) or ["none"]
+
+
+def _last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written whole."""
+    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def train_key(recipe: Recipe, sampled: Made | None) -> str:
+    """What the run depends on: settings, rows, start and the sets that the best is chosen by."""
+    start = start_folder(recipe.train)
+    settings = msgspec.to_builtins(recipe.train)
+    during = {path: path_digest(path) for path in recipe.evaluate.during}
+    parts = [
+        json.dumps({name: value for name, value in settings.items() if name not in {"logs", "keep"}}, sort_keys=True),
+        json.dumps([sorted(during.values()), recipe.evaluate.queries_during, recipe.evaluate.top_k] if during else []),
+        str(recipe.seed),
+        rows_digest(recipe, sampled),
+        *(file_digest(path) for path in sorted(start.rglob("*.safetensors"))),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _begin(folder: Path, key: str, say: Callable[[str], object]) -> None:
+    """Clears what another recipe or other rows left."""
+    marker = folder / "key"
+    if marker.is_file() and marker.read_text() != key:
+        say("train: recipe, rows or start changed: training anew")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.write_text(key)
+
+
+def _figures(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in values.items())

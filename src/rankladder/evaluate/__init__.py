@@ -1,0 +1,40 @@
+"""Run × qrels → how good, how sure, and better than what."""
+
+from rankladder.evaluate.candidates import (
+    Candidates,
+    bm25_candidates,
+    candidates_from_run,
+    dense_candidates,
+    hybrid_candidates,
+    open_candidates,
+    retrieved,
+)
+from rankladder.evaluate.dataset import Dataset, read_dataset
+from rankladder.evaluate.evaluation import Change, Comparison, Evaluation, ShownDocument, System
+from rankladder.evaluate.measures import measure_run, parse_measures
+from rankladder.evaluate.running import evaluate
+from rankladder.evaluate.statistics import Interval, bootstrap_interval, holm, randomisation_test
+
+__all__ = [
+    "Candidates",
+    "Change",
+    "Comparison",
+    "Dataset",
+    "Evaluation",
+    "Interval",
+    "ShownDocument",
+    "System",
+    "bm25_candidates",
+    "bootstrap_interval",
+    "candidates_from_run",
+    "dense_candidates",
+    "evaluate",
+    "holm",
+    "hybrid_candidates",
+    "measure_run",
+    "open_candidates",
+    "parse_measures",
+    "randomisation_test",
+    "read_dataset",
+    "retrieved",
+]

@@ -1,0 +1,237 @@
+"""Candidate lists: what a first stage found for each query, and what every reranker is given."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rankladder.errors import BadOption
+from rankladder.evaluate.corpus import Corpus
+from rankladder.evaluate.dataset import Dataset, named
+from rankladder.evaluate.progress import Progress
+from rankladder.folders import cache_folder
+from rankladder.retrieve import Index, Retriever
+from rankladder.textfiles import read_run
+from rankladder.values import Query, Ranking, Run
+
+if TYPE_CHECKING:
+    from rankladder.retrieve.dense import DenseIndex
+
+KINDS = ("bm25", "run", "dense", "hybrid")
+_QUERIES_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """A retriever's run over a data set's queries.
+
+    Attributes:
+        name: As the retriever is named in tables: ``bm25``.
+        run: Scores by query and document id, best ``depth`` of each query.
+        digest: Another wherever a candidate or its place differs.
+        remarks: What did not fit the data set, in sentences.
+    """
+
+    name: str
+    run: Run
+    digest: str
+    remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, name: str, run: Run, dataset: Dataset, *, depth: int | None = None) -> Candidates:
+        """The candidates that a run gives a data set: judged queries only, its dropped pairs and the tail left out.
+
+        What the run does not answer, and what the collection does not hold, is counted and named in ``remarks``.
+        """
+        judged = dataset.qrels.grades
+        scores: dict[str, dict[str, float]] = {}
+        cut = 0
+        for query in judged:
+            row, dropped = run.scores.get(query, {}), dataset.dropped.get(query, frozenset())
+            ordered = in_order({document: score for document, score in row.items() if document not in dropped})
+            cut += depth is not None and len(ordered) > depth
+            scores[query] = {document: row[document] for document in ordered[:depth]}
+        remarks = []
+        if unjudged := [query for query in run.scores if query not in judged]:
+            remarks.append(f"{name}: {len(unjudged):,} queries of the run are not judged here: left out")
+        if unanswered := [query for query, row in scores.items() if not row]:
+            remarks.append(
+                f"{name}: {len(unanswered):,} judged queries have no candidate ({named(unanswered)}): they count 0"
+            )
+        if cut:
+            remarks.append(f"{name}: the run is deeper than {depth} for {cut:,} queries: the rest is left out")
+        distinct = dict.fromkeys(document for row in scores.values() for document in row)
+        if unknown := [document for document in distinct if document not in dataset.documents]:
+            remarks.append(
+                f"{name}: {len(unknown):,} candidates are not in the collection ({named(unknown)}): "
+                "no model can read them, so they come below what was reranked"
+            )
+        return cls(name, Run(name, scores), _digest_of(scores), tuple(remarks))
+
+
+def in_order(row: Mapping[str, float]) -> list[str]:
+    """Document ids best first; equal scores by document id descending, as trec_eval breaks ties.
+
+    >>> in_order({"a": 1.0, "b": 2.0, "c": 1.0})
+    ['b', 'c', 'a']
+    """
+    return [document for document, _ in sorted(row.items(), key=lambda item: (item[1], item[0]), reverse=True)]
+
+
+def candidates_from_run(dataset: Dataset, path: str | Path, *, depth: int | None = None) -> Candidates:
+    """The candidates of a TREC run file, named after its tag. Raises as ``rankladder.textfiles.read_run``."""
+    run = read_run(path)
+    return Candidates.of(run.name, run, dataset, depth=depth)
+
+
+def bm25_candidates(dataset: Dataset, *, depth: int = 100, progress: bool | None = None) -> Candidates:
+    """The best ``depth`` documents of each query by BM25 (our index; k1 1.2, b 0.75, English stemming).
+
+    Raises BadOption for a data set whose documents are not on disk: ``retrieved`` takes any retriever.
+    """
+    if not isinstance(dataset.documents, Corpus):
+        raise BadOption("BM25 needs documents that are indexed on disk", hint="read_dataset gives such a data set")
+    return retrieved(dataset, dataset.documents.index, "bm25", depth=depth, progress=progress)
+
+
+def dense_candidates(
+    dataset: Dataset,
+    model: str,
+    *,
+    depth: int = 100,
+    progress: bool | None = None,
+    offline: bool | None = None,
+) -> Candidates:
+    """The best ``depth`` documents of each query by an embedder, exactly: every document is compared (extra ``dense``).
+
+    Embeddings are kept in the user's cache. Raises MissingExtra, ModelMissing and StorageFailed.
+    """
+    dense = _dense_index(dataset, model, progress, offline)
+    found = retrieved(dataset, dense, f"dense:{dense.embedder.name}", depth=depth, progress=progress)
+    return replace(found, remarks=(*found.remarks, *_cut(dense)))
+
+
+def hybrid_candidates(
+    dataset: Dataset,
+    model: str,
+    *,
+    depth: int = 100,
+    progress: bool | None = None,
+    offline: bool | None = None,
+) -> Candidates:
+    """BM25 and an embedder by reciprocal rank fusion of at least 100 documents of each. Raises as the two do."""
+    if not isinstance(dataset.documents, Corpus):
+        raise BadOption("hybrid needs documents that are indexed on disk", hint="read_dataset gives such a data set")
+    dense = _dense_index(dataset, model, progress, offline)
+    both = _Hybrid(dataset.documents.index, dense)
+    found = retrieved(dataset, both, f"hybrid:{dense.embedder.name}", depth=depth, progress=progress)
+    return replace(found, remarks=(*found.remarks, *_cut(dense)))
+
+
+def open_candidates(
+    dataset: Dataset,
+    retriever: str,
+    *,
+    depth: int = 100,
+    cut_runs: bool = False,
+    progress: bool | None = None,
+    offline: bool | None = None,
+) -> Candidates:
+    """The candidates that ``bm25``, ``run:FILE``, ``dense:NAME`` or ``hybrid:NAME`` names.
+
+    The best ``depth`` of a retriever of ours; the whole of a run, or with ``cut_runs`` its best ``depth`` too. Raises
+    BadOption for another word.
+    """
+    kind, _, argument = retriever.partition(":")
+    if kind not in KINDS or bool(argument) == (kind == "bm25"):
+        raise BadOption(
+            f"retriever must be bm25, run:FILE, dense:NAME or hybrid:NAME, got {retriever!r}",
+            hint="--retriever run:bm25.trec",
+        )
+    match kind:
+        case "bm25":
+            return bm25_candidates(dataset, depth=depth, progress=progress)
+        case "run":
+            return candidates_from_run(dataset, argument, depth=depth if cut_runs else None)
+        case "dense":
+            return dense_candidates(dataset, argument, depth=depth, progress=progress, offline=offline)
+    return hybrid_candidates(dataset, argument, depth=depth, progress=progress, offline=offline)
+
+
+def retrieved(
+    dataset: Dataset, retriever: Retriever, name: str, *, depth: int = 100, progress: bool | None = None
+) -> Candidates:
+    """The best ``depth`` documents of each query by any retriever, dropped pairs made up for by later ones.
+
+    A retriever with ``retrieve_many(queries, k=)`` is asked for many queries at a time.
+    """
+    if depth < 1:
+        raise BadOption(f"depth must be at least 1, got {depth}")
+    spare = max(map(len, dataset.dropped.values()), default=0)
+    scores: dict[str, dict[str, float]] = {}
+    with Progress(f"retrieving with {name}", len(dataset.queries), "queries", wanted=progress) as bar:
+        queries = list(dataset.queries.values())
+        for start in range(0, len(queries), _QUERIES_AT_ONCE):
+            for ranking in _rankings(retriever, queries[start : start + _QUERIES_AT_ONCE], depth + spare):
+                scores[ranking.query.id] = _kept_order(
+                    ranking, dataset.dropped.get(ranking.query.id, frozenset()), depth
+                )
+                bar.add(1)
+    return Candidates.of(name, Run(name, scores), dataset)
+
+
+def _rankings(retriever: Retriever, queries: list[Query], k: int) -> Iterable[Ranking]:
+    many = getattr(retriever, "retrieve_many", None)
+    return many(queries, k=k) if many is not None else (retriever.retrieve(query, k=k) for query in queries)
+
+
+def _kept_order(ranking: Ranking, dropped: frozenset[str], depth: int) -> dict[str, float]:
+    kept = [hit for hit in ranking.hits if hit.document.id not in dropped][:depth]
+    return {hit.document.id: hit.score for hit in kept}
+
+
+class _Hybrid:
+    """Fuses as ``rankladder.retrieve.HybridRetriever`` does, many queries at a time."""
+
+    def __init__(self, lexical: Index, dense: DenseIndex) -> None:
+        self._lexical = lexical
+        self._dense = dense
+
+    def retrieve(self, query: Query, *, k: int) -> Ranking:
+        """The best ``k`` for one query."""
+        return self.retrieve_many([query], k=k)[0]
+
+    def retrieve_many(self, queries: Sequence[Query], *, k: int) -> list[Ranking]:
+        """The best ``k`` for each query."""
+        from rankladder.retrieve.fusion import DEPTH, reciprocal_rank_fusion
+
+        deep = max(k, DEPTH)
+        dense = self._dense.retrieve_many(queries, k=deep)
+        return [
+            reciprocal_rank_fusion([self._lexical.retrieve(query, k=deep), ranking], k=k)
+            for query, ranking in zip(queries, dense, strict=True)
+        ]
+
+
+def _dense_index(dataset: Dataset, model: str, progress: bool | None, offline: bool | None) -> DenseIndex:
+    from rankladder.retrieve.dense import DenseIndex, open_embedder
+
+    embedder = open_embedder(model, offline=offline)
+    documents = dataset.documents
+    every = documents.documents() if isinstance(documents, Corpus) else documents.values()
+    return DenseIndex.of(every, embedder, cache=cache_folder("embeddings"), progress=progress)
+
+
+def _cut(dense: DenseIndex) -> tuple[str, ...]:
+    return (dense.remark,) if dense.remark else ()
+
+
+def _digest_of(scores: Mapping[str, Mapping[str, float]]) -> str:
+    digest = hashlib.sha256()
+    for query, row in scores.items():
+        for document in (query, *in_order(row), ""):
+            digest.update(document.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()

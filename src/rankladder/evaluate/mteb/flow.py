@@ -1,0 +1,237 @@
+"""mteb's two-stage flow: a first stage predicts, a reranker orders the best of it, mteb measures and keeps both."""
+
+from __future__ import annotations
+
+import copy
+import errno
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rankladder.errors import BadOption, StorageFailed
+from rankladder.evaluate.mteb.reranker import MtebReranker, catalogue_model
+from rankladder.evaluate.mteb.stages import Bm25Stage, FirstStage
+from rankladder.evaluate.mteb.tasks import loaded, trained_on, zero_shot
+from rankladder.rerank import ModelRequest
+from rankladder.rerank.engine import need
+
+if TYPE_CHECKING:
+    from mteb import ResultCache
+    from mteb.abstasks import AbsTaskRetrieval
+    from mteb.models import ModelMeta
+    from mteb.results import TaskResult
+
+TOP_K = 100
+"""How many candidates are reranked, as in the published figures; mteb's own default is 10."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScore:
+    """One system on one task.
+
+    Attributes:
+        task: mteb's name, or your own.
+        first_stage: What found the candidates.
+        model: What reranked them, as it was asked for; None for the first stage by itself.
+        ndcg: nDCG@10, as mteb gives it: rounded to five places, the mean over splits where a task has several.
+        zero_shot: Whether the task's data is not among what the model was trained on (in a first stage's own row, what
+            that was trained on); None where nobody says, and for tasks that are not mteb's.
+        catalogue_name: The model's name in our catalogue, None where it is not there.
+        file: Where mteb keeps the result.
+    """
+
+    task: str
+    first_stage: str
+    model: str | None
+    ndcg: float
+    zero_shot: bool | None
+    catalogue_name: str | None
+    file: Path
+
+
+def rerank_tasks(
+    tasks: Sequence[AbsTaskRetrieval],
+    models: Sequence[ModelRequest],
+    *,
+    results: str | Path,
+    first_stages: Sequence[FirstStage] = (Bm25Stage(),),
+    top_k: int = TOP_K,
+    offline: bool | None = None,
+    progress: Callable[[str], object] = lambda line: None,
+) -> list[TaskScore]:
+    """Every first stage by itself and every model over it, on every task: nDCG@10.
+
+    Work that ``results`` holds already is not done again, so an interrupted run goes on where it stopped. One model
+    and one task's data are in memory at a time.
+
+    Args:
+        tasks: From ``find_task``, ``benchmark_tasks`` or ``local_task``.
+        models: Rerankers; with none, the first stages alone are measured.
+        results: A folder, made here. ``results/`` in it is mteb's own (``mteb.ResultCache(folder)`` reads it), the
+            candidates lie in ``predictions/`` in mteb's form.
+        first_stages: What finds candidates.
+        top_k: How many of them are reranked.
+        offline: Whether models may be fetched, as ``Reranker.open``; data sets follow ``HF_HUB_OFFLINE``.
+        progress: Told in a line of each step that takes time.
+
+    Returns:
+        Task by task, first stage by first stage: the first stage alone, then the models as given.
+
+    Raises:
+        BadOption: ``top_k`` below 1; a task or a model that is named twice.
+        Unavailable: A task's data is not here and cannot be fetched.
+        StorageFailed: ``results`` cannot be written.
+        RankladderError: As ``Reranker.open`` and the first stages.
+    """
+    need("mteb", extra="mteb")
+    if top_k < 1:
+        raise BadOption(f"top_k must be at least 1, got {top_k}")
+    _refuse_twins("task", [task.metadata.name for task in tasks])
+    _refuse_twins("first stage", [stage.name for stage in first_stages])
+    _refuse_twins("model", [model.text for model in models])
+    from mteb import ResultCache
+
+    scores: dict[tuple[str, str, str | None], TaskScore] = {}
+    with _writing(Path(results)), _without_bars():
+        cache = ResultCache(Path(results))
+        predictions: dict[tuple[str, str], Path] = {}
+        for task in tasks:
+            for stage in first_stages:
+                key = (task.metadata.name, stage.name)
+                result, meta, predictions[key] = _first_stage(task, stage, cache, progress)
+                scores[*key, None] = _score(result, stage, None, zero_shot(trained_on(meta), task), None, cache, meta)
+        for request in models:
+            reranker = request.open(offline=offline)
+            known = catalogue_model(reranker)
+            trained = trained_on(MtebReranker(reranker).mteb_model_meta)
+            for task in tasks:
+                for stage in first_stages:
+                    key = (task.metadata.name, stage.name)
+                    settings: dict[str, str | int] = {"first_stage": _label(stage.meta(task)), "top_k": top_k}
+                    model = MtebReranker(reranker, settings=settings)
+                    meta = model.mteb_model_meta
+                    finished = _known(cache, task, meta)
+                    if finished is None:
+                        progress(f"{task.metadata.name}: {request.text} over {stage.name}")
+                        finished = _reranked(task, model, predictions[key], cache, top_k=top_k)
+                    name = known.name if known else None
+                    seen = zero_shot(trained, task)
+                    scores[*key, request.text] = _score(finished, stage, request.text, seen, name, cache, meta)
+    return [
+        scores[task.metadata.name, stage.name, model]
+        for task in tasks
+        for stage in first_stages
+        for model in (None, *(request.text for request in models))
+    ]
+
+
+def _first_stage(
+    task: AbsTaskRetrieval, stage: FirstStage, cache: ResultCache, progress: Callable[[str], object]
+) -> tuple[TaskResult, ModelMeta, Path]:
+    """The first stage's own result, what it is filed under, and the file of its candidates."""
+    meta = stage.meta(task)
+    parts = (meta.model_name_as_path(), str(meta.revision), str(task.metadata.revision))
+    file = cache.cache_path.joinpath("predictions", *parts, task.prediction_file_name)
+    known = _known(cache, task, meta)
+    if known is not None and file.is_file():
+        return known, meta, file
+    progress(f"{task.metadata.name}: candidates by {stage.name}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # mteb writes in place, and adds to a file that is there: a fresh folder, then a rename, keeps the file whole.
+    with loaded(task), tempfile.TemporaryDirectory(dir=file.parent) as fresh:
+        result = _evaluated(stage.model(task), task, cache, overwrite="always", prediction_folder=Path(fresh))
+        (Path(fresh) / file.name).replace(file)
+    return result, meta, file
+
+
+def _reranked(
+    task: AbsTaskRetrieval, model: MtebReranker, candidates: Path, cache: ResultCache, *, top_k: int
+) -> TaskResult:
+    with loaded(task):
+        # convert_to_reranking changes the task that it is called on: a copy, whose tables are shared, leaves it be.
+        reranking = copy.copy(task)
+        reranking.dataset = {
+            subset: {split: copy.copy(data) for split, data in splits.items()}
+            for subset, splits in task.dataset.items()
+        }
+        return _evaluated(model, reranking.convert_to_reranking(candidates, top_k=top_k), cache, overwrite="always")
+
+
+def _known(cache: ResultCache, task: AbsTaskRetrieval, meta: ModelMeta) -> TaskResult | None:
+    """A result that is complete and of this data. mteb by itself takes one of another revision of the data as well."""
+    result = cache.load_task_result(task.metadata.name, meta)
+    if result is None or result.dataset_revision != task.metadata.revision or result.get_missing_evaluations(task):
+        return None
+    return result
+
+
+def _evaluated(
+    model: Any, task: AbsTaskRetrieval, cache: ResultCache, *, overwrite: str, prediction_folder: Path | None = None
+) -> TaskResult:
+    import mteb
+
+    found = mteb.evaluate(
+        model,
+        task,
+        co2_tracker=False,  # it asks a server where this machine stands
+        cache=cache,
+        overwrite_strategy=overwrite,
+        prediction_folder=prediction_folder,
+        show_progress_bar=False,
+        encode_kwargs={"batch_size": 32},
+    )
+    return found.task_results[0]
+
+
+def _score(
+    result: TaskResult,
+    stage: FirstStage,
+    model: str | None,
+    seen: bool | None,
+    catalogue_name: str | None,
+    cache: ResultCache,
+    meta: ModelMeta,
+) -> TaskScore:
+    ndcg = float(result.get_score(getter=lambda scores: scores["ndcg_at_10"]))
+    file = cache.get_task_result_path(result.task_name, meta)
+    return TaskScore(result.task_name, stage.name, model, ndcg, seen, catalogue_name, file)
+
+
+def _label(meta: ModelMeta) -> str:
+    """Which first stage, in the settings that a result is filed under."""
+    return f"{meta.name}@{str(meta.revision)[:40]}"
+
+
+def _refuse_twins(what: str, names: Sequence[str]) -> None:
+    if twins := sorted({name for name in names if names.count(name) > 1}):
+        raise BadOption(f"{what} {twins[0]} is named twice")
+
+
+@contextmanager
+def _writing(results: Path) -> Iterator[None]:
+    """Raises StorageFailed, naming the folder, for what the disk refuses."""
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        named = error.filename is not None and Path(str(error.filename)).is_relative_to(results)
+        if not named and error.errno != errno.ENOSPC:  # a write that finds the disk full names no file
+            raise
+        raise StorageFailed(f"{results}: results cannot be kept there: {error.strerror or error}") from error
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Hides the progress bars that datasets shows for its own steps."""
+    import datasets
+
+    shown = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()

@@ -1,0 +1,218 @@
+"""An evaluation on paper: Markdown, JSON, and run files that trec_eval reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rankladder.errors import StorageFailed
+from rankladder.evaluate.evaluation import Change, Evaluation, ShownDocument, System
+from rankladder.evaluate.statistics import Interval
+from rankladder.textfiles import whole_file, write_run
+from rankladder.values import Run
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.+()=,_-]+")
+
+
+def write_report(evaluation: Evaluation, folder: str | Path) -> None:
+    """Writes ``evaluation.json``, ``evaluation.md`` and ``runs/SYSTEM.trec`` for each finished system into a folder.
+
+    Raises StorageFailed for what the disk refuses, BadInput for an id that no TREC file can hold.
+    """
+    target = make_folder(folder)
+    with whole_file(target / "evaluation.json") as file:
+        json.dump(evaluation.to_dict(), file, ensure_ascii=False, allow_nan=False, indent=1)
+    with whole_file(target / "evaluation.md") as file:
+        file.write(markdown(evaluation))
+    runs = make_folder(target / "runs")
+    taken: set[str] = set()
+    for system in evaluation.systems:
+        if system.run is not None:
+            tag = _free(_UNSAFE.sub("-", system.name.replace(" + ", "+")), taken)
+            write_run(Run(tag, system.run.scores), runs / f"{tag}.trec")
+
+
+def make_folder(folder: str | Path) -> Path:
+    """The folder, made where it is not there and checked to take files. Raises StorageFailed."""
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        probe = target / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StorageFailed(f"{target}: nothing can be written there: {error.strerror or error}") from error
+    return target
+
+
+def markdown(evaluation: Evaluation) -> str:
+    """The evaluation as a page: systems, remarks, comparisons, and the queries that changed most."""
+    return "\n".join(_lines(evaluation)) + "\n"
+
+
+def system_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows: each system with its means and intervals, and how it does against its own retriever."""
+    main = evaluation.measures[0]
+    headers = ["system", *evaluation.measures, f"{main} − retriever", "p (Holm)", "win/tie/loss", "pairs", "cut"]
+    return headers, [_system_cells(evaluation, system) for system in evaluation.systems]
+
+
+def comparison_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows: every pair of systems on every measure."""
+    headers = ["measure", "first", "second", "difference", "p", "p (Holm)", "win/tie/loss"]
+    return headers, [
+        [
+            one.measure,
+            one.first,
+            one.second,
+            f"{one.difference:+.4f}",
+            probability_text(one.p),
+            probability_text(one.p_holm),
+            f"{one.wins}/{one.ties}/{one.losses}",
+        ]
+        for one in evaluation.comparisons
+    ]
+
+
+def interval_text(interval: Interval) -> str:
+    """A mean and its interval.
+
+    >>> interval_text(Interval(0.61, 0.65, 0.7)), interval_text(Interval(None, 1.0, None))
+    ('0.6500 [0.610, 0.700]', '1.0000 [—]')
+    """
+    if interval.low is None or interval.high is None:
+        return f"{interval.mean:.4f} [—]"
+    return f"{interval.mean:.4f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def probability_text(p: float | None) -> str:
+    """A p-value to four places, — where no test was made."""
+    return "—" if p is None else "<0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def about_tests(evaluation: Evaluation) -> str:
+    """What was tested and how, in one sentence."""
+    if not evaluation.tests:
+        return "No test was made: it takes two systems and two queries."
+    settings = evaluation.settings
+    tests = "1 test" if evaluation.tests == 1 else f"{evaluation.tests} tests"
+    return (
+        f"p: paired randomisation test, two-sided, {settings['resamples']:,} resamples, seed {settings['seed']}; "
+        f"Holm's correction over {tests} for each measure. "
+        f"Intervals: bootstrap over queries, {settings['confidence']:.0%}."
+    )
+
+
+def _system_cells(evaluation: Evaluation, system: System) -> list[str]:
+    if system.failed is not None:
+        return [system.name, f"failed: {system.failed.splitlines()[0]}", *[""] * (len(evaluation.measures) + 4)]
+    means = [interval_text(system.intervals[measure]) for measure in evaluation.measures]
+    if system.role == "retriever":
+        return [system.name, *means, "", "", "", "", ""]
+    main = evaluation.measures[0]
+    against = next(
+        one
+        for one in evaluation.comparisons
+        if one.measure == main and (one.first, one.second) == (system.name, system.candidates)
+    )
+    return [
+        system.name,
+        *means,
+        f"{against.difference:+.4f}",
+        probability_text(against.p_holm),
+        f"{against.wins}/{against.ties}/{against.losses}",
+        f"{system.pairs:,}",
+        f"{system.truncated:,}",
+    ]
+
+
+def _lines(evaluation: Evaluation) -> Iterator[str]:
+    dataset = evaluation.dataset
+    yield f"# {dataset.name}"
+    yield ""
+    yield (
+        f"{len(dataset.qrels.grades):,} judged queries; a reranker orders the first {evaluation.top_k} candidates of "
+        "each. Every judged query counts."
+    )
+    yield ""
+    yield from _table(*system_table(evaluation))
+    yield ""
+    yield about_tests(evaluation)
+    if evaluation.remarks:
+        yield ""
+        yield "## Remarks"
+        yield ""
+        yield from (f"- {_cell(remark)}" for remark in evaluation.remarks)
+    if evaluation.comparisons:
+        yield ""
+        yield "## All pairs of systems"
+        yield ""
+        yield from _table(*comparison_table(evaluation))
+    if evaluation.changes:
+        yield ""
+        yield "## Queries that changed most"
+        for change in evaluation.changes:
+            yield from _change(change)
+    yield ""
+    yield "## What was measured"
+    yield ""
+    yield f"- data set: `{dataset.digest}`"
+    yield from (f"- candidates {_cell(one.name)}: `{one.digest}`" for one in evaluation.candidates)
+    yield from (
+        f"- {_cell(system.name)}: `{system.digest}` ({_cell(system.about)})"
+        for system in evaluation.systems
+        if system.role == "reranker" and system.failed is None
+    )
+    yield from (f"- {name}: {_cell(_plain(value))}" for name, value in evaluation.settings.items())
+
+
+def _change(change: Change) -> Iterator[str]:
+    yield ""
+    yield f"### {_cell(change.text)}"
+    yield ""
+    yield (
+        f"Query {_cell(change.query)}, {_cell(change.system)}: {change.measure} "
+        f"{change.before:.4f} → {change.after:.4f}"
+    )
+    yield ""
+    before, after = (list(map(_shown, head)) for head in (change.top_before, change.top_after))
+    rows = max(len(before), len(after))
+    yield from _table(
+        ["", "retriever", "reranker"],
+        [[str(place + 1), _at(before, place), _at(after, place)] for place in range(rows)],
+    )
+
+
+def _shown(document: ShownDocument) -> str:
+    grade = "not judged" if document.grade is None else f"grade {document.grade}"
+    return f"{document.title} ({document.id}, {grade})".strip()
+
+
+def _at(shown: Sequence[str], place: int) -> str:
+    return shown[place] if place < len(shown) else ""
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(map(_cell, headers))} |"
+    yield f"|{'---|' * len(headers)}"
+    yield from (f"| {' | '.join(map(_cell, row))} |" for row in rows)
+
+
+def _cell(text: str) -> str:
+    """The text on one line, its signs that steer Markdown made plain."""
+    return re.sub(r"([|\\`*_<\[\]])", r"\\\1", " ".join(text.split()))
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    tag, number = name, 2
+    while tag.lower() in taken:  # some disks do not tell capitals from small letters
+        tag, number = f"{name}-{number}", number + 1
+    taken.add(tag.lower())
+    return tag

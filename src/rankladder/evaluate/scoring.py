@@ -1,0 +1,128 @@
+"""Candidates → pairs → scores, in batches that are stored as they are finished."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rankladder.evaluate.candidates import Candidates, in_order
+from rankladder.evaluate.dataset import Dataset
+from rankladder.evaluate.progress import Progress
+from rankladder.evaluate.store import PairKeys, Record, ScoreStore
+from rankladder.rerank import Long, Reranker
+from rankladder.values import Document, Query, Run
+
+_FIRST_BATCH = 64
+_LARGEST_BATCH = 4096
+_BATCH_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reranked:
+    """A reranker's run; how many pairs it scored (stored ones too), and how many of them it had to cut."""
+
+    run: Run
+    pairs: int
+    truncated: int
+
+
+def rerank_candidates(
+    reranker: Reranker,
+    dataset: Dataset,
+    candidates: Candidates,
+    *,
+    name: str,
+    top_k: int,
+    store: ScoreStore,
+    keys: PairKeys,
+    long: Long = "truncate",
+    progress: bool | None = None,
+) -> Reranked:
+    """The run in which a reranker has reordered each query's first ``top_k`` candidates.
+
+    Whatever cannot be read (a query or a document without a text), and candidates below ``top_k``, follow in the
+    retriever's order. Texts are read as they are scored, a batch at a time; each batch is stored before the next
+    begins, so an interruption loses one batch: 64 pairs, later as many as take about five seconds.
+
+    Raises what the reranker raises, and StorageFailed.
+    """
+    wanted = {query.id: _readable(query, dataset, candidates, top_k, keys) for query in dataset.queries.values()}
+    total = sum(len(row) for row in wanted.values())
+    missing = [
+        (dataset.queries[query], document)
+        for query, row in wanted.items()
+        for document in row
+        if keys.of(dataset.queries[query], document) not in store
+    ]
+    with Progress(name, total, "pairs", done=total - len(missing), wanted=progress) as bar:
+        size, start = _FIRST_BATCH, 0
+        while start < len(missing):
+            batch = missing[start : start + size]
+            began = time.perf_counter()
+            store.add(list(_scored(reranker, dataset.documents, batch, keys, long)))
+            bar.add(len(batch))
+            start += len(batch)
+            size = next_size(len(batch), time.perf_counter() - began)
+    scores: dict[str, dict[str, float]] = {}
+    truncated = 0
+    for query, row in candidates.run.scores.items():
+        named = {document: keys.of(dataset.queries[query], document) for document in wanted.get(query, ())}
+        truncated += sum(store.truncated(key) for key in named.values())
+        scores[query] = above(row, {document: store.score(key) for document, key in named.items()})
+    return Reranked(Run(name, scores), total, truncated)
+
+
+def next_size(size: int, seconds: float) -> int:
+    """How many pairs to score next, after so many took so long: what takes about five seconds, in steps of two at most.
+
+    >>> next_size(64, 0.5), next_size(64, 5.0), next_size(64, 60.0), next_size(4096, 0.1)
+    (128, 64, 32, 4096)
+    """
+    fitting = int(size * _BATCH_S / max(seconds, 1e-6))
+    return max(1, min(max(fitting, size // 2), size * 2, _LARGEST_BATCH))
+
+
+def above(row: Mapping[str, float], scored: Mapping[str, float]) -> dict[str, float]:
+    """The scores of a reordered list: those that were scored, then the others of ``row`` in its order, one apart.
+
+    >>> above({"a": 9.0, "b": 8.0, "c": 7.0}, {"a": -2.5, "b": 1.5})
+    {'b': 1.5, 'a': -2.5, 'c': -3.5}
+    """
+    if not scored:
+        return dict(row)
+    floor = min(scored.values())
+    rest = [document for document in in_order(row) if document not in scored]
+    return {document: scored[document] for document in in_order(scored)} | {
+        document: floor - place for place, document in enumerate(rest, 1)
+    }
+
+
+def _readable(query: Query, dataset: Dataset, candidates: Candidates, top_k: int, keys: PairKeys) -> list[str]:
+    """The first ``top_k`` candidates of a query, those without a text left out."""
+    first = in_order(candidates.run.scores.get(query.id, {}))[:top_k]
+    kept = []
+    for id in first:
+        if not keys.knows(id):
+            document = dataset.documents.get(id)
+            if document is None:
+                continue
+            keys.of_document(document)
+        kept.append(id)
+    return kept
+
+
+def _scored(
+    reranker: Reranker,
+    documents: Mapping[str, Document],
+    batch: list[tuple[Query, str]],
+    keys: PairKeys,
+    long: Long,
+) -> Iterator[Record]:
+    tasks: dict[str, tuple[Query, list[Document]]] = {}
+    for query, id in batch:
+        tasks.setdefault(query.id, (query, []))[1].append(documents[id])
+    for ranking in reranker.rank_many(list(tasks.values()), long=long, progress=False):
+        for hit in ranking.hits:
+            key = keys.of(ranking.query, hit.document.id)
+            yield Record(ranking.query.id, hit.document.id, key, hit.score, hit.truncated)

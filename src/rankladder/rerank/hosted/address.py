@@ -1,0 +1,114 @@
+"""The name of a hosted model → which service, at what address, which model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from rankladder.errors import BadOption
+from rankladder.rerank.hosted.contracts import SERVICES, Service
+
+SYNTAX = "cohere:MODEL, jina:MODEL, voyage:MODEL, any of them as cohere:MODEL@URL, or tei:URL"
+OWN_KEY = "RANKLADDER_API_KEY"
+"""The key for an address that the user gives: a service's own key goes to that service alone."""
+
+_HOSTED = re.compile(rf"({'|'.join(SERVICES)}):|https?://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One hosted model: ``url`` takes the requests; ``keys`` are the environment variables that may hold its key."""
+
+    name: str
+    service: Service
+    model: str
+    url: str
+    keys: tuple[str, ...]
+    key_required: bool
+
+    @property
+    def host(self) -> str:
+        """Host, and port where one is given, as messages name it."""
+        return urlsplit(self.url).netloc
+
+    @property
+    def is_local(self) -> bool:
+        """Whether requests stay on this machine."""
+        name = urlsplit(self.url).hostname or ""
+        try:
+            return ip_address(name).is_loopback
+        except ValueError:
+            return name == "localhost" or name.endswith(".localhost")
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether requests travel over TLS."""
+        return self.url.startswith("https://")
+
+
+def is_hosted(name: object) -> bool:
+    """Whether a model's name asks for a hosted service, and not for files.
+
+    >>> [is_hosted(name) for name in ("cohere:rerank-v3.5", "tei:http://localhost:8080", "box", "org/model")]
+    [True, True, False, False]
+    """
+    return isinstance(name, str) and _HOSTED.match(name) is not None
+
+
+def parse_address(name: str) -> Address:
+    """Reads ``SERVICE:MODEL``, ``SERVICE:MODEL@URL`` or ``tei:URL``.
+
+    A URL without a path gets the service's usual one; with a path it is the address that takes the requests.
+
+    >>> parse_address("cohere:rerank-v3.5").url
+    'https://api.cohere.com/v2/rerank'
+    >>> parse_address("cohere:BAAI/bge-reranker-v2-m3@http://localhost:8000").url
+    'http://localhost:8000/v2/rerank'
+    >>> parse_address("tei:http://localhost:8080").url
+    'http://localhost:8080/rerank'
+
+    Raises BadOption for a name that is written otherwise, and for a URL that holds a user, a query or a fragment.
+    """
+    prefix, _, rest = name.partition(":")
+    service = SERVICES.get(prefix)
+    if service is None:
+        raise BadOption(f"model {name!r} does not say which service it is", hint=f"write {SYNTAX}")
+    if service.url is None:
+        model, url = "", rest
+    else:
+        model, at, url = rest.partition("@")  # always: texts meant for one's own server must not go to the service
+        if not model or (at and not url) or "://" in model or any(c.isspace() or not c.isprintable() for c in model):
+            raise BadOption(f"model {name!r}: expected {service.name}:MODEL or {service.name}:MODEL@URL")
+        if not url:
+            return Address(name, service, model, service.url, service.keys, key_required=True)
+    parts = _split(name, url)
+    path = parts.path.rstrip("/")
+    if service.url is None:  # the server's root: it has more than one route
+        path = path.removesuffix(service.path) + service.path
+    keys = (*service.keys, OWN_KEY) if service.url is None else (OWN_KEY,)
+    url = f"{parts.scheme}://{parts.netloc}{path or service.path}"
+    return Address(name, service, model, url, keys, key_required=False)
+
+
+def _split(name: str, url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise BadOption(f"model {_without_user(name)!r}: {url!r} is no address: {error}") from None
+    # A key in an address would be printed with the model's name and stored with its scores.
+    if parts.username is not None or parts.query or parts.fragment:
+        raise BadOption(
+            f"model {_without_user(name)!r}: an address may hold no user, query or fragment",
+            hint=f"a key belongs into {OWN_KEY}",
+        )
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0 or not url.isprintable() or " " in url:
+        raise BadOption(f"model {name!r}: expected an http:// or https:// address, got {url!r}")
+    return parts
+
+
+def _without_user(name: str) -> str:
+    """The name with whatever may be secret in its address left out."""
+    return re.sub(r"[?#].*", "?…", re.sub(r"://[^/]*@", "://…@", name))

@@ -1,0 +1,47 @@
+"""Keys: read from the environment when a model is opened, kept in memory, shown to nobody."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from rankladder.errors import KeyRefused
+from rankladder.rerank.hosted.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A service's key and the environment variable that it came from."""
+
+    variable: str
+    secret: str = field(repr=False)
+
+    def hidden_in(self, text: str) -> str:
+        """The text without the key: services like to quote what they refuse."""
+        return text.replace(self.secret, "…")
+
+
+def find_key(address: Address) -> Key | None:
+    """The key for an address, None where there is none and none is needed.
+
+    Raises KeyRefused where a needed key is not set, cannot be a key, or would travel unencrypted to another machine.
+    """
+    for variable in address.keys:
+        if secret := os.environ.get(variable, "").strip():
+            break
+    else:
+        if address.key_required:
+            raise KeyRefused(
+                f"{address.name}: {' and '.join(address.keys)} "
+                f"{'are' if len(address.keys) > 1 else 'is'} not set in the environment",
+                hint=f"export {address.keys[0]}=… with a key from {address.service.title}; it is not stored",
+            )
+        return None
+    if not (secret.isascii() and secret.isprintable()) or " " in secret:
+        raise KeyRefused(f"{address.name}: {variable} holds spaces or signs that no key has", hint="copy it again")
+    if not address.is_encrypted and not address.is_local:
+        raise KeyRefused(
+            f"{address.name}: the key in {variable} would travel unencrypted to {address.host}",
+            hint=f"use https://, or unset {variable} where the server asks for none",
+        )
+    return Key(variable, secret)

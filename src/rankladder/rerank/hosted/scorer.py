@@ -1,0 +1,152 @@
+"""The scorer that asks a hosted service, several requests at a time, and believes only a complete answer."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from rankladder.errors import BadOption, ServiceFailed
+from rankladder.rerank.encoded import EncodedDocument
+from rankladder.rerank.hosted.address import Address
+from rankladder.rerank.hosted.caller import Caller
+from rankladder.rerank.hosted.contracts import BadAnswer, read_bill, read_scores, request_body
+from rankladder.rerank.hosted.planning import plan_requests
+from rankladder.rerank.hosted.usage import Meter, Usage
+from rankladder.rerank.scorer import Long, Scored
+from rankladder.values import Document
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What is known of a hosted model before it is used.
+
+    Attributes:
+        max_documents: Documents in one request.
+        max_tokens: Sent with every request as the longest document, None where nothing is asked for.
+        reads: Tokens that the service says it reads, 0 where it does not say.
+        identity: What tells this model from another at the same address, as far as the service says.
+        note: For people, beside the service's name.
+    """
+
+    max_documents: int
+    max_tokens: int | None = None
+    reads: int = 0
+    identity: str = ""
+    note: str = ""
+
+
+class HostedScorer:
+    """A model behind a rerank API. Scores are the service's own; nothing is known of what it cut.
+
+    ``usage`` says what was asked and billed so far. May be used from several threads at once: together they have at
+    most ``in_flight`` requests open.
+    """
+
+    tokenizer = ""  # it takes texts alone
+
+    def __init__(self, address: Address, caller: Caller, terms: Terms, *, in_flight: int) -> None:
+        service = address.service
+        self.name = address.name
+        self.dtype = service.scale
+        self.max_tokens = terms.reads if terms.max_tokens is None else terms.max_tokens
+        self.digest = hashlib.sha256(
+            "\n".join(
+                ("hosted", service.name, address.url, address.model, terms.identity, str(terms.max_tokens))
+            ).encode()
+        ).hexdigest()
+        bounds = " from 0 to 1" if service.from_0_to_1 and address.url == service.url else ""
+        score = f"{service.scale}s" if service.scale == "raw logit" else f"{service.scale}{bounds}, not logits"
+        served = f"hosted by {caller.where}{f', {terms.note}' if terms.note else ''}"
+        asked = f"at most {terms.max_tokens} tokens a document asked for; " if terms.max_tokens else ""
+        self.about = (
+            f"{served}; scores are {score}, as the service gives them; {asked}"
+            "the service does not say what it cut and may change the model without notice"
+        )
+        self._address = address
+        self._caller = caller
+        self._terms = terms
+        self._in_flight = in_flight
+        self._meter = Meter()
+
+    def __repr__(self) -> str:
+        return f"<HostedScorer {self.name}: {self.about}>"
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked of the service, and billed, since the model was opened."""
+        return self._meter.usage
+
+    def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
+        """Refused: a service takes texts, not token ids."""
+        raise BadOption(
+            f"{self.name} takes texts: there are no token ids to keep", hint="give the documents themselves"
+        )
+
+    def score(
+        self,
+        pairs: Sequence[tuple[str, str | EncodedDocument]],
+        *,
+        long: Long,
+        done: Callable[[float], object],
+    ) -> list[Scored]:
+        """One Scored per pair, in the order given, its reading None. Neighbours with one query travel together.
+
+        Raises:
+            BadOption: ``long`` is not ``truncate``.
+            ServiceFailed: The service stayed unreachable, busy or broken, or left documents without a usable score.
+            KeyRefused: The key is not accepted.
+            ModelMissing: No such model.
+            RequestRefused: The service will not take a query or a document.
+        """
+        if long != "truncate":
+            raise BadOption(
+                f"{self.name}: long={long!r} needs a model whose tokens are known",
+                hint="the service decides what becomes of long documents; split them yourself, or use a local model",
+            )
+        texts = [(query, document if isinstance(document, str) else document.full_text) for query, document in pairs]
+        plan = plan_requests(texts, max_documents=self._terms.max_documents, max_bytes=self._address.service.max_bytes)
+        scores = [0.0] * len(pairs)
+        for rows, answer in self._answers(texts, plan):
+            scores[rows.start : rows.stop] = answer
+            done(len(rows))
+        return [Scored(score, None) for score in scores]
+
+    def _answers(self, texts: list[tuple[str, str]], plan: list[range]) -> Iterator[tuple[range, list[float]]]:
+        """Each request's rows with their scores, as they arrive."""
+        abandoned = threading.Event()
+        if len(plan) <= 1:  # a thread would only cost
+            yield from ((rows, self._ask(texts, rows, abandoned)) for rows in plan)
+            return
+        pool = ThreadPoolExecutor(min(self._in_flight, len(plan)), "rankladder-hosted")
+        try:
+            waiting = {pool.submit(self._ask, texts, rows, abandoned): rows for rows in plan}
+            for answered in as_completed(waiting):
+                yield waiting[answered], answered.result()
+        finally:
+            abandoned.set()  # where one request failed, no other is begun or waited for
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ask(self, texts: list[tuple[str, str]], rows: range, abandoned: threading.Event) -> list[float]:
+        service = self._address.service
+        body = request_body(
+            service,
+            self._address.model,
+            texts[rows.start][0],
+            [texts[row][1] for row in rows],
+            max_tokens=self._terms.max_tokens,
+        )
+        # Some servers send the documents back unasked, perhaps escaped; more than that is no answer.
+        answer = self._caller.ask(
+            self._address.url, body, max_bytes=(1 << 20) + 1024 * len(rows) + 4 * len(body), abandoned=abandoned
+        )
+        self._meter.add(len(rows), retries=answer.retries, bill=read_bill(answer.content, answer.headers))
+        try:
+            return read_scores(service, answer.content, len(rows))
+        except BadAnswer as error:
+            raise ServiceFailed(
+                f"{self._caller.where}: the answer cannot be used: {error}",
+                hint=f"check that the server speaks {service.title}'s rerank contract",
+            ) from None

@@ -1,0 +1,66 @@
+"""A model's name and the options of ``Reranker.open`` → what scores."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rankladder.checkpoint import find_checkpoint, read_checkpoint, read_foreign
+from rankladder.errors import BadOption
+from rankladder.rerank.engine import DtypeWish, EngineWish, choose_dtype, choose_engine, need, open_engine
+from rankladder.rerank.hosted import is_hosted, open_hosted
+from rankladder.rerank.scorer import Scorer, TokenScorer
+
+
+def open_scorer(
+    name: str | os.PathLike[str] | None,
+    *,
+    engine: EngineWish,
+    device: str | None,
+    dtype: DtypeWish,
+    max_tokens: int | None,
+    threads: int | None,
+    revision: str | None,
+    offline: bool | None,
+) -> Scorer:
+    """The scorer of a hosted model, of a checkpoint that we understand, or of one that Sentence Transformers runs.
+
+    Arguments and errors are those of ``Reranker.open``.
+    """
+    if threads is not None and threads < 1:
+        raise BadOption(f"threads must be at least 1, got {threads}")
+    if isinstance(name, str) and is_hosted(name):
+        return open_hosted(
+            name,
+            engine=engine,
+            device=device,
+            dtype=dtype,
+            max_tokens=max_tokens,
+            threads=threads,
+            revision=revision,
+            offline=offline,
+        )
+    found = find_checkpoint(Path(name) if isinstance(name, os.PathLike) else name, revision=revision, offline=offline)
+    chosen = choose_engine(found, engine)
+    if chosen.engine == "sentence-transformers":
+        foreign = read_foreign(found)
+        limit = _limit(foreign.name, max_tokens, foreign.max_tokens)
+        choice = choose_dtype(foreign, dtype, engine=chosen.engine)
+        need("sentence_transformers", extra="sentence-transformers")
+        from rankladder.rerank.sentence.scorer import SentenceScorer
+
+        return SentenceScorer(
+            foreign, dtype=choice, why=chosen.reason, max_tokens=limit, device=device, threads=threads
+        )
+    checkpoint = read_checkpoint(found.folder, name=found.name, revision=found.revision)
+    limit = _limit(checkpoint.name, max_tokens, checkpoint.max_tokens)
+    choice = choose_dtype(checkpoint, dtype, engine=chosen.engine)
+    runner = open_engine(checkpoint, engine=chosen.engine, dtype=choice.dtype, threads=threads, device=device)
+    return TokenScorer(checkpoint, runner, dtype=choice, max_tokens=limit)
+
+
+def _limit(name: str, wish: int | None, most: int) -> int:
+    """The longest sequence to read; BadOption for more than the model reads."""
+    if wish is not None and wish > most:
+        raise BadOption(f"max_tokens is {wish}, but {name} reads at most {most}")
+    return most if wish is None else wish

@@ -1,0 +1,160 @@
+"""From texts to token ids for the models of this engine, and how much of each text was kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from itertools import chain
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from rankladder.errors import BadConfig, BadOption
+from rankladder.rerank.pairs import PASSAGE_OVERLAP, Frame, PairReader, TokenPair, passage_starts
+from rankladder.rerank.sentence.prompts import Prompt
+from rankladder.surrogates import encodable
+from rankladder.values import Passage, Reading
+
+Ids = NDArray[np.int32]
+
+
+class Reader(Protocol):
+    """Turns texts into token pairs for one model."""
+
+    tokenizer: str
+    """Says whose document ids these are."""
+
+    def queries(self, texts: Sequence[str]) -> list[Ids]:
+        """Token ids (n,) of each query, uncut."""
+        ...
+
+    def documents(self, texts: Sequence[str]) -> list[Ids]:
+        """Token ids (n,) of each document, uncut."""
+        ...
+
+    def cut(self, query: Ids, document: Ids) -> tuple[TokenPair, Reading]:
+        """The pair as one sequence of at most ``max_tokens``."""
+        ...
+
+    def passages(self, query: Ids, document: Ids, text: str) -> list[tuple[TokenPair, Reading]]:
+        """The pair as overlapping passages; one where it fits whole."""
+        ...
+
+
+class ClassifierReader(PairReader):
+    """Reads pairs as the tokenizer frames them, cut longest-first: what CrossEncoder does."""
+
+    def __init__(self, tokenizer: Tokenizer, *, max_tokens: int, digest: str) -> None:
+        super().__init__(tokenizer, max_tokens=max_tokens)
+        self.tokenizer = digest
+
+    def queries(self, texts: Sequence[str]) -> list[Ids]:
+        """See Reader."""
+        return self.tokenise(texts)
+
+    def documents(self, texts: Sequence[str]) -> list[Ids]:
+        """See Reader."""
+        return self.tokenise(texts)
+
+
+class PromptReader:
+    """Reads pairs into a prompt. The prompt is never cut; only tokens of the texts themselves are counted.
+
+    The query and its label keep at most 3/4 of what the prompt leaves over, as mxbai-rerank's own code does; then the
+    document is cut on the right. Qwen3-Reranker's own code cuts both as one text, which is the same up to that point.
+
+    Raises BadOption where the prompt leaves no room, and BadConfig where the tokenizer joins the prompt to a text.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, prompt: Prompt, *, max_tokens: int, digest: str) -> None:
+        self._tokenizer = tokenizer
+        self.prompt = prompt
+        before, between, after = (self._pieces(part) for part in (prompt.before, prompt.between, prompt.after))
+        self._query_label, self._document_label = (self._ids(x) for x in (prompt.query_label, prompt.document_label))
+        self.frame = Frame(before + self._query_label, between + self._document_label, after)
+        self.max_tokens = max_tokens
+        self.room = max_tokens - len(self.frame)
+        """Tokens that a query and a document share."""
+        fixed, label = len(before) + len(after), len(self._query_label)
+        least = max(len(self.frame) + 2, fixed - (-4 * (label + 1) // 3))
+        if max_tokens < least:
+            raise BadOption(f"max_tokens must be at least {least} with the prompt of {prompt.name}, got {max_tokens}")
+        self.query_room = min((max_tokens - fixed) * 3 // 4 - label, self.room - 1)
+        self.tokenizer = hashlib.sha256(f"{digest} {prompt.document_label}".encode()).hexdigest()
+        self._check_joints()
+
+    def queries(self, texts: Sequence[str]) -> list[Ids]:
+        """See Reader. The label before a query is read with it and then taken off."""
+        return self._labelled(self.prompt.query_label, self._query_label, texts, end=self.prompt.query_end)
+
+    def documents(self, texts: Sequence[str]) -> list[Ids]:
+        """See Reader. The label before a document is read with it and then taken off."""
+        return self._labelled(self.prompt.document_label, self._document_label, texts, end="")
+
+    def cut(self, query: Ids, document: Ids) -> tuple[TokenPair, Reading]:
+        """See Reader."""
+        query_kept = min(len(query), self.query_room)
+        document_kept = min(len(document), self.room - query_kept)
+        reading = Reading(query_kept, len(query) - query_kept, document_kept, len(document) - document_kept)
+        return self._framed(query[:query_kept], document[:document_kept]), reading
+
+    def passages(self, query: Ids, document: Ids, text: str) -> list[tuple[TokenPair, Reading]]:
+        """See Reader. The query keeps at most half of the room where the document does not fit."""
+        query_kept = min(len(query), self.query_room, max(self.room // 2, self.room - len(document)))
+        window = self.room - query_kept
+        if len(document) <= window:
+            return [self.cut(query, document)]
+        starts = passage_starts(len(document), window, overlap=min(PASSAGE_OVERLAP, window // 4))
+        label = len(self.prompt.document_label) + 1
+        labelled = self._tokenizer.encode(self._document_text(text), add_special_tokens=False)
+        offsets = labelled.offsets[len(self._document_label) :]
+        pairs = []
+        for number, start in enumerate(starts):
+            part = document[start : start + window]
+            first, last = offsets[start][0] - label, offsets[start + len(part) - 1][1] - label
+            passage = Passage(number, len(starts), max(0, first), last)
+            reading = Reading(query_kept, len(query) - query_kept, len(part), 0, passage)
+            pairs.append((self._framed(query[:query_kept], part), reading))
+        return pairs
+
+    def _document_text(self, text: str) -> str:
+        return f"{self.prompt.document_label} {encodable(text)}"
+
+    def _framed(self, query: Ids, document: Ids) -> TokenPair:
+        frame = self.frame
+        ids = np.concatenate([frame.before, query, frame.between, document, frame.after], dtype=np.int32)
+        return TokenPair(ids, len(frame.before) + len(query) + len(frame.between))
+
+    def _ids(self, text: str) -> tuple[int, ...]:
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def _pieces(self, pieces: tuple[str, ...]) -> tuple[int, ...]:
+        return tuple(chain.from_iterable(self._ids(piece) for piece in pieces))
+
+    def _labelled(self, label: str, label_ids: tuple[int, ...], texts: Sequence[str], *, end: str) -> list[Ids]:
+        encodings = self._tokenizer.encode_batch_fast(
+            [f"{label} {encodable(text)}{end}" for text in texts], add_special_tokens=False
+        )
+        rows = [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+        if any(tuple(row[: len(label_ids)]) != label_ids for row in rows):
+            self._refuse(label)
+        return [row[len(label_ids) :] for row in rows]
+
+    def _check_joints(self) -> None:
+        """Where query and document are tokenised as one text, the tokenizer must split it where we do."""
+        if not self.prompt.query_end:
+            return
+        for query, document in (("why", "so"), ("why?", "so"), ("a\n", "\nb"), ("!!", "")):
+            whole = f"{self.prompt.before[-1]}{self.prompt.query_label} {query}{self.prompt.query_end}"
+            parts = [*self._ids(self.prompt.before[-1]), *self._query_label, *self.queries([query])[0]]
+            parts += [*self._document_label, *self.documents([document])[0]]
+            if self._ids(f"{whole}{self._document_text(document)}") != tuple(parts):
+                self._refuse(self.prompt.document_label)
+
+    def _refuse(self, label: str) -> None:
+        raise BadConfig(
+            f"tokenizer.json: expected {label!r} to be tokens of its own before a text",
+            hint=f"this is not the tokenizer of {self.prompt.name}",
+        )

@@ -1,0 +1,82 @@
+"""A name as a user writes it → an embedder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rankladder.checkpoint.hub import fetch
+from rankladder.checkpoint.opening import HUB_ID
+from rankladder.errors import BadOption, PathMissing
+from rankladder.rerank.engine import need
+from rankladder.retrieve.dense.embedder import SentenceEmbedder, load_embedder
+from rankladder.retrieve.dense.folder import NEEDS, read_folder
+from rankladder.retrieve.dense.known import KnownEmbedder, is_reranker, known_embedder, unknown_embedder
+
+DEFAULT = "all-MiniLM-L6-v2"
+
+
+def open_embedder(
+    name: str | Path = DEFAULT,
+    *,
+    revision: str | None = None,
+    offline: bool | None = None,
+    device: str | None = None,
+    query_prompt: str | None = None,
+    document_prompt: str | None = None,
+) -> SentenceEmbedder:
+    """The Sentence Transformers model that a name stands for (extra ``dense``).
+
+    Args:
+        name: A known embedder (``all_embedders``) at its pinned commit, a folder, or a hub id, ``organisation/name`` or
+            ``organisation/name@revision``.
+        revision: The hub commit, for a known embedder or a hub id.
+        offline: Whether the hub is left alone; None follows ``HF_HUB_OFFLINE``, which False cannot overrule. A model in
+            the local cache is used without touching the network whatever this says.
+        device: ``cuda``, ``mps`` or ``cpu``; by default the first of these that is here.
+        query_prompt: What stands before every query, "" for nothing; by default what the checkpoint says, then what the
+            model's card says where it is a known one, then nothing.
+        document_prompt: Likewise before every document.
+
+    Raises:
+        MissingExtra: Sentence Transformers is not installed.
+        ModelMissing: Nobody knows the name, or the model is not here and may not be fetched.
+        PathMissing: The name is a path, and no folder is there.
+        Unavailable: The hub cannot be reached.
+        CheckpointRefused: A reranker; pickled weights; code in the checkpoint; files that do not hold every weight.
+        BadOption: A device that is not here, a revision of a folder, or an empty name.
+    """
+    need("sentence_transformers", extra="dense")
+    folder, known = _locate(name, revision=revision, offline=offline)
+    read = read_folder(folder)
+    if known is not None:
+        query_prompt = _first(query_prompt, read.query_prompt, known.query_prompt)
+        document_prompt = _first(document_prompt, read.document_prompt, known.document_prompt)
+    shown = str(name) if known is None else known.name
+    return load_embedder(read, name=shown, query_prompt=query_prompt, document_prompt=document_prompt, device=device)
+
+
+def _locate(name: str | Path, *, revision: str | None, offline: bool | None) -> tuple[Path, KnownEmbedder | None]:
+    if str(name) == "":
+        raise BadOption("expected an embedder's name, found an empty text", hint=f"{DEFAULT} is a small one")
+    if isinstance(name, str) and (known := known_embedder(name)) is not None:
+        return fetch(known.hub_id, revision or known.revision, offline=offline, needs=NEEDS).folder, known
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if revision is not None:
+            raise BadOption(f"the folder {name} has no revisions, got {revision!r}", hint="leave the revision out")
+        return folder, None
+    if isinstance(name, Path) or folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        found = "a file" if folder.exists() else "nothing"
+        raise PathMissing(f"no embedder's folder at {name}: found {found}", hint="give the folder of modules.json")
+    match = HUB_ID.fullmatch(name)
+    if match is None or is_reranker(match["id"]):
+        raise unknown_embedder(name if match is None else match["id"])
+    hub_id, written = match["id"], match["revision"]
+    if written and revision and written != revision:
+        raise BadOption(f"{name} and the revision {revision!r} name two revisions", hint="give one of them")
+    known = known_embedder(hub_id)
+    return fetch(hub_id, written or revision, offline=offline, needs=NEEDS).folder, known
+
+
+def _first(*prompts: str | None) -> str | None:
+    return next((prompt for prompt in prompts if prompt is not None), None)

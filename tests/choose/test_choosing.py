@@ -1,0 +1,253 @@
+"""Choices from end to end: tiny checkpoints, real passes, real processes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rankladder.choose import (
+    NO_RERANKER,
+    Outcome,
+    Price,
+    Reason,
+    Wishes,
+    choose,
+    local_rungs,
+    read_unjudged,
+    render_report,
+)
+from rankladder.choose.spending import LISTS, cost_tasks
+from rankladder.choose.stand_in import stand_in
+from rankladder.errors import BadInput, BadOption, ModelMissing, PathMissing
+from rankladder.evaluate import bm25_candidates, measure_run, read_dataset
+from rankladder.rerank import ModelRequest
+from rankladder.values import Qrels, Run
+
+from .pages import Read, agrees, value_at
+from .places import server, write_collection
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_collection(tmp_path_factory.mktemp("data") / "weather")
+
+
+def chosen(folder: Path, *models: str, queries: int | None = None, **options: object) -> Outcome:
+    dataset = read_dataset(folder, queries=queries)
+    requests = [ModelRequest.parse(model) for model in models]
+    return choose(dataset, bm25_candidates(dataset), requests, samples=3, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def outcome(folder: Path, ettin: Path, bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Two tiny models, one of them what runs today, and a server that gives up half-way."""
+    with server(answers=4, status=400) as address:
+        return chosen(
+            folder,
+            str(ettin),
+            f"tei:{address}",
+            current=ModelRequest.parse(f"{bert},max_tokens=64"),
+            prices=[Price(0.36, "h")],
+            store=tmp_path_factory.mktemp("store"),
+        )
+
+
+def test_every_candidate_is_measured_and_has_a_verdict(outcome: Outcome, ettin: Path, bert: Path) -> None:
+    names = [one.name for one in outcome.candidates]
+    assert names[:2] == [NO_RERANKER, str(ettin)]
+    assert names[3] == f"{bert},max_tokens=64" == outcome.current
+    assert all(one.sentence for one in outcome.candidates)
+    for name in (str(ettin), outcome.current):
+        one = outcome.candidate(name)
+        assert one.spent is not None
+        assert one.spent.worst_ms == max(one.spent.latencies_ms) > 0
+        assert len(one.spent.latencies_ms) == 3
+        assert (one.spent.memory_mb or 0) > 10
+        assert one.spent.pairs_per_second is not None
+        assert one.spent.per_1000_queries == pytest.approx(
+            0.36 / 3.6 * outcome.retriever["list_size"] / one.spent.pairs_per_second
+        )
+        assert one.pairs > 0
+        assert one.digest
+
+
+def test_what_gives_up_half_way_is_a_row_that_says_why_and_the_others_are_finished(outcome: Outcome) -> None:
+    (failed,) = [one for one in outcome.candidates if one.failed]
+    assert failed.name.startswith("tei:")
+    assert failed.reason is Reason.FAILED
+    assert "400" in (failed.failed or "") or "no more" in (failed.failed or "")
+    assert sum(one.overall is not None for one in outcome.candidates) == 3
+
+
+def test_the_retriever_alone_is_a_candidate_that_costs_nothing_more(outcome: Outcome, folder: Path) -> None:
+    dataset = read_dataset(folder)
+    run = bm25_candidates(dataset).run
+    alone = outcome.candidate(NO_RERANKER)
+    assert alone.values == measure_run(run, dataset.qrels, ["nDCG@10"])["nDCG@10"]
+    assert alone.spent is not None
+    assert (alone.spent.budget_ms, alone.spent.per_1000_queries) == (0.0, 0.0)
+
+
+def test_the_outcome_is_plain_json_and_its_report_agrees_with_it(outcome: Outcome) -> None:
+    told = outcome.to_dict()
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    page = Read(render_report(told))
+    assert all(agrees(shown.text, value_at(told, shown.path)) for shown in page.figures)
+    assert {"processor", "cores", "python"} <= told["reproduce"]["machine"].keys()
+    assert "onnxruntime" in told["reproduce"]["versions"]
+
+
+def test_examples_show_both_lists_with_what_the_models_read(outcome: Outcome) -> None:
+    sides = [side for one in outcome.examples for side in (one.before, one.after)]
+    if outcome.shown in {None, outcome.current}:
+        assert sides == []
+        return
+    assert sides
+    for side in sides:
+        documents = side.documents
+        assert [one.rank for one in documents] == list(range(1, len(documents) + 1))
+        assert [one.score for one in documents] == sorted((one.score or 0 for one in documents), reverse=True)
+        if side.candidate != NO_RERANKER:
+            assert all(one.tokens_read for one in documents)
+
+
+@pytest.fixture(scope="module")
+def agreed(folder: Path, ettin: Path, bert: Path) -> Outcome:
+    dataset = read_unjudged(folder, queries=10)
+    return choose(
+        dataset,
+        bm25_candidates(dataset),
+        [ModelRequest.parse(str(bert))],
+        reference=ModelRequest.parse(str(ettin)),
+        wishes=Wishes(target=0.1),
+        samples=2,
+    )
+
+
+def test_a_reference_agrees_with_itself_and_is_not_chosen(agreed: Outcome, ettin: Path, bert: Path) -> None:
+    assert agreed.reference == str(ettin)
+    assert set(agreed.candidate(str(ettin)).values.values()) == {1.0}
+    assert agreed.candidate(str(ettin)).reason is Reason.REFERENCE
+    assert agreed.best == str(ettin)
+    assert agreed.winner in {NO_RERANKER, str(bert)}
+    assert all(0 < value <= 1 for value in agreed.candidate(str(bert)).values.values())
+
+
+def test_agreement_is_called_agreement_and_ten_queries_say_what_they_can_tell(agreed: Outcome, ettin: Path) -> None:
+    label = f"agreement with {ettin}, not quality"
+    assert agreed.to_dict()["measured"] == label
+    assert label in Read(render_report(agreed.to_dict())).text
+    assert any(sentence.startswith("10 queries can tell apart") for sentence in agreed.sentences)
+    assert any("too few to hold any out" in remark for remark in agreed.remarks)
+
+
+def test_a_run_that_turns_the_references_head_around_agrees_less() -> None:
+    reference = Run("r", {"q": {f"d{at}": 100.0 - at for at in range(30)}})
+    grades = stand_in(reference)
+    assert list(grades.grades["q"].values()) == list(range(10, 0, -1))
+    around = Run("a", {"q": {f"d{at}": 100.0 - abs(at - 9) - at / 100 for at in range(30)}})
+    last = Run("l", {"q": {f"d{at}": float(at) for at in range(30)}})
+    values = [measure_run(run, grades, ["nDCG@10"])["nDCG@10"]["q"] for run in (reference, around, last)]
+    assert values[0] == 1.0 > values[1] > values[2] == 0.0
+
+
+def test_one_query_says_nothing_about_quality_but_what_it_costs(folder: Path, ettin: Path) -> None:
+    outcome = chosen(folder, str(ettin), queries=1)
+    assert outcome.winner is None
+    assert any("One query says nothing about quality" in sentence for sentence in outcome.sentences)
+    one = outcome.candidate(str(ettin))
+    assert one.spent is not None
+    assert one.spent.worst_ms
+    assert "at least 5 further judged queries" in one.sentence
+    render_report(outcome.to_dict())
+
+
+def test_a_key_that_is_missing_is_a_row(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COHERE_API_KEY", raising=False)
+    outcome = chosen(folder, "cohere:rerank-v3.5", queries=2)
+    failed = outcome.candidate("cohere:rerank-v3.5")
+    assert failed.reason is Reason.FAILED
+    assert "COHERE_API_KEY" in (failed.failed or "")
+
+
+def test_a_key_that_is_refused_is_a_row(folder: Path) -> None:
+    with server(answers=0, status=401) as address:
+        outcome = chosen(folder, f"tei:{address}", queries=2)
+    failed = outcome.candidate(f"tei:{address}")
+    assert failed.reason is Reason.FAILED
+    assert "401" in (failed.failed or "") or "key" in (failed.failed or "")
+
+
+def test_a_hosted_model_is_timed_by_whole_lists_and_paid_by_the_request(folder: Path) -> None:
+    with server(answers=1000, status=500) as address:
+        outcome = chosen(folder, f"tei:{address}", queries=3, prices=[Price(0.002, "request"), Price(9.0, "h")])
+    one = outcome.candidate(f"tei:{address}")
+    assert one.spent is not None
+    assert one.spent.per_1000_queries == 2.0
+    assert one.spent.memory_mb is None
+    assert len(one.spent.latencies_ms) == 3
+    assert any("include the network" in remark for remark in outcome.remarks)
+
+
+def test_an_empty_data_set_is_refused(tmp_path: Path) -> None:
+    folder = write_collection(tmp_path / "empty", queries=0)
+    with pytest.raises(BadInput, match="judged"):
+        read_dataset(folder)
+    with pytest.raises(BadInput, match="no queries"):
+        read_unjudged(folder)
+
+
+def test_unjudged_queries_come_from_a_folder_or_a_file_with_documents(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "asked.tsv"
+    file.write_text("a\twhere was rain seen\nb\twhere was snow seen\n")
+    dataset = read_unjudged(file, documents=folder / "corpus.jsonl")
+    assert (dataset.name, list(dataset.queries)) == ("asked", ["a", "b"])
+    first = read_unjudged(topics=file, documents=folder / "corpus.jsonl", queries=1)
+    assert (first.name, list(first.queries)) == ("asked (first 1 of 2 queries)", ["a"])
+    assert first.digest != dataset.digest
+    for wrong in ({"documents": file}, {"topics": file}):
+        with pytest.raises(BadOption):
+            read_unjudged(folder, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(BadOption):
+        read_unjudged(file)
+    with pytest.raises(PathMissing):
+        read_unjudged(tmp_path / "nothing")
+
+
+def test_a_reference_without_which_nothing_can_be_said_is_an_error(folder: Path) -> None:
+    dataset = read_unjudged(folder)
+    with pytest.raises(ModelMissing):
+        choose(dataset, bm25_candidates(dataset), [], reference=ModelRequest.parse("no-such-model"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"prices": [Price(1.0, "h", "nobody")]},
+        {"samples": 0},
+        {"examples": -1},
+        {"measure": "nDCG@10 RR@10"},
+        {"measure": "quality"},
+    ],
+    ids=str,
+)
+def test_what_cannot_be_honoured_is_refused_before_anything_is_run(folder: Path, options: dict[str, object]) -> None:
+    dataset = read_dataset(folder)
+    with pytest.raises(BadOption):
+        choose(dataset, bm25_candidates(dataset), [ModelRequest.parse("no-such-model")], **options)  # type: ignore[arg-type]
+
+
+def test_the_box_is_always_among_the_local_rungs() -> None:
+    assert local_rungs()[0].text == "box"
+
+
+def test_costs_are_of_the_users_own_lists_at_their_own_size(folder: Path) -> None:
+    dataset = read_dataset(folder)
+    candidates = bm25_candidates(dataset, depth=6)
+    tasks = cost_tasks(dataset, candidates, top_k=4)
+    assert len(tasks) == min(LISTS, len(dataset.queries))
+    assert {len(documents) for _, documents in tasks} == {4}
+    assert {query for query, _ in tasks} == {query.text for query in dataset.queries.values()}
+    assert stand_in(Run("r", {"q": {}})) == Qrels({})

@@ -1,0 +1,111 @@
+"""What is said about a choice, and what the held-out queries say to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from rankladder.choose import NO_RERANKER, Measured, Reason, Wishes
+from rankladder.choose.concluding import conclude
+from rankladder.choose.examples import changed_most
+from rankladder.choose.split import split_queries
+
+from .outcomes import drawn, ladder, spent
+
+IDS = [f"q{number}" for number in range(40)]
+PARTS = split_queries(IDS)
+
+
+def row(name: str, selection: float, held_out: float, time: float) -> Measured:
+    """A candidate with one value on each part, wavering a little."""
+    means = dict.fromkeys(PARTS.selection, selection) | dict.fromkeys(PARTS.held_out, held_out)
+    values = {id: mean + 0.01 * (at % 3 - 1) for at, (id, mean) in enumerate(means.items())}
+    return Measured(name=name, values=values, spent=spent([time] * 20), current=name == "old")
+
+
+def test_a_choice_that_holds_on_the_other_half_is_confirmed() -> None:
+    rows = [row("old", 0.3, 0.3, 1), row("new", 0.6, 0.6, 2)]
+    found = conclude(rows, PARTS, Wishes(), measure="nDCG@10", current="old")
+    assert found.confirmation is not None
+    assert (found.confirmation.answer, found.confirmation.against) == ("confirmed", "old")
+    assert found.versus["held_out"].wins == 20
+    assert any(
+        "new against old on the held-out queries: it is better, +0.300" in sentence for sentence in found.sentences
+    )
+
+
+def test_a_choice_that_luck_made_is_contradicted() -> None:
+    rows = [row("old", 0.5, 0.5, 1), row("lucky", 0.6, 0.3, 2)]
+    found = conclude(rows, PARTS, Wishes(), measure="nDCG@10", current="old")
+    assert found.decision.winner == "lucky"
+    assert found.confirmation is not None
+    assert found.confirmation.answer == "contradicted"
+    assert any("Do not rely on this choice" in sentence for sentence in found.sentences)
+    assert any("it is worse" in sentence for sentence in found.sentences)
+
+
+def test_the_share_lies_on_the_side_of_the_target_that_the_verdict_names() -> None:
+    for one in ladder().candidates:
+        assert one.share is not None
+        assert one.share.low is not None
+        assert one.share.high is not None
+        if one.reason is Reason.BELOW_TARGET:
+            assert one.share.high < 0.98
+        if one.reason is Reason.CANNOT_TELL:
+            assert one.share.low < 0.98 <= one.share.high
+
+
+def test_the_frontier_rises() -> None:
+    outcome = ladder()
+    means = [outcome.candidate(name).overall for name in outcome.frontier]
+    assert outcome.frontier[0] == NO_RERANKER
+    assert [mean.mean for mean in means if mean] == sorted(mean.mean for mean in means if mean)
+
+
+def test_the_reference_is_on_no_frontier() -> None:
+    outcome = ladder(reference="ettin-150m", wishes=Wishes(target=0.5), current="box")
+    assert "ettin-150m" not in outcome.frontier
+    assert outcome.candidate("ettin-150m").reason is Reason.REFERENCE
+
+
+@pytest.mark.parametrize(
+    ("queries", "said"),
+    [(1, "One query says nothing"), (4, "cannot tell two models apart"), (10, "cannot tell neighbouring models apart")],
+)
+def test_few_queries_say_what_they_can_tell(queries: int, said: str) -> None:
+    outcome = drawn({NO_RERANKER: 0.2, "box": 0.7}, {NO_RERANKER: 0.0, "box": 40.0}, queries=queries)
+    assert any(said in sentence for sentence in outcome.sentences)
+    assert (outcome.winner is None) == (queries < 6)
+    assert outcome.candidate("box").spent is not None
+
+
+def test_what_runs_today_may_have_failed() -> None:
+    outcome = drawn(
+        {NO_RERANKER: 0.2, "box": 0.7, "old": 0.5},
+        {NO_RERANKER: 0.0, "box": 40.0},
+        current="old",
+        failed={"old": "no key"},
+    )
+    assert outcome.winner == "box"
+    assert any("old, which runs today, failed" in sentence for sentence in outcome.sentences)
+
+
+def test_a_missing_p95_is_called_by_what_stands_in_for_it() -> None:
+    outcome = drawn({NO_RERANKER: 0.2, "box": 0.7}, {NO_RERANKER: 0.0, "box": 40.0}, samples=5)
+    assert "(the slowest of 5)" in outcome.sentences[0]
+
+
+def test_gains_and_losses_share_the_examples_and_fill_up_for_each_other() -> None:
+    before = {"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.5}
+    assert changed_most(before, {"a": 0.9, "b": 0.1, "c": 0.6, "d": 0.4}, 2) == ["a", "b"]
+    assert changed_most(before, {"a": 0.9, "b": 0.7, "c": 0.6, "d": 0.5}, 4) == ["a", "b", "c"]
+    assert changed_most(before, {"a": 0.1, "b": 0.2, "c": 0.6, "d": 0.5}, 3) == ["c", "a", "b"]
+    assert changed_most(before, before, 3) == []
+
+
+def test_nothing_found_by_anyone_is_said_as_that() -> None:
+    rows = [row("old", 0.01, 0.01, 1), row("new", 0.01, 0.01, 2)]
+    rows = [Measured(name=one.name, values=dict.fromkeys(IDS, 0.0), spent=one.spent) for one in rows]
+    found = conclude(rows, PARTS, Wishes(), measure="nDCG@10", current="old")
+    assert found.decision.winner is None
+    assert found.sentences[0] == "No candidate has any nDCG@10: check that judgements and documents share their ids."
+    assert {one.sentence for one in found.candidates} == {"nothing relevant was found"}

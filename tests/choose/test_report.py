@@ -1,0 +1,150 @@
+"""The report: complete in itself, every figure that of the JSON, nothing in the data can break it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from rankladder.choose import NO_RERANKER, Outcome, Wishes, check_writable, render_report, write_report
+from rankladder.choose.markup import FORMS, embedded, escaped
+from rankladder.errors import StorageFailed
+
+from .outcomes import HOSTILE, drawn, ladder
+from .pages import Read, agrees, value_at
+
+QUALITY = {NO_RERANKER: 0.5, "box": 0.6}
+TIMES = {NO_RERANKER: 0.0, "box": 40.0}
+OUTCOMES: dict[str, Outcome] = {
+    "chosen": ladder(wishes=Wishes(target=0.9, budget_ms=500), current="box"),
+    "cannot tell": ladder(),
+    "none fits": ladder(wishes=Wishes(budget_ms=0.5, memory_mb=1.0, target=1.0), current="ettin-68m"),
+    "value": ladder(wishes=Wishes(target=None, target_value=0.6, memory_mb=1000.0)),
+    "reference": ladder(reference="ettin-150m", wishes=Wishes(target=0.5), current="box"),
+    "one query": drawn(QUALITY, TIMES, queries=1),
+    "ten queries": drawn(QUALITY, TIMES, queries=10, samples=5),
+    "failed": drawn({**QUALITY, "broken": 0.5}, TIMES, failed={"broken": f"no memory {HOSTILE}"}, current="broken"),
+    "hostile": ladder(words=HOSTILE, wishes=Wishes(target=0.9), current="box"),
+}
+
+
+@pytest.fixture(params=OUTCOMES)
+def outcome(request: pytest.FixtureRequest) -> Outcome:
+    return OUTCOMES[request.param]
+
+
+def test_every_figure_on_the_page_is_that_of_the_json(outcome: Outcome) -> None:
+    told = json.loads(json.dumps(outcome.to_dict()))
+    page = Read(render_report(outcome.to_dict()))
+    assert page.outcome == told
+    assert len(page.figures) > 10
+    for shown in page.figures:
+        value = value_at(told, shown.path)
+        assert agrees(shown.text, value), (shown, value)
+        assert shown.value is None or float(shown.value) == value
+
+
+def test_every_candidate_has_a_row_with_its_reason(outcome: Outcome) -> None:
+    page = Read(render_report(outcome.to_dict()))
+    for at, one in enumerate(outcome.candidates):
+        assert any(tag == "tr" and given.get("id") == f"candidate-{at}" for tag, given in page.tags)
+        assert str(one.reason) in page.text
+        assert one.sentence
+
+
+def test_the_page_needs_no_network_and_says_so_to_the_browser(outcome: Outcome) -> None:
+    page = Read(render_report(outcome.to_dict()))
+    for tag, given in page.tags:
+        assert tag not in {"iframe", "object", "embed", "base", "form", "img"}
+        assert not any(name.startswith("on") for name in given)
+        link = given.get("href") or given.get("src") or ""
+        assert link == "" or link.startswith("#") or link == "data:,"
+    policy = next(given["content"] for tag, given in page.tags if given.get("http-equiv") == "Content-Security-Policy")
+    assert (policy or "").startswith("default-src 'none'")
+    assert re.search(r"script-src 'sha256-[A-Za-z0-9+/]{43}='", policy or "")
+    assert "url(" not in page.html
+    assert "@import" not in page.html
+
+
+def test_links_within_the_page_lead_somewhere_and_no_id_stands_twice(outcome: Outcome) -> None:
+    page = Read(render_report(outcome.to_dict()))
+    ids = [given["id"] for _, given in page.tags if "id" in given]
+    assert len(set(ids)) == len(ids)
+    targets = {(given.get("href") or "")[1:] for _, given in page.tags if (given.get("href") or "").startswith("#")}
+    assert targets <= set(ids)
+
+
+def test_a_text_from_the_data_cannot_become_markup_or_steer() -> None:
+    html = render_report(OUTCOMES["hostile"].to_dict())
+    page = Read(html)
+    assert "onerror" in page.text
+    assert not any(tag == "b" for tag, _ in page.tags)
+    assert html.count("</script>") == 2
+    outside = html[: html.index('<script type="application/json"')]
+    assert "\x1b" not in outside
+    assert "\u202e" not in outside
+
+
+def test_points_can_be_reached_by_the_keyboard_and_have_names() -> None:
+    page = Read(render_report(OUTCOMES["chosen"].to_dict()))
+    points = [given for tag, given in page.tags if tag == "a" and "point" in (given.get("class") or "")]
+    assert len(points) == 2 * 5  # the wide drawing and the narrow one, of which a page shows one
+    for given in points:
+        assert given["href"]
+        assert "nDCG@10" in (given["aria-label"] or "")
+    charts = [given for tag, given in page.tags if tag == "svg" and "chart" in (given.get("class") or "")]
+    assert all(given["role"] and given["aria-label"] for given in charts)
+
+
+def test_a_stand_in_for_judgements_is_labelled_wherever_its_figures_stand() -> None:
+    outcome = OUTCOMES["reference"]
+    page = Read(render_report(outcome.to_dict()))
+    label = "agreement with ettin-150m, not quality"
+    assert outcome.to_dict()["measured"] == label
+    assert page.text.count(label) >= 5
+    assert "Nobody judged these queries" in page.text
+    assert outcome.winner != "ettin-150m"
+    assert not any("nDCG@10" in sentence for sentence in outcome.sentences)
+
+
+def test_what_changes_is_shown_with_gains_and_losses_and_both_lists() -> None:
+    page = Read(render_report(OUTCOMES["chosen"].to_dict()))
+    assert "What changes, query by query: box → ettin-17m" in page.text
+    assert "Side by side" in page.text
+    assert "tokens cut" in page.text
+
+
+def test_a_report_is_written_whole_and_reads_back(tmp_path: Path) -> None:
+    told = OUTCOMES["chosen"].to_dict()
+    write_report(told, tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text() == render_report(told)
+
+
+@pytest.mark.parametrize("place", ["missing/report.html", "", "file/report.html"])
+def test_a_path_that_cannot_be_written_is_refused_before_anything_else(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageFailed, match="cannot be written"):
+        check_writable(tmp_path / place)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_checking_a_path_leaves_what_is_there_alone(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("old")
+    check_writable(tmp_path / "report.html")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_surrogates_and_separators_survive_in_the_json_and_are_replaced_on_the_page() -> None:
+    text = "\ud800 \u2028 </SCRIPT> <!--"
+    assert json.loads(embedded({"a": text}))["a"] == text
+    assert "<" not in embedded({"a": text})
+    escaped(text).encode()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_figure_reads_back(form: str) -> None:
+    for value in (0.0, 1.0, 0.123456, 12.5, 1234.5678, 7, 250_000_000):
+        number = int(value) if form == "count" else value
+        assert agrees(FORMS[form](number), number), (form, value)

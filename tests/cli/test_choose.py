@@ -1,0 +1,113 @@
+"""``rankladder choose`` as a person or a script uses it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from choose.pages import Read
+from choose.places import write_collection
+from rankladder.cli import exits
+from rankladder.cli.choose import parse_memory
+from rankladder.cli.main import run
+from rankladder.errors import BadOption
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_collection(tmp_path / "weather")
+
+
+def choose(*arguments: object) -> int:
+    return run(["choose", *map(str, arguments)])
+
+
+def test_one_candidate_a_line_and_then_the_choice(
+    folder: Path, tmp_path: Path, ettin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, report = tmp_path / "out", tmp_path / "report.html"
+    options = ["--only", "--model", ettin, "--samples", 2, "--price", "0.36/h", "--out", out, "--report", report]
+    assert choose(folder, *options, "--json") == exits.OK
+    captured = capsys.readouterr()
+    *rows, last = map(json.loads, captured.out.splitlines())
+    assert [row["name"] for row in rows] == ["no reranker", str(ettin)]
+    assert all({"overall", "spent", "reason", "sentence"} <= row.keys() for row in rows)
+    assert last["choice"]["sentences"]
+    assert "timing 1 model" in captured.err
+    saved = json.loads((out / "choice.json").read_text())
+    assert saved["choice"] == last["choice"]
+    assert saved["reproduce"]["command"].startswith("rankladder")
+    assert report.read_text() == (out / "report.html").read_text()
+    assert Read(report.read_text()).outcome == saved
+
+
+def test_the_table_says_what_to_take_and_why_not_the_others(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert choose(folder, "--only", "--model", "no-such-model", "--table") == 1
+    captured = capsys.readouterr()
+    assert "no reranker" in captured.out
+    assert "p95" in captured.out
+    assert "no-such-model: failed; failed: " in captured.out
+    assert "Take no reranker" in captured.out
+
+
+def test_a_reference_is_named_wherever_figures_stand(
+    folder: Path, ettin: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--only", "--model", ettin, "--reference", ettin, "--queries", 3, "--samples", 1]
+    assert choose(folder, *options, "--table") == exits.OK
+    table = capsys.readouterr().out
+    assert f"agreement with {ettin}, not quality" in table
+    assert "nDCG@10" not in table
+
+
+@pytest.mark.parametrize("place", ["missing/report.html", "."])
+def test_a_report_that_cannot_be_written_is_refused_before_the_data_is_read(
+    tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert choose(tmp_path / "no-such-data", "--report", tmp_path / place) == 8
+    assert "the report cannot be written" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_the_data_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert choose(tmp_path / "no-such-data", "--out", tmp_path / "file" / "below") == 8
+
+
+def test_an_empty_data_set_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = write_collection(tmp_path / "empty", queries=0)
+    assert choose(empty, "--only", "--model", "box") == exits.USAGE
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_reference_that_is_not_here_ends_the_command(folder: Path) -> None:
+    assert choose(folder, "--reference", "no-such-model") == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--only"],
+        ["--target", "0.9", "--target-ndcg", "0.5"],
+        ["--target", "1.5"],
+        ["--budget-ms", "0"],
+        ["--memory", "much"],
+        ["--price", "0.3"],
+        ["--price", "nobody=1/h"],
+        ["--model", "box,colour=red"],
+        ["--measure", "quality"],
+        ["--measure", "nDCG@10 RR@10"],
+        ["--reference", "box", "--qrels", "qrels.txt"],
+        ["--retriever", "telepathy"],
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_honoured_is_refused(folder: Path, options: list[str]) -> None:
+    assert choose(folder, *options) == exits.USAGE
+
+
+@pytest.mark.parametrize("text", ["", "2", "GB", "-1GB", "1TB", "1e9MB"])
+def test_a_size_without_its_unit_is_refused(text: str) -> None:
+    with pytest.raises(BadOption):
+        parse_memory(text)

@@ -1,0 +1,123 @@
+"""The documents that are mined: each once, none empty, none endless, near copies counted as one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rankladder.distill.corpus import LONGEST, make_corpus
+from rankladder.distill.mine import MOST_CANDIDATES, mine
+from rankladder.distill.overlap import find_overlaps
+from rankladder.distill.questions import Question, read_questions
+from rankladder.distill.recipe import Data, read_recipe, with_data_folder
+from rankladder.distill.sample import chosen
+from rankladder.errors import BadFile, BadInput
+
+from .toy import write_toy
+
+TEXT = "rain falls when water vapour in clouds condenses into drops heavy enough to fall to the ground below"
+
+
+def corpus(folder: Path, texts: list[str], *, near: float = 0.8, said: list[str] | None = None):  # type: ignore[no-untyped-def]
+    path = folder / "documents.jsonl"
+    path.write_text("".join(json.dumps({"_id": str(n), "text": text}) + "\n" for n, text in enumerate(texts)))
+    data = Data(name="d", queries="q", documents=str(path))
+    questions = [Question("d/1", "why", ("a positive that is not among the documents",))]
+    say = (said if said is not None else []).append
+    return make_corpus(folder / "corpus", data, questions, near_duplicate=near, inputs={}, say=say)
+
+
+def test_near_copies_are_one_document_and_lead_to_it(tmp_path: Path) -> None:
+    found = corpus(tmp_path, [TEXT, f"{TEXT}.", TEXT.upper(), f"Indeed {TEXT}", "git reset undoes a commit"])
+    assert len(found.documents) == 3
+    assert found.id_of(f"Indeed {TEXT}") == found.id_of(TEXT) == found.id_of(TEXT.upper())
+    assert found.documents[found.id_of("a positive that is not among the documents")].text.startswith("a positive")
+    found.index.close()
+
+
+def test_a_threshold_of_1_keeps_all_but_exact_copies(tmp_path: Path) -> None:
+    found = corpus(tmp_path, [TEXT, TEXT, f"Indeed {TEXT}"], near=1.0)
+    assert len(found.documents) == 3
+    found.index.close()
+
+
+def test_empty_documents_are_left_out_and_huge_ones_cut_and_both_are_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    found = corpus(tmp_path, [TEXT, " \n ", "word " * LONGEST, ""], said=said)
+    assert max(len(document.text) for document in found.documents.values()) == LONGEST
+    assert any("left out: empty" in line for line in said)
+    assert any(f"cut to {LONGEST:,} characters" in line for line in said)
+    found.index.close()
+
+
+def test_a_corpus_of_nothing_is_refused(tmp_path: Path) -> None:
+    data = Data(name="d", queries="q")
+    with pytest.raises(BadInput, match="no document is left to mine from"):
+        make_corpus(tmp_path, data, [Question("d/1", "why", ())], near_duplicate=0.9, inputs={}, say=lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"query": ""}', "expected a query, a text that is not blank"),
+        ('{"text": "x"}', "expected a query"),
+        ('{"query": "q", "positive": 7}', "expected a positive to be a text or a list of texts"),
+    ],
+)
+def test_a_bad_question_is_named_with_its_line(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "queries.jsonl"
+    path.write_text('{"query": "fine"}\n' + line + "\n")
+    with pytest.raises(BadFile, match=rf"queries\.jsonl:2: {message}"):
+        read_questions(Data(name="d", queries=str(path)), seed=0)
+
+
+def test_a_query_log_is_a_query_a_line_and_merged(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    path.write_text("how to undo\n\nhow to undo\nwhy rain\n")
+    assert [one.text for one in read_questions(Data(name="d", queries=str(path)), seed=0)] == [
+        "how to undo",
+        "why rain",
+    ]
+    assert len(read_questions(Data(name="d", queries=str(path), max_queries=1), seed=0)) == 1
+
+
+def test_a_mined_query_has_each_document_once_and_its_positives_first(tmp_path: Path) -> None:
+    recipe = with_data_folder(read_recipe(write_toy(tmp_path, "start")), tmp_path)
+    counted: list[int] = []
+    made = mine(recipe, tmp_path / "work", say=lambda line: None, each=counted.append)
+    found = [row for table in made.tables() for row in table.to_pylist()]
+    assert sum(counted) == 40
+    for query in {row["query_id"] for row in found}:
+        own = [row for row in found if row["query_id"] == query]
+        assert len({row["document_id"] for row in own}) == len(own) <= min(MOST_CANDIDATES, 11)
+        assert own[0]["way"] == "positive"
+        assert own[0]["bm25"] == max(row["bm25"] for row in own)
+    again = mine(recipe, tmp_path / "again", say=lambda line: None, each=counted.append)
+    assert again.digest == made.digest
+
+
+def test_the_quantile_anchored_sample_is_the_head_and_a_spread_of_the_rest() -> None:
+    from rankladder.distill.recipe import Sample
+
+    scores = np.linspace(1, 0, 2000).astype(np.float32)
+    positive = np.zeros(2000, dtype=bool)
+    positive[1999] = True
+    taken = chosen(Sample(), scores, positive, seed=(1, "q"))
+    assert len(taken) == 64
+    assert taken[:16].tolist() == list(range(16))  # the hardest
+    assert taken[-1] == 1999  # the positive, though it scores least
+    assert list(taken) == sorted(taken)
+
+
+def test_overlap_is_found_whatever_the_case_and_near_in_words() -> None:
+    from rankladder.evaluate import Dataset
+    from rankladder.values import Qrels, Query
+
+    asked = {"1": "why does it rain", "2": "how do I undo the last commit in git", "3": "who wrote the first program"}
+    dataset = Dataset("s", {id: Query(id, text) for id, text in asked.items()}, {}, Qrels({}), (), "")
+    trained = ["Why does  it RAIN", "how do I undo the very last commit in git", "who baked the first bread"]
+    found = find_overlaps(trained, [dataset])
+    assert [(one.query, one.kind) for one in found] == [("1", "exact"), ("2", "near")]

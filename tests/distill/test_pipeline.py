@@ -1,0 +1,251 @@
+"""From a recipe to a student: every stage, what it invalidates, and what the exported folder promises."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from rankladder.checkpoint.gate import read_gate
+from rankladder.distill.pipeline import Distillation
+from rankladder.distill.planning import outlook
+from rankladder.distill.recipe import read_recipe, with_data_folder
+from rankladder.errors import BadInput, BadOption, CheckpointRefused, NotFound
+from rankladder.rerank import Reranker
+
+from .toy import write_toy
+
+JUDGED = '\n[evaluate]\nsets = ["judged"]\nduring = ["judged"]\ntop_k = 10\n[export]\nlicence = "apache-2.0"\n'
+
+
+class Count:
+    """A bar that counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, count: int) -> None:
+        self.count += count
+
+
+class Told(NamedTuple):
+    recipe: Path
+    into: Path
+    said: list[str]
+    bars: dict[str, tuple[int, Count]]
+
+    def run(self, only: Any = None, **options: Any) -> Any:
+        """The stage, or all; what was said before is forgotten."""
+        self.said.clear()
+        return Distillation(
+            self.recipe,
+            self.into,
+            data=self.recipe.parent,
+            only=only,
+            say=self.said.append,
+            watch=self.watch,
+            **options,
+        ).run()
+
+    @contextmanager
+    def watch(self, what: str, total: int, unit: str) -> Iterator[Count]:
+        self.bars[what] = (total, Count())
+        yield self.bars[what][1]
+
+    def change(self, old: str, new: str) -> None:
+        text = self.recipe.read_text()
+        assert old in text
+        self.recipe.write_text(text.replace(old, new))
+
+    def heads(self) -> list[str]:
+        """Stage and first words of what was said, in order."""
+        return [line.split(",")[0] for line in self.said]
+
+
+@pytest.fixture(scope="module")
+def _finished(tmp_path_factory: pytest.TempPathFactory, ettin: Path) -> Told:
+    folder = tmp_path_factory.mktemp("distilled")
+    told = Told(write_toy(folder / "data", ettin, more=JUDGED), folder / "work", [], {})
+    told.run()
+    return told
+
+
+@pytest.fixture
+def told(_finished: Told, tmp_path: Path) -> Told:
+    """A copy of the finished distillation."""
+    shutil.copytree(_finished.recipe.parent, tmp_path / "data")
+    shutil.copytree(_finished.into, tmp_path / "work")
+    return Told(tmp_path / "data" / "toy.toml", tmp_path / "work", list(_finished.said), dict(_finished.bars))
+
+
+def test_a_finished_distillation_makes_nothing_again(told: Told) -> None:
+    assert told.bars["mining"][1].count == told.bars["mining"][0] == 40
+    before = {path: path.stat().st_mtime_ns for path in told.into.rglob("*.parquet")}
+    assert told.run() == told.into / "export"
+    assert {path: path.stat().st_mtime_ns for path in told.into.rglob("*.parquet")} == before
+    complete = [line for line in told.said if "complete" in line]
+    assert [line.split(":")[0] for line in complete] == ["mine", "label", "sample", "train", "evaluate", "export"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "anew", "kept"),
+    [
+        ("keep = 6", "keep = 5", "sample: made anew: keep was 6, is 5", ["mine", "label"]),
+        ("weight = 2.0", "weight = 3.0", "sample: made anew: ensemble.weight was [2.0, 1.0], is [3.0, 1.0]", ["mine"]),
+        ("bm25 = 8", "bm25 = 7", "mine: made anew: bm25 was 8, is 7", []),
+    ],
+)
+def test_a_changed_setting_invalidates_what_depends_on_it_and_says_so(
+    told: Told, old: str, new: str, anew: str, kept: list[str]
+) -> None:
+    told.change(old, new)
+    for stage in ("mine", "label", "sample"):
+        said = told.run(stage) and list(told.said)
+        if stage in kept:
+            assert any(line.startswith(f"{stage}: complete") for line in said)
+        if anew.startswith(stage):
+            assert anew in said
+    with pytest.raises(NotFound, match="trained on other rows"):
+        told.run("evaluate")
+
+
+def test_a_changed_input_is_said_and_earlier_scores_are_not_asked_for_again(told: Told) -> None:
+    queries = told.recipe.parent / "queries.jsonl"
+    queries.write_text(
+        queries.read_text() + json.dumps({"query": "what about snow", "positive": "snow is cold"}) + "\n"
+    )
+    told.run("mine")
+    assert any(line.startswith("mine: made anew: things.queries was") for line in told.said)
+    with pytest.raises(NotFound, match=r"label: made with something else: mine was .*hint|label: made with"):
+        told.run("sample")
+
+
+def test_a_stage_alone_wants_those_before_it(told: Told) -> None:
+    shutil.rmtree(told.into / "label")
+    with pytest.raises(NotFound, match="rankladder distill label RECIPE makes it"):
+        told.run("sample")
+
+
+def test_options_that_a_stage_does_not_use_are_refused(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BadOption, match="mine does not run on it"):
+        told.run("mine", ray="auto")
+    with pytest.raises(BadOption, match="sample does not"):
+        told.run("sample", processes=2)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(BadOption, match="torchrun starts the training alone"):
+        told.run()
+
+
+def test_the_export_loads_in_both_libraries_with_equal_scores(told: Told) -> None:
+    from sentence_transformers import CrossEncoder
+
+    folder = told.into / "export"
+    pairs = [("what about rain", "drops fall"), ("mars", "iron dust")]
+    ours = Reranker.open(folder, dtype="fp32").predict(pairs)
+    theirs = CrossEncoder(str(folder), device="cpu").predict(pairs)
+    assert ours == pytest.approx(np.asarray(theirs), abs=1e-4)
+    assert not [path for path in folder.rglob("*") if path.suffix in {".bin", ".pt", ".pkl"}]
+
+
+def test_the_student_reads_no_more_than_the_recipe_says(told: Told) -> None:
+    assert Reranker.open(told.into / "export").max_tokens == 32
+
+
+def test_the_export_brings_recipe_card_figures_digests_and_the_int8_measurement(told: Told) -> None:
+    folder = told.into / "export"
+    assert read_recipe(folder / "recipe.toml") == read_recipe(told.recipe)
+    figures = {one["role"]: one for one in json.loads((folder / "figures.json").read_bytes())["figures"]}
+    assert set(figures) == {"retriever", "student", "student int8", "start"}
+    (gate,) = read_gate(folder)
+    assert (gate.dataset, gate.fp32) == ("judged", pytest.approx(figures["student"]["mean"], abs=1e-4))
+    assert gate.int8 == pytest.approx(figures["student int8"]["mean"], abs=1e-4)
+    assert ("int8 loses" in Reranker.open(folder).about) == (gate.fp32 is not None)
+    card = (folder / "README.md").read_text()
+    for expected in (
+        "license: apache-2.0",
+        "CC0",
+        "BM25 | retriever",
+        f"{figures['student']['mean']:.4f} [",
+        "## Limits",
+    ):
+        assert expected in card
+    assert str(told.recipe.parent) not in card
+
+
+def test_an_altered_export_is_made_again_and_refuses_to_load(told: Told) -> None:
+    card = told.into / "export" / "README.md"
+    card.write_text("better than everything")
+    with pytest.raises(CheckpointRefused, match="another digest"):
+        Reranker.open(told.into / "export")
+    told.run("export")
+    assert "## Quality" in card.read_text()
+
+
+def test_the_score_distribution_and_the_loss_are_drawn(told: Told) -> None:
+    from xml.etree import ElementTree
+
+    for path in (told.into / "sample" / "scores.svg", told.into / "train" / "loss.svg"):
+        drawing = ElementTree.parse(path).getroot()
+        assert drawing.tag.endswith("svg")
+        assert any(node.tag.endswith(("rect", "polyline")) for node in drawing)
+    made = told.run("sample")
+    assert sum(made.facts["sampled"]["histogram"]["counts"]) == made.rows == 240
+    assert any("quantiles 0%" in line for line in told.said)
+
+
+def test_judged_queries_among_those_trained_on_are_refused_before_anything_is_made(told: Told) -> None:
+    queries = told.recipe.parent / "queries.jsonl"
+    stolen = [
+        {"query": "Tell me  why rain wants clouds so badly"},
+        {"query": "tell me why git wants commit so very badly"},
+    ]
+    queries.write_text(queries.read_text() + "".join(json.dumps(row) + "\n" for row in stolen))
+    shutil.rmtree(told.into)
+    with pytest.raises(BadInput, match=r"judged: 2 of 8 judged queries are trained on: rain-0 .*exact.*git-0 .*near"):
+        told.run()
+    assert not told.into.exists()
+    told.change("top_k = 10", 'top_k = 10\noverlap = "allow"')
+    told.run("mine")
+    assert any("2 of 8 judged queries are trained on" in line for line in told.said)
+
+
+def test_overlap_in_rows_that_were_scored_already_is_refused_before_training(told: Told, ettin: Path) -> None:
+    rows = [
+        {"query": f"tell me why rain wants clouds so badly{' now' * n}", "document": "d", "score": n} for n in range(9)
+    ]
+    scored = told.recipe.parent / "scored.jsonl"
+    scored.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = told.recipe.read_text()
+    data, rest = text[: text.index("queries =")], text[text.index("[train]") :]
+    told.recipe.write_text(f'{data}scored = "scored.jsonl"\n{rest}')
+    shutil.rmtree(told.into)
+    with pytest.raises(BadInput, match=r"rain-0 .*exact"):
+        told.run("train")
+    assert not (told.into / "train").exists()
+    assert told.run("mine") is None
+    assert told.said == ["mine: nothing to do: the recipe's rows are scored already"]
+
+
+def test_a_dry_run_plans_and_makes_nothing(told: Told, tmp_path: Path) -> None:
+    recipe = with_data_folder(read_recipe(told.recipe), told.recipe.parent)
+    plan = outlook(recipe)
+    assert (plan.queries, plan.candidates, plan.rows) == (40, 40 * 11, 40 * 6)
+    assert plan.plan is not None
+    assert (plan.plan.steps, plan.plan.batch_size) == (15, 16)
+    assert plan.hours is not None
+    assert plan.hours > 0
+    assert plan.parameters
+    assert plan.memory_mib
+
+
+def test_a_dry_run_without_the_start_says_what_it_cannot_know(told: Told) -> None:
+    told.change(read_recipe(told.recipe).train.start, "nobody/nothing")
+    plan = outlook(with_data_folder(read_recipe(told.recipe), told.recipe.parent))
+    assert (plan.rows, plan.hours, plan.memory_mib) == (240, None, None)
+    assert any("neither hours nor memory" in remark for remark in plan.remarks)

@@ -1,0 +1,111 @@
+"""A recipe is read strictly: what it says is meant, and what it cannot mean is refused before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rankladder.distill.recipe import read_recipe, recipe_text, with_data_folder, write_recipe
+from rankladder.distill.train import plan_training
+from rankladder.errors import BadFile, BadOption, PathMissing
+
+from .toy import write_toy
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("bm25 = 8", "bm52 = 8", r"mine: .*unknown field `bm52`[\s\S]*did you mean bm25"),
+        ("seed = 3", 'seed = "three"', "seed: Expected `int`, got `str`"),
+        ("max_tokens = 32", "max_tokens = 4", "max_tokens: .*>= 8"),
+        ("batch_size = 16", "batch_size = 0", "batch_size: .*>= 1"),
+        ("micro_batch_size = 8", "micro_batch_size = 7", "batch_size 16 is no multiple of micro_batch_size 7"),
+        ('scheme = "top"', 'scheme = "best"', "scheme: Invalid enum value 'best'"),
+        ('name = "toy"', 'name = "../toy"', "name: .*matching regex"),
+        ('queries = "queries.jsonl"\n', "", "expected either queries or scored, found neither"),
+        ("bm25 = 8\nrandom = 2", "bm25 = 0\nrandom = 0", "there would be no candidates"),
+        ('[{ model = "bm25", weight = 2.0 }, { model = "labels" }]', "[]", "teachers: .*length >= 1"),
+        ("weight = 2.0", "weight = 0.0", "weight: .*> 0"),
+        ("[mine]", "[mine", "at line 11"),
+    ],
+)
+def test_a_bad_recipe_is_refused_naming_the_key(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = write_toy(tmp_path, "start")
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(BadFile, match=message):
+        read_recipe(path)
+
+
+def test_a_recipe_without_a_teacher_is_refused(tmp_path: Path) -> None:
+    path = write_toy(tmp_path, "start")
+    text = path.read_text()
+    path.write_text(text[: text.index("[label]")] + text[text.index("[sample]") :])
+    with pytest.raises(BadFile, match="queries need a teacher"):
+        read_recipe(path)
+
+
+def test_a_missing_recipe_and_a_missing_path_are_named(tmp_path: Path) -> None:
+    with pytest.raises(PathMissing, match="no recipe at"):
+        read_recipe(tmp_path / "none.toml")
+    with pytest.raises(BadFile, match="found a folder"):
+        read_recipe(tmp_path)
+    recipe = read_recipe(write_toy(tmp_path, "start"))
+    with pytest.raises(PathMissing, match=r"data things: queries: nothing at .*elsewhere"):
+        with_data_folder(recipe, tmp_path / "elsewhere")
+
+
+def test_writing_and_reading_gives_the_recipe_back(tmp_path: Path) -> None:
+    recipe = read_recipe(write_toy(tmp_path, "start"))
+    write_recipe(recipe, tmp_path / "again.toml")
+    assert read_recipe(tmp_path / "again.toml") == recipe
+
+
+@pytest.mark.parametrize(("batch", "micro", "processes"), [(16, None, 3), (16, 6, 1), (8, 8, 2)])
+def test_a_batch_that_does_not_divide_is_refused(tmp_path: Path, batch: int, micro: int | None, processes: int) -> None:
+    from msgspec.structs import replace
+
+    settings = replace(read_recipe(write_toy(tmp_path, "start")).train, batch_size=batch, micro_batch_size=micro)
+    with pytest.raises(BadOption, match=f"batch_size {batch} does not divide"):
+        plan_training(settings, rows=100, held_out=1, parameters=1000, processes=processes, dtype="fp32")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)
+def test_every_published_recipe_reads(path: Path) -> None:
+    assert recipe_text(read_recipe(path))
+
+
+@pytest.mark.parametrize(
+    ("rung", "rate", "batch"),
+    [
+        ("17m", 2.4e-4, 1024),
+        ("32m", 1.2e-4, 512),
+        ("68m", 3e-5, 256),
+        ("150m", 1.5e-5, 192),
+        ("400m", 7e-6, 256),
+        ("1b", 3e-6, 512),
+    ],
+)
+def test_the_ettin_recipes_are_the_published_ones(rung: str, rate: float, batch: int) -> None:
+    recipe = read_recipe(ROOT / "recipes" / f"ettin-{rung}.toml")
+    train = recipe.train
+    assert (train.learning_rate, train.batch_size, train.epochs, train.warmup, recipe.seed) == (
+        rate,
+        batch,
+        1,
+        0.03,
+        12,
+    )
+    assert (train.start, train.loss) == (f"jhu-clsp/ettin-encoder-{rung}", "mse")
+    assert [one.scored for one in recipe.data] == ["hf:cross-encoder/ettin-reranker-v1-data"]
+
+
+def test_the_recipe_in_the_guide_reads(tmp_path: Path) -> None:
+    import re
+
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "guide" / "distilling.md").read_text(), re.DOTALL)
+    (tmp_path / "handbook.toml").write_text("\n".join(blocks))
+    recipe = read_recipe(tmp_path / "handbook.toml")
+    assert (recipe.name, recipe.evaluate.sets, recipe.train.start) == ("handbook", ("judged",), "box")

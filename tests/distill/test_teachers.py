@@ -1,0 +1,181 @@
+"""What a teacher gives is checked, kept, and joined as the recipe says."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+
+from rankladder.distill import ahead, label
+from rankladder.distill.label import BLOCK, Counted, ensemble, score_rows
+from rankladder.distill.scores import ScoreCache
+from rankladder.distill.stage import Made, Stage
+from rankladder.distill.teachers import CosineTeacher, MaxSimTeacher, open_teacher
+from rankladder.errors import BadInput, BadOption, ModelMissing, StorageFailed
+
+
+def rows(count: int) -> dict[str, list[Any]]:
+    return {"query": [f"q{n % 7}" for n in range(count)], "document": ["rain " * (n % 50 + 1) for n in range(count)]}
+
+
+class Lengths:
+    """Scores by length, counts what it scored, and may go wrong after so many calls."""
+
+    cached, digest = True, "lengths"
+
+    def __init__(self, *, bad: float | None = None, fails_at: int | None = None) -> None:
+        self.scored: list[int] = []
+        self.bad, self.fails_at = bad, fails_at
+
+    def score(self, rows: Mapping[str, Any]) -> NDArray[np.float32]:
+        if len(self.scored) == self.fails_at:
+            raise KeyboardInterrupt
+        self.scored.append(len(rows["query"]))
+        scores = np.array([len(text) for text in rows["document"]], dtype=np.float32)
+        if self.bad is not None:
+            scores[1] = self.bad
+        return scores
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_score_that_is_not_finite_is_refused_naming_the_pair_and_not_kept(tmp_path: Path, bad: float) -> None:
+    cache = tmp_path / "scores.sqlite"
+    with pytest.raises(BadInput, match=r"teacher odd gave 1 of 9 pairs a score that is not finite, first: query 'q1'"):
+        score_rows(Lengths(bad=bad), "odd", rows(9), cache, lambda count: None)
+    kept = ScoreCache(cache)
+    assert np.isnan(kept.get(list(zip(*rows(9).values(), strict=True)))).all()
+    kept.close()
+
+
+def test_a_pair_that_was_scored_is_not_scored_again(tmp_path: Path) -> None:
+    cache, many = tmp_path / "scores.sqlite", rows(BLOCK + 10)
+    broken, again, counted = Lengths(fails_at=1), Lengths(), Counted(lambda count: None)
+    with pytest.raises(KeyboardInterrupt):
+        score_rows(broken, "lengths", many, cache, counted)
+    scores = score_rows(again, "lengths", many, cache, lambda count: None)
+    assert broken.scored == [BLOCK]
+    assert sum(again.scored) == 0 or sum(again.scored) <= 10  # texts repeat: some of the rest were scored already
+    assert scores.tolist() == [len(text) for text in many["document"]]
+    assert counted.total == BLOCK
+
+
+def test_scores_that_cannot_be_kept_are_an_error_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def __enter__(self) -> Full:
+            return self
+
+        def __exit__(self, *_error: object) -> None:
+            return None
+
+        def executemany(self, *_rows: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    cache = ScoreCache(tmp_path / "scores.sqlite")
+    opened = cache._file
+    cache._file = Full()  # type: ignore[assignment]
+    with pytest.raises(StorageFailed, match=r"disk is full[\s\S]*hint: free space"):
+        cache.put([("q", "d")], np.zeros(1, np.float32))
+    opened.close()
+
+
+def test_pairs_are_told_apart_wherever_the_query_ends(tmp_path: Path) -> None:
+    cache = ScoreCache(tmp_path / "scores.sqlite")
+    cache.put([("ab", "c")], np.ones(1, np.float32))
+    assert cache.get([("ab", "c"), ("a", "bc")])[0] == 1
+    assert np.isnan(cache.get([("a", "bc")])).all()
+    cache.close()
+
+
+@pytest.fixture(scope="module")
+def embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from embedders import write_embedder
+
+    return write_embedder(tmp_path_factory.mktemp("embedders") / "tiny", prompts={"query": "ask ", "document": ""})
+
+
+TEXTS = {
+    "query": ["rain falls", "git reset", "rain falls"],
+    "document": ["drops of rain", "undo a commit " * 9, "mars"],
+}
+
+
+def test_cosine_equals_sentence_transformers(embedder: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.util import pairwise_cos_sim
+
+    model = SentenceTransformer(str(embedder), device="cpu")
+    expected = pairwise_cos_sim(model.encode(TEXTS["query"], prompt="ask "), model.encode(TEXTS["document"], prompt=""))
+    assert CosineTeacher(str(embedder)).score(TEXTS) == pytest.approx(expected.numpy(), abs=1e-5)
+
+
+def test_maxsim_equals_a_loop_over_tokens(embedder: Path) -> None:
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(embedder), device="cpu")
+
+    def tokens(text: str, prompt: str) -> torch.Tensor:
+        found = model.encode([text], prompt=prompt, output_value="token_embeddings")[0]
+        return torch.nn.functional.normalize(found, dim=1)
+
+    expected = []
+    for query, document in zip(TEXTS["query"], TEXTS["document"], strict=True):
+        asked, read = tokens(query, "ask "), tokens(document, "")
+        best = [max(float(one @ other) for other in read) for one in asked]
+        expected.append(sum(best) / len(best))
+    teacher = MaxSimTeacher(str(embedder))
+    assert teacher.score(TEXTS) == pytest.approx(np.array(expected), abs=2e-3)  # vectors are kept in half precision
+    assert np.array_equal(teacher.score(TEXTS), teacher.score(TEXTS))
+
+
+def test_a_static_model_has_no_tokens_to_compare(tmp_path: Path) -> None:
+    from embedders import write_static
+
+    teacher = MaxSimTeacher(str(write_static(tmp_path / "static")))
+    with pytest.raises(BadOption, match="no token vectors in context"):
+        teacher.score(TEXTS)
+
+
+def test_a_teacher_may_read_text_with_another_tokenizer_than_the_student(ettin: Path, bert: Path) -> None:
+    """Labels are scores of texts: no token id passes from teacher to student."""
+    one, other = open_teacher(f"{ettin},threads=1"), open_teacher(f"{bert},threads=1")
+    assert one.reranker.tokenizer != other.reranker.tokenizer  # type: ignore[attr-defined]
+    for teacher in (one, other):
+        assert np.isfinite(teacher.score(TEXTS)).all()
+
+
+def test_an_unknown_teacher_is_refused() -> None:
+    with pytest.raises(ModelMissing):
+        open_teacher("no-such-model")
+
+
+def test_one_teacher_is_left_as_it_is_and_several_are_standardised_and_weighed() -> None:
+    table = pa.table({"teacher_0": [1.0, 3.0], "teacher_1": [10.0, -10.0]})
+    how = {"standardise": False, "scale": 5.0, "weight": [1.0], "mean": [2.0], "sd": [1.0]}
+    assert ensemble(table, {"ensemble": how}).tolist() == [1.0, 3.0]
+    both = {"standardise": True, "scale": 2.0, "weight": [3.0, 1.0], "mean": [2.0, 0.0], "sd": [1.0, 10.0]}
+    assert ensemble(table, {"ensemble": both}).tolist() == [2 * (-0.75 + 0.25), 2 * (0.75 - 0.25)]
+
+
+def made(folder: Path, count: int = 30) -> Made:
+    return Stage(folder / "mine", settings={}, inputs={}).run(["all"], lambda place: pa.table(rows(count)))
+
+
+def test_pairs_scored_in_several_processes_have_the_same_scores(tmp_path: Path, ettin: Path) -> None:
+    teacher, mined, counted = f"{ettin},threads=1", made(tmp_path), Counted(lambda count: None)
+    cache = tmp_path / "scores.sqlite"
+    ahead.score_ahead(teacher, mined, cache, processes=2, ray=None, each=counted)
+    known = label.score_rows(Lengths(fails_at=0), "never asked", rows(30), cache, lambda count: None)
+    assert np.array_equal(known, open_teacher(teacher).score(rows(30)))
+    assert counted.total == len({*zip(*rows(30).values(), strict=True)})
+
+
+def test_an_error_in_a_worker_process_is_the_teachers_own(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing):
+        ahead.score_ahead("no-such-model", made(tmp_path), tmp_path / "s", processes=1, ray=None, each=lambda n: None)

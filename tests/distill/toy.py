@@ -1,0 +1,77 @@
+"""A distillation small enough to run whole in a test: forty queries about four things, a tiny student."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+THINGS = {
+    "rain": ["clouds", "drops", "umbrella", "storm", "puddle", "drizzle", "thunder", "flood", "mist", "shower"],
+    "git": ["commit", "branch", "rebase", "merge", "stash", "remote", "clone", "tag", "bisect", "blame"],
+    "bread": ["yeast", "flour", "dough", "oven", "crust", "knead", "sourdough", "rye", "loaf", "proof"],
+    "mars": ["iron", "dust", "rover", "crater", "polar", "orbit", "canyon", "moon", "landing", "sand"],
+}
+RECIPE = """
+name = "toy"
+seed = 3
+
+[[data]]
+name = "things"
+queries = "queries.jsonl"
+documents = "documents.jsonl"
+licence = "CC0"
+
+[mine]
+bm25 = 8
+random = 2
+near_duplicate = 1.0
+
+[label]
+teachers = [{ model = "bm25", weight = 2.0 }, { model = "labels" }]
+
+[sample]
+scheme = "top"
+keep = 6
+
+[train]
+start = "START"
+batch_size = 16
+micro_batch_size = 8
+learning_rate = 0.003
+max_tokens = 32
+evaluate_every = 0.25
+"""
+
+
+def write_data(folder: Path) -> Path:
+    """Queries with their answers, documents, and a judged set with other questions."""
+    rows, documents, asked, qrels = [], [], [], ["query-id\tcorpus-id\tscore"]
+    for thing, words in THINGS.items():
+        for place, word in enumerate(words):
+            text = f"{word} is what {thing} needs, {words[place - 1]} comes before it in the book of {thing}"
+            rows.append({"query": f"what about {word} for {thing}", "positive": text})
+            documents.append({"_id": f"{thing}-{word}", "text": text})
+            if place < 2:
+                asked.append({"_id": f"{thing}-{place}", "text": f"tell me why {thing} wants {word} so badly"})
+                qrels.append(f"{thing}-{place}\t{thing}-{word}\t1")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, objects in (("queries", rows), ("documents", documents)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in objects))
+    judged = folder / "judged"
+    (judged / "qrels").mkdir(parents=True, exist_ok=True)
+    (judged / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in documents))
+    (judged / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in asked))
+    (judged / "qrels" / "test.tsv").write_text("\n".join(qrels) + "\n")
+    return folder
+
+
+def write_toy(folder: Path, start: Path | str, *, more: str = "", **changed: str) -> Path:
+    """The toy recipe beside its data; ``changed`` replaces texts of it."""
+    write_data(folder)
+    text = RECIPE.replace("START", str(start)) + more
+    for old, new in changed.items():
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "toy.toml"
+    path.write_text(text)
+    return path

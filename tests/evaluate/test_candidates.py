@@ -1,0 +1,183 @@
+"""Candidate lists: from our index, from run files, from vectors, from both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rankladder.errors import BadFile, BadOption, DuplicateId, PathMissing
+from rankladder.evaluate import (
+    Candidates,
+    bm25_candidates,
+    candidates_from_run,
+    open_candidates,
+    read_dataset,
+    retrieved,
+)
+from rankladder.values import Document, Hit, Query, Ranking, Run
+
+from .toy import DOCUMENTS, toy_dataset, write_beir
+
+
+def run_file(folder: Path, text: str) -> Path:
+    (folder / "first.trec").write_text(text)
+    return folder / "first.trec"
+
+
+class Alphabet:
+    """Retrieves every document, in the order of the ids."""
+
+    def retrieve(self, query: Query, *, k: int) -> Ranking:
+        hits = [
+            Hit(Document(id, text), -float(place), place) for place, (id, text) in enumerate(sorted(DOCUMENTS.items()))
+        ]
+        return Ranking.of(query, hits, "alphabet", top_k=k)
+
+
+def test_bm25_is_our_index(tmp_path: Path) -> None:
+    dataset = read_dataset(write_beir(tmp_path / "toy"))
+    found = bm25_candidates(dataset, depth=3)
+    assert found.name == "bm25"
+    index = dataset.documents.index  # type: ignore[attr-defined]
+    for query in dataset.queries.values():
+        ranking = index.retrieve(query, k=3)
+        assert found.run.scores[query.id] == {hit.document.id: hit.score for hit in ranking}
+    assert open_candidates(dataset, "bm25", depth=3).digest == found.digest
+    assert bm25_candidates(dataset, depth=1).digest != found.digest
+
+
+def test_a_run_file_is_read_whole_and_named_by_its_tag(tmp_path: Path) -> None:
+    file = run_file(tmp_path, "q1 Q0 rain 1 2.0 tag\nq1 Q0 sun 2 1.0 tag\nq9 Q0 rain 1 1.0 tag\n")
+    found = candidates_from_run(toy_dataset(), file)
+    assert found.name == "tag"
+    assert found.run.scores == {"q1": {"rain": 2.0, "sun": 1.0}, "q2": {}, "q3": {}, "q4": {}}
+    unjudged, unanswered = found.remarks
+    assert "1 queries of the run are not judged here" in unjudged
+    assert "3 judged queries have no candidate ('q2', 'q3', 'q4')" in unanswered
+
+
+def test_candidates_that_the_collection_does_not_hold_are_counted_and_named(tmp_path: Path) -> None:
+    rows = [f"q{number} Q0 {document} 1 1.0 tag" for number in (1, 2, 3, 4) for document in ("rain", "lost", "gone")]
+    found = candidates_from_run(toy_dataset(), run_file(tmp_path, "\n".join(rows)))
+    assert found.remarks == (
+        "tag: 2 candidates are not in the collection ('lost', 'gone'): "
+        "no model can read them, so they come below what was reranked",
+    )
+    assert set(found.run.scores["q1"]) == {"rain", "lost", "gone"}
+
+
+def test_a_depth_cuts_a_run_and_says_so() -> None:
+    run = Run("r", {query: {"rain": 1.0, "sun": 2.0, "git": 3.0} for query in ("q1", "q2", "q3", "q4")})
+    found = Candidates.of("r", run, toy_dataset(), depth=2)
+    assert found.run.scores["q1"] == {"git": 3.0, "sun": 2.0}
+    assert found.remarks == ("r: the run is deeper than 2 for 4 queries: the rest is left out",)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("q1 Q0 rain 1 2.0 t\nq1 Q0 rain 2 1.0 t\n", DuplicateId),
+        ("q1 Q0 rain 1 nan t\n", BadFile),
+        ("q1 Q0 rain 1 inf t\n", BadFile),
+        ("q1 rain 2.0\n", BadFile),
+    ],
+    ids="duplicate nan infinite columns".split(),
+)
+def test_a_run_with_duplicates_or_scores_that_are_none_is_refused(
+    tmp_path: Path, text: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match=r"first\.trec:"):
+        open_candidates(toy_dataset(), f"run:{run_file(tmp_path, text)}")
+
+
+def test_a_run_that_is_not_there_is_said() -> None:
+    with pytest.raises(PathMissing):
+        open_candidates(toy_dataset(), "run:nowhere.trec")
+
+
+@pytest.mark.parametrize("text", ["", "bm52", "bm25:x", "run:", "run", "dense", "splade:x"])
+def test_a_retriever_that_there_is_not_is_refused(text: str) -> None:
+    with pytest.raises(BadOption, match="retriever must be"):
+        open_candidates(toy_dataset(), text)
+
+
+def test_dropped_pairs_never_come_and_are_made_up_for() -> None:
+    dataset = toy_dataset().without([("q1", "commit"), ("q1", "git"), ("q2", "drops")])
+    found = retrieved(dataset, Alphabet(), "alphabet", depth=3)
+    assert list(found.run.scores["q1"]) == ["drops", "rain", "sun"]
+    assert list(found.run.scores["q2"]) == ["commit", "git", "rain"]
+    assert list(found.run.scores["q3"]) == ["commit", "drops", "git"]
+    given = Candidates.of("r", Run("r", {"q1": {"git": 1.0, "rain": 0.5}}), dataset)
+    assert given.run.scores["q1"] == {"rain": 0.5}
+
+
+def test_a_judged_query_without_a_text_has_no_candidates_and_is_named() -> None:
+    dataset = toy_dataset({"q1": {"rain": 1}, "ghost": {"rain": 1}})
+    found = retrieved(dataset, Alphabet(), "alphabet", depth=2)
+    assert found.run.scores["ghost"] == {}
+    assert "1 judged queries have no candidate ('ghost')" in found.remarks[0]
+
+
+def test_bm25_needs_documents_on_disk_and_a_depth_is_at_least_one() -> None:
+    with pytest.raises(BadOption, match="on disk"):
+        open_candidates(toy_dataset(), "bm25")
+    with pytest.raises(BadOption, match="on disk"):
+        open_candidates(toy_dataset(), "hybrid:x")
+    with pytest.raises(BadOption, match="depth"):
+        retrieved(toy_dataset(), Alphabet(), "alphabet", depth=0)
+
+
+class WordVectors:
+    """Embeds a text as the words that it has."""
+
+    name = "words"
+    digest = "words"
+    max_tokens = None
+
+    def __init__(self) -> None:
+        self._words = sorted({word for text in DOCUMENTS.values() for word in text.split()})
+
+    def encode_queries(self, queries: Sequence[str]) -> NDArray[np.float32]:
+        rows = [[float(word in text.split()) for word in self._words] for text in queries]
+        return np.array(rows, dtype=np.float32).reshape(len(queries), len(self._words))
+
+    def encode_documents(self, documents: Sequence[Document]) -> NDArray[np.float32]:
+        return self.encode_queries([document.text for document in documents])
+
+    def queries_cut(self, queries: Sequence[str]) -> NDArray[np.bool_]:
+        return np.zeros(len(queries), dtype=np.bool_)
+
+    def documents_cut(self, documents: Sequence[Document]) -> NDArray[np.bool_]:
+        return np.array([document.id == "sun" for document in documents])
+
+
+def test_dense_candidates_are_the_nearest_and_hybrid_ones_fuse_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rankladder.retrieve.dense.open_embedder", lambda name, *, offline: WordVectors())
+    dataset = read_dataset(write_beir(tmp_path / "toy"))
+    dense = open_candidates(dataset, "dense:words", depth=2)
+    assert dense.name == "dense:words"
+    assert set(dense.run.scores["q1"]) == {"rain", "drops"}
+    assert dense.run.scores["q2"] == {"git": 2.0, "commit": 1.0}
+    assert any("1 of 5 documents are longer than words reads" in remark for remark in dense.remarks)
+    hybrid = open_candidates(dataset, "hybrid:words", depth=3)
+    index = dataset.documents.index  # type: ignore[attr-defined]
+    from rankladder.retrieve.dense import DenseIndex
+    from rankladder.retrieve.fusion import HybridRetriever
+
+    vectors = DenseIndex.of(dataset.documents.values(), WordVectors(), cache=None)
+    for query in dataset.queries.values():
+        expected = HybridRetriever([index, vectors]).retrieve(query, k=3)
+        assert hybrid.run.scores[query.id] == {hit.document.id: hit.score for hit in expected}
+
+
+def test_a_collection_in_memory_is_searched_by_vectors_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("rankladder.retrieve.dense.open_embedder", lambda name, *, offline: WordVectors())
+    found = open_candidates(replace(toy_dataset(), name="memory"), "dense:words", depth=1)
+    assert found.run.scores["q3"] == {"rain": 1.0}  # drops and sun share one word too: the first of the documents

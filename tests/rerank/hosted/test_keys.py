@@ -1,0 +1,248 @@
+"""Names, options and keys: what is honoured, what is refused, and that a key is seen by its service alone."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import subprocess
+import sys
+import traceback
+
+import pytest
+
+from hosted_server import Reply, ServiceName, rerank_server
+from rankladder.errors import BadOption, KeyRefused, RankladderError, ServiceFailed
+from rankladder.rerank import ModelRequest, Reranker
+from rankladder.rerank.hosted import Patience, is_hosted, open_hosted
+from rankladder.rerank.hosted.address import parse_address
+
+SECRET = "s3cret-k3y-0123456789"
+VARIABLES = ("COHERE_API_KEY", "CO_API_KEY", "JINA_API_KEY", "VOYAGE_API_KEY", "TEI_API_KEY", "RANKLADDER_API_KEY")
+
+
+@pytest.fixture(autouse=True)
+def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "url"),
+    [
+        ("cohere:rerank-v3.5", "rerank-v3.5", "https://api.cohere.com/v2/rerank"),
+        ("jina:jina-reranker-v3", "jina-reranker-v3", "https://api.jina.ai/v1/rerank"),
+        ("voyage:rerank-2.5", "rerank-2.5", "https://api.voyageai.com/v1/rerank"),
+        ("cohere:org/m@v1@https://gate.example/x/rerank", None, None),
+        ("cohere:org/m@https://gate.example/x/rerank", "org/m", "https://gate.example/x/rerank"),
+        ("cohere:m@http://localhost:8000/", "m", "http://localhost:8000/v2/rerank"),
+        ("jina:m@http://[::1]:8000", "m", "http://[::1]:8000/v1/rerank"),
+        ("tei:http://10.0.0.1:8080", "", "http://10.0.0.1:8080/rerank"),
+        ("tei:http://localhost:8080/rerank", "", "http://localhost:8080/rerank"),
+        ("tei:https://gate.example/tei/", "", "https://gate.example/tei/rerank"),
+    ],
+)
+def test_a_name_says_the_service_the_model_and_the_address(name: str, model: str | None, url: str | None) -> None:
+    assert is_hosted(name)
+    if model is None:
+        with pytest.raises(BadOption):
+            parse_address(name)
+        return
+    address = parse_address(name)
+    assert (address.model, address.url) == (model, url)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cohere:",
+        "jina:@https://x",
+        "cohere:m@",
+        "cohere:m@ftp://x",
+        "cohere:m@localhost:8000",
+        "cohere:https://x",
+        "cohere:two words",
+        "tei:",
+        "tei:localhost:8080",
+        "tei:http://",
+        "tei:http://h:99999",
+        "tei:http://h:0",
+        "tei:http://h h",
+        "tei:http://[::1",
+        "tei:http://h/\n",
+        "https://api.cohere.com/v2/rerank",
+        "COHERE:m",
+        "tei:http://h/?a=b",
+        "tei:http://h/#x",
+    ],
+)
+def test_a_name_that_cannot_be_read_is_refused(name: str) -> None:
+    assert is_hosted(name)
+    with pytest.raises(BadOption, match=r"model "):
+        open_hosted(name)
+
+
+@pytest.mark.parametrize("name", ["box", "ettin-17m", "org/name", "./cohere", "cohere/rerank", "C:\\models", "", None])
+def test_other_names_are_left_to_the_local_models(name: str | None) -> None:
+    assert not is_hosted(name)
+
+
+@pytest.mark.parametrize("name", [f"tei:http://user:{SECRET}@h", f"cohere:m@https://h/r?key={SECRET}"])
+def test_a_key_in_the_address_is_refused_and_not_repeated(name: str) -> None:
+    with pytest.raises(BadOption) as caught:
+        open_hosted(name)
+    assert SECRET not in str(caught.value)
+    assert "RANKLADDER_API_KEY" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"offline": True},
+        {"device": "cuda"},
+        {"dtype": "fp32"},
+        {"engine": "torch"},
+        {"engine": "onnx"},
+        {"revision": "main"},
+        {"threads": 0},
+        {"max_tokens": 0},
+    ],
+)
+def test_an_option_that_a_hosted_model_cannot_honour_is_refused(options: dict[str, object]) -> None:
+    with pytest.raises(BadOption, match=next(iter(options))):
+        open_hosted("cohere:m@http://localhost", **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("service", ["cohere", "jina", "voyage"])
+def test_a_service_without_a_key_is_refused_before_anything_is_sent(service: str) -> None:
+    with pytest.raises(KeyRefused, match=f"{service.upper()}_API_KEY .*not set"):
+        open_hosted(f"{service}:m")
+
+
+@pytest.mark.parametrize("variable", ["COHERE_API_KEY", "CO_API_KEY"])
+def test_either_of_coheres_variables_serves(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, SECRET)
+    assert open_hosted("cohere:m").name == "cohere:m"
+
+
+@pytest.mark.parametrize("secret", ["two words", "line\nbreak", "schlüssel"])
+def test_what_cannot_be_a_key_is_not_sent(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COHERE_API_KEY", secret)
+    with pytest.raises(KeyRefused, match="COHERE_API_KEY holds") as caught:
+        open_hosted("cohere:m")
+    assert secret not in str(caught.value)
+
+
+@pytest.mark.parametrize("service", ["cohere", "tei"])
+def test_the_key_travels_as_a_bearer_token(service: ServiceName, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANKLADDER_API_KEY", f" {SECRET}\n")
+    with rerank_server(service, key=SECRET) as server:
+        Reranker(open_hosted(server.model())).rank("q", ["x"])
+        assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {SECRET}"}
+
+
+def test_a_services_own_key_is_never_sent_to_another_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COHERE_API_KEY", SECRET)
+    with rerank_server("cohere") as server:
+        Reranker(open_hosted(server.model())).rank("q", ["x"])
+        assert "authorization" not in server.requests[0].headers
+
+
+def test_a_key_is_not_sent_unencrypted_to_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    open_hosted("cohere:m@http://gate.example")  # without a key there is none to lose
+    monkeypatch.setenv("RANKLADDER_API_KEY", SECRET)
+    for name in ("cohere:m@http://gate.example", "tei:http://10.0.0.1", "tei:http://localhost.example"):
+        with pytest.raises(KeyRefused, match="unencrypted") as caught:
+            open_hosted(name)
+        assert SECRET not in str(caught.value)
+    for name in ("cohere:m@https://gate.example", "cohere:m@http://localhost", "jina:m@http://127.8.9.1"):
+        open_hosted(name)
+
+
+def test_a_redirect_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANKLADDER_API_KEY", SECRET)
+    with rerank_server("cohere") as other, rerank_server("cohere") as server:
+        server.script = [Reply(status=307, headers={"location": f"{other.url}/v2/rerank"})]
+        with pytest.raises(ServiceFailed, match="another address"):
+            Reranker(open_hosted(server.model())).rank("q", ["x"])
+        assert other.requests == []
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 498])
+def test_a_refused_key_is_said_at_once(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANKLADDER_API_KEY", SECRET)
+    with rerank_server("voyage") as server:
+        server.script = [Reply(status=status)]
+        with pytest.raises(KeyRefused, match=f"status {status}: scripted; the key in RANKLADDER_API_KEY"):
+            Reranker(open_hosted(server.model())).rank("q", ["x"])
+        assert len(server.requests) == 1
+
+
+def test_a_server_that_asks_for_a_key_that_was_not_given_is_answered_with_the_variable() -> None:
+    with rerank_server("cohere", key=SECRET) as server, pytest.raises(KeyRefused, match="export RANKLADDER_API_KEY"):
+        Reranker(open_hosted(server.model())).rank("q", ["x"])
+
+
+def test_the_key_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("RANKLADDER_API_KEY", SECRET)
+    patience = Patience(attempts=1, timeout_s=0.1)
+    with rerank_server("cohere", key="another") as server:
+        reranker = Reranker(open_hosted(server.model(), patience=patience))
+        scorer = reranker.scorer
+        seen = [repr(reranker), repr(scorer), reranker.about, reranker.digest, repr(scorer.usage)]  # type: ignore[attr-defined]
+        seen += [repr(value) for value in vars(scorer).values()]
+        seen += [repr(value) for name, value in vars(scorer._caller).items() if name != "_headers"]  # type: ignore[attr-defined]
+        for reply in (Reply(), Reply(status=500), Reply(hang=True), Reply(close=True)):  # 401 quotes the key
+            server.script = [reply]
+            with pytest.raises(RankladderError) as caught:
+                reranker.rank("q", ["x"])
+            shown = traceback.TracebackException.from_exception(caught.value)
+            seen += [str(caught.value), *shown.format()]
+    assert not any(SECRET in text for text in [*seen, caplog.text])
+    assert any("…" in text for text in seen)
+
+
+def test_a_scorer_that_is_dropped_leaves_no_connection_open() -> None:
+    with rerank_server("cohere") as server:
+        Reranker(open_hosted(server.model())).rank("q", ["x"])
+        gc.collect()  # an open socket would be a ResourceWarning, and that an error
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("ALL_PROXY", f"ftp://user:{SECRET}@proxy"), ("SSL_CERT_FILE", "/no/such/file")]
+)
+def test_an_environment_that_no_connection_can_be_made_with_is_named(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ServiceFailed, match=f"(?s)environment's settings.*{variable}") as caught:
+        open_hosted("cohere:m@https://gate.example")
+    assert SECRET not in str(caught.value)
+
+
+def test_a_proxy_is_not_asked_about_this_machines_own_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
+    with rerank_server("cohere") as server:
+        assert len(Reranker(open_hosted(server.model())).rank("q", ["x"])) == 1
+
+
+def test_the_http_library_is_imported_for_hosted_models_alone() -> None:
+    script = "import sys, rankladder.rerank.hosted, rankladder.rerank; print('httpx2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_about_says_what_a_score_is_and_who_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COHERE_API_KEY", SECRET)
+    about = open_hosted("cohere:m").about
+    assert "Cohere (api.cohere.com); scores are relevance from 0 to 1, not logits" in about
+    assert "may change the model without notice" in about
+    assert "from 0 to 1" not in open_hosted("cohere:m@http://localhost").about
+
+
+def test_a_model_request_opens_a_hosted_model() -> None:
+    with rerank_server("cohere") as server:
+        request = ModelRequest.parse(f"{server.model()},max_tokens=64,threads=2")
+        assert request.open().rank("red", ["blue", "red"]).documents[0].text == "red"
+        assert server.requests[0].body["max_tokens_per_doc"] == 64
