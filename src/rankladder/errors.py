@@ -24,6 +24,7 @@
     │   └── KeyRefused           a hosted service's key is missing or not accepted
     ├── MissingExtra             an optional dependency is not installed
     ├── DeviceMemoryFull         a model, or one sequence by itself, does not fit in the device's memory
+    ├── WorkerFailed             a process that works for this one was killed, or met what it did not expect
     └── StorageFailed            disk full, folder read-only, file vanished
 
 A message names the object, what was expected and what was found; a last line, ``hint: …``, gives the
@@ -132,6 +133,10 @@ class MissingExtra(RankladderError, ImportError):
 
 class DeviceMemoryFull(RankladderError):
     """A model, or one sequence by itself, does not fit in the memory of the device that computes."""
+
+
+class WorkerFailed(RankladderError):
+    """A process that works for this one was killed, ended by itself, or met an error that is none of ours."""
 
 
 class StorageFailed(RankladderError):

@@ -55,7 +55,7 @@ def test_a_score_that_is_not_finite_is_refused_naming_the_pair_and_not_kept(tmp_
 
 def test_a_pair_that_was_scored_is_not_scored_again(tmp_path: Path) -> None:
     cache, many = tmp_path / "scores.sqlite", rows(BLOCK + 10)
-    broken, again, counted = Lengths(fails_at=1), Lengths(), Counted(lambda count: None)
+    broken, again, counted = Lengths(fails_at=1), Lengths(), Counted()
     with pytest.raises(KeyboardInterrupt):
         score_rows(broken, "lengths", many, cache, counted)
     scores = score_rows(again, "lengths", many, cache, lambda count: None)
@@ -168,7 +168,7 @@ def made(folder: Path, count: int = 30) -> Made:
 
 
 def test_pairs_scored_in_several_processes_have_the_same_scores(tmp_path: Path, ettin: Path) -> None:
-    teacher, mined, counted = f"{ettin},threads=1", made(tmp_path), Counted(lambda count: None)
+    teacher, mined, counted = f"{ettin},threads=1", made(tmp_path), Counted()
     cache = tmp_path / "scores.sqlite"
     ahead.score_ahead(teacher, mined, cache, processes=2, ray=None, each=counted)
     known = label.score_rows(Lengths(fails_at=0), "never asked", rows(30), cache, lambda count: None)

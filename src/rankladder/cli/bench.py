@@ -18,7 +18,7 @@ from rankladder.cli.output import Form, form_options, note, print_json, print_ta
 from rankladder.errors import BadOption, PathMissing, StorageFailed
 
 if TYPE_CHECKING:
-    from rankladder.cost import Cost, Failure, Workload
+    from rankladder.cost import Asked, Configuration, Cost, Failure, Workload
     from rankladder.rerank import ModelRequest
 
 _PAIRS, _TOP = 64, 100
@@ -110,7 +110,7 @@ def bench(
     rankladder bench --model box --dtype fp32 --dtype int8 --out bench.json
     rankladder bench --model ettin-17m --model ettin-32m --data docs/ --repeats 100
     """
-    from rankladder.cost import Failure, Measurement, Plan, plan_grid
+    from rankladder.cost import Failure, Measurement, Plan, asked_of_service, plan_grid
     from rankladder.cost.report import document, rows
 
     wanted = _lengths(lengths)
@@ -134,6 +134,10 @@ def bench(
         note(remark)
     if not any(plan.configurations or plan.failures for plan, _ in planned):
         raise BadOption("nothing is left to measure", hint="rankladder models lists the models and their engines")
+    for plan, workload in planned:
+        for one in plan.configurations:
+            if one.engine == "hosted":
+                _note_requests(one, asked_of_service(one, workload, passes=passes, repeats=repeats))
     interrupted = False
     for plan, workload in planned:
         often, count = repeats or "up to 20", len(plan.configurations)
@@ -253,6 +257,13 @@ def _print(listed: Sequence[dict[str, Any]], form: Form | None, *, apart: bool) 
         )
 
 
+def _note_requests(configuration: Configuration, asked: Asked) -> None:
+    note(
+        f"{configuration.model}: up to {asked.requests:,} requests with {asked.documents:,} documents in all go to this "
+        "service, which may bill them; fewer --pairs, --passes, --top or --repeats send less"
+    )
+
+
 def _status(what: str) -> None:
     """One line on a terminal's stderr that the next one takes the place of."""
     if sys.stderr.isatty():
@@ -261,8 +272,10 @@ def _status(what: str) -> None:
 
 def _command(context: click.Context) -> str:
     """The command as it can be shown to others: a path is its last part."""
-    from rankladder.cost.configuration import shown
+    from rankladder.cost.configuration import shown_names
+    from rankladder.rerank import ModelRequest
 
+    shown = shown_names([ModelRequest.parse(text).name for text in context.params["models"]])
     words = ["rankladder", "bench"]
     for parameter in context.command.params:
         if parameter.name is None or context.get_parameter_source(parameter.name) is not ParameterSource.COMMANDLINE:
@@ -272,9 +285,9 @@ def _command(context: click.Context) -> str:
             words.append(parameter.opts[0] if value else (parameter.secondary_opts or parameter.opts)[0])
             continue
         for one in value if isinstance(value, tuple) else (value,):
-            text = one.name if isinstance(one, Path) else str(one)
+            text = one.resolve().name if isinstance(one, Path) else str(one)
             if parameter.name == "models":
                 name, comma, options = text.partition(",")
-                text = f"{shown(name)}{comma}{options}"
+                text = f"{shown[name.strip()]}{comma}{options}"
             words += [parameter.opts[0], text]
     return shlex.join(words)

@@ -14,6 +14,7 @@ from rankladder.errors import (
     RankladderError,
     StorageFailed,
     Unavailable,
+    WorkerFailed,
 )
 
 OK = 0
@@ -30,6 +31,7 @@ EXIT_STATUS: Mapping[type[Exception], int] = {
     MissingExtra: 7,
     StorageFailed: 8,
     DeviceMemoryFull: 9,
+    WorkerFailed: 10,
     RankladderError: 1,
 }
 """Exit status by error type; a type not listed takes its nearest listed ancestor's."""

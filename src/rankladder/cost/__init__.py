@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rankladder.cost.asking import Asked, asked_of_service
 from rankladder.cost.configuration import Configuration, Failure, Plan, plan_grid
 from rankladder.cost.measuring import PASSES, Cost, Measurement
 from rankladder.cost.samples import Latency, Memory, Throughput, percentile
@@ -12,6 +13,7 @@ from rankladder.rerank import ModelRequest
 from rankladder.values import Document
 
 __all__ = [
+    "Asked",
     "Configuration",
     "Cost",
     "Failure",
@@ -21,6 +23,7 @@ __all__ = [
     "Plan",
     "Throughput",
     "Workload",
+    "asked_of_service",
     "fixed_workload",
     "measure_cost",
     "measure_costs",

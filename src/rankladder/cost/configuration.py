@@ -57,7 +57,7 @@ class Configuration:
         by_default = {"native": "onnx", "foreign": "sentence-transformers", "hosted": "hosted"}[files.kind]
         engine = request.options.get("engine", "auto")
         engine = by_default if engine == "auto" else engine
-        return cls(shown(request.name), request.name, engine, request.options, network=files.network)
+        return cls(shown_names([request.name])[request.name], request.name, engine, request.options, network=files.network)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +109,9 @@ def plan_grid(
     notes: list[str] = []
     if peer and not peer_is_installed():
         notes.append("Sentence Transformers is not installed, so it is not measured beside")
+    shown = shown_names([request.name for request in requests])
     for request in requests:
-        model = shown(request.name)
+        model = shown[request.name]
         if length is not None and (max_tokens is not None or "max_tokens" in request.options):
             raise BadOption(f"{request.text}: lengths of {length} tokens leave no room for max_tokens", hint="give one")
         try:
@@ -127,7 +128,7 @@ def plan_grid(
             )
             continue
         limit = _limit(request, files, max_tokens=max_tokens, length=length)
-        rows = list(_rows(request, files, engines, dtypes, limit, offline, notes))
+        rows = list(_rows(model, request, files, engines, dtypes, limit, offline, notes))
         if rows and peer and peer_is_installed() and files.in_cross_encoder:
             configurations += _peers(model, files, rows, limit)
         configurations += rows
@@ -140,10 +141,18 @@ def default_engines() -> tuple[str, ...]:
     return ("onnx", "torch") if shows_nvidia_gpu() and find_spec("torch") is not None else ("onnx",)
 
 
-def shown(name: str) -> str:
-    """A model's name as it may be shown to others: of a folder, the last part of its path."""
-    path = Path(name).expanduser()
-    return path.resolve().name if path.is_dir() else name
+def shown_names(names: Sequence[str]) -> dict[str, str]:
+    """Models' names as they may be shown to others: of a folder, as much of the end of its path as tells it from the
+    other folders, which is mostly the last part.
+    """
+    folders = {name: Path(name).expanduser().resolve() for name in names if Path(name).expanduser().is_dir()}
+    shown = {name: name for name in names}
+    for name, path in folders.items():
+        ends = (path.parts[-count:] for count in range(1, len(path.parts) + 1))
+        others = [other.parts for other in folders.values() if other != path]
+        end = next(end for end in ends if all(other[-len(end) :] != end for other in others))
+        shown[name] = "/".join(end)
+    return shown
 
 
 def _limit(request: ModelRequest, files: ModelFiles, *, max_tokens: int | None, length: int | None) -> int | None:
@@ -157,6 +166,7 @@ def _limit(request: ModelRequest, files: ModelFiles, *, max_tokens: int | None, 
 
 
 def _rows(
+    model: str,
     request: ModelRequest,
     files: ModelFiles,
     engines: Sequence[str],
@@ -166,7 +176,7 @@ def _rows(
     notes: list[str],
 ) -> Iterator[Configuration]:
     """A model's own rows; what there is not goes to ``notes``."""
-    model, given = shown(request.name), dict(request.options)
+    given = dict(request.options)
     if limit is not None:
         given["max_tokens"] = limit
     if offline is not None:

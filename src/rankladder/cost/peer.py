@@ -14,6 +14,7 @@ from safetensors import safe_open
 from rankladder.checkpoint import write_expanded
 from rankladder.checkpoint.weights import SCALE
 from rankladder.cost.peak import torch_gflops
+from rankladder.rerank.processor import usable_cores
 
 DEFAULT_BATCH_SIZE = 32
 """Of ``CrossEncoder.predict``."""
@@ -86,7 +87,7 @@ class PeerSubject:
     def gflops(self, width: int) -> float:
         """See Subject."""
         told = self.describe()
-        return torch_gflops(told["dtype"], width=width, device=told["device"], threads=told["threads"] or 1)
+        return torch_gflops(told["dtype"], width=width, device=told["device"], threads=usable_cores())
 
 
 def _readable(folder: Path, into: Path) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rankladder import errors
 from rankladder.cost.workload import Workload
-from rankladder.errors import RankladderError
+from rankladder.errors import RankladderError, WorkerFailed
 
 
 class Process:
@@ -22,7 +22,7 @@ class Process:
         options: Of ``Reranker.open``; for the peer ``dtype`` and ``max_tokens``.
         peer: Whether Sentence Transformers opens it, and not rankladder.
 
-    Raises what opening the model raised there, or RankladderError for a process that failed otherwise.
+    Raises what opening the model raised there; WorkerFailed where that is no error of ours, or the process ended.
     """
 
     def __init__(self, name: str, options: dict[str, Any], *, peer: bool) -> None:
@@ -53,7 +53,10 @@ class Process:
         self.tokens, self.cut = read["tokens"], read["cut"]
 
     def ask(self, command: str, **fields: Any) -> dict[str, Any]:
-        """The answer to a command. Raises the error that the worker met, as its own type where that is one of ours."""
+        """The answer to a command.
+
+        Raises the error that the worker met, as its own type where that is one of ours, else WorkerFailed.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -69,21 +72,21 @@ class Process:
             kind = getattr(errors, answer["error"], None)
             if isinstance(kind, type) and issubclass(kind, RankladderError):
                 raise kind(answer["message"])
-            raise RankladderError(f"{answer['error']}: {answer['message']}")
+            raise WorkerFailed(f"{answer['error']}: {answer['message']}")
         return answer
 
-    def _ended(self) -> RankladderError:
+    def _ended(self) -> WorkerFailed:
         status = self._process.wait()
         self._stderr.seek(0)
         last = self._stderr.read()[-2000:].decode(errors="replace").strip().rpartition("\n")[2]
         if status < 0:
-            return RankladderError(
+            return WorkerFailed(
                 f"the process was killed by signal {-status}",
                 hint="signal 9 mostly means that memory ran out: a smaller model, or --no-turns"
                 if status == -9
                 else None,
             )
-        return RankladderError(f"the process ended with status {status}{f': {last}' if last else ''}")
+        return WorkerFailed(f"the process ended with status {status}{f': {last}' if last else ''}")
 
     def close(self) -> None:
         """Ends the process; what it still does is lost."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rankladder.cost.configuration import Failure
+from rankladder.cost.configuration import Configuration, Failure
 from rankladder.cost.machine import describe_machine, installed_versions
 from rankladder.cost.measuring import Cost
 from rankladder.cost.published import SOURCE, published
@@ -33,6 +34,10 @@ HEADERS = (
     "i7 fp32",
 )
 """Of ``table_row``; all but the first four are numbers. The last two are published figures."""
+
+
+_FOLDERS = re.compile(r"(?<![\w:/.~])~?/(?:[^\s/:'\"]+/)*(?=[^\s/:'\"])")
+"""All but the last part of an absolute path; an address (https://…) is none."""
 
 
 def rows(results: Sequence[Cost | Failure], workload: Workload) -> list[dict[str, Any]]:
@@ -97,7 +102,7 @@ def cost_row(cost: Cost, compared: Cost, workload: Workload) -> dict[str, Any]:
 
 
 def failure_row(failure: Failure) -> dict[str, Any]:
-    """A failure as a JSON object; a folder is called by its last name, and the home folder ~."""
+    """A failure as a JSON object, with no path of this machine: of each stands the last part."""
     configuration = failure.configuration
     return {
         "model": configuration.model,
@@ -105,10 +110,16 @@ def failure_row(failure: Failure) -> dict[str, Any]:
         "peer": configuration.peer,
         "dtype": configuration.dtype,
         "error": type(failure.error).__name__,
-        "message": str(failure.error)
-        .replace(configuration.name, configuration.model)
-        .replace(str(Path.home()) + "/", "~/"),
+        "message": _without_paths(str(failure.error), configuration),
     }
+
+
+def _without_paths(message: str, configuration: Configuration) -> str:
+    folder = Path(configuration.name).expanduser()
+    if folder.is_dir():  # a name that is none could be any word of the message
+        for path in (folder.resolve(), folder):
+            message = re.sub(rf"(?<![\w./]){re.escape(str(path))}(?=$|[^\w.])", configuration.model, message)
+    return _FOLDERS.sub("", message.replace(str(Path.home()), "~"))
 
 
 def samples(cost: Cost) -> dict[str, list[float]]:

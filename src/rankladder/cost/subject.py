@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from rankladder.cost.peak import onnx_gflops, torch_gflops
 from rankladder.rerank import Reranker
+from rankladder.rerank.processor import usable_cores
 
 
 class Subject(Protocol):
@@ -36,7 +37,7 @@ class Subject(Protocol):
         ...
 
     def gflops(self, width: int) -> float:
-        """What this machine reaches in matrix products alone, with the same library, number format and threads."""
+        """What this machine reaches in matrix products alone, with the same library and number format, on all cores."""
         ...
 
 
@@ -65,7 +66,9 @@ class RerankerSubject:
         }
 
     def lengths(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[int], int]:
-        """See Subject. 0 tokens where a service does not tell; a language model's prompt is not counted."""
+        """See Subject. A hosted model is asked nothing for this, as it may cost money: 0 tokens, none cut."""
+        if not hasattr(self._reranker.scorer, "engine"):
+            return [0] * len(pairs), 0
         frame = len(getattr(getattr(self._reranker.scorer, "reader", None), "frame", ()))
         rankings = self._reranker.rank_many([(query, [text]) for query, text in pairs], progress=False)
         readings = [hit.reading for ranking in rankings for hit in ranking]
@@ -89,7 +92,6 @@ class RerankerSubject:
     def gflops(self, width: int) -> float:
         """See Subject."""
         told = self.describe()
-        threads = told["threads"] or 1
         if told["engine"] == "onnx":
-            return onnx_gflops(told["dtype"], width=width, threads=threads)
-        return torch_gflops(told["dtype"], width=width, device=told["device"], threads=threads)
+            return onnx_gflops(told["dtype"], width=width, threads=usable_cores())
+        return torch_gflops(told["dtype"], width=width, device=told["device"], threads=usable_cores())

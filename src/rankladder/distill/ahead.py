@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -53,21 +54,24 @@ def plan_batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
 
 def score_ahead(
     name: str, mined: Made, cache: Path, *, processes: int, ray: str | None, each: Callable[[int], object]
-) -> None:
-    """Scores what the cache of a teacher lacks, in ``processes`` processes, or on the Ray cluster at the address.
+) -> int:
+    """Scores what the cache of a teacher lacks, in several processes or on the Ray cluster at the address; how many.
 
     ``each`` is told of pairs that were there, and of pairs as they are scored. Raises what the teacher raises;
     Unavailable for a cluster that cannot be reached; StorageFailed where a worker process was killed.
     """
     kept = ScoreCache(cache)
+    count = 0
     try:
         batches = plan_batches(_missing(mined, kept, each))
         scored = _with_ray(name, batches, ray) if ray is not None else _with_processes(name, batches, processes)
         for pairs, scores in scored:
             kept.put(pairs, np.asarray(scores, dtype=np.float32))
             each(len(pairs))
+            count += len(pairs)
     finally:
         kept.close()
+    return count
 
 
 def _missing(mined: Made, kept: ScoreCache, each: Callable[[int], object]) -> Iterator[Pair]:
@@ -88,7 +92,12 @@ def _with_processes(
     name: str, batches: Iterator[list[Pair]], processes: int
 ) -> Iterator[tuple[list[Pair], Sequence[float]]]:
     """Batches in order, two for each process under way."""
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    shares = context.Queue()
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    for place in range(processes):
+        shares.put(cores[place::processes])
+    with ProcessPoolExecutor(processes, context, initializer=_take_share, initargs=(shares,)) as pool:
         under_way = []
         try:
             for batch in batches:
@@ -103,6 +112,12 @@ def _with_processes(
                 f"teacher {name}: a worker process was killed, perhaps for want of memory",
                 hint="use fewer --processes; the same command goes on with what is left",
             ) from error
+
+
+def _take_share(shares: Any) -> None:
+    """Gives this worker its own part of the cores, where there are enough: each would else start a thread for all."""
+    if cores := shares.get():
+        os.sched_setaffinity(0, cores)
 
 
 def _with_ray(name: str, batches: Iterator[list[Pair]], address: str) -> Iterator[tuple[list[Pair], Sequence[float]]]:

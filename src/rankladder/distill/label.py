@@ -47,26 +47,28 @@ def label(
     inputs = {**inputs, **{name: one.digest for name, one in zip(names, teachers, strict=True)}}
     stage = Stage(work / "label", settings=settings, inputs=inputs, say=say)
     caches = [_cache(work, teacher) for teacher in teachers]
-    counted = Counted(each)
+    made_now = Counted()
+    tells = [each] * len(names)
     started = time.perf_counter()
     if stage.made is None and (processes > 1 or ray is not None):
-        for name, cache in zip(names, caches, strict=True):
-            if cache is not None:
-                score_ahead(name, mined, cache, processes=processes, ray=ray, each=counted)
-        counted = Counted(lambda count: None)
+        for number, (name, teacher, cache) in enumerate(zip(names, teachers, caches, strict=True)):
+            if cache is not None and usage_of(teacher) is None:  # a service is asked from here, where it is counted
+                made_now(score_ahead(name, mined, cache, processes=processes, ray=ray, each=each))
+                tells[number] = made_now.nothing
 
     def rows(place: int) -> pa.Table:
         table = mined.table(place)
         columns = table.to_pydict()
         for number, (name, teacher) in enumerate(zip(names, teachers, strict=True)):
-            scores = score_rows(teacher, name, columns, caches[number], counted)
+            scores = score_rows(teacher, name, columns, caches[number], tells[number], made_now)
             table = table.append_column(f"teacher_{number}", [scores])
         return table
 
     made = stage.run([part.name for part in mined.parts], rows, facts=lambda made: {"teachers": names})
     seconds = time.perf_counter() - started
-    if counted.total:
-        say(f"label: {counted.total:,} scores in {seconds:,.0f} s, {counted.total / max(seconds, 1e-9):,.0f} a second")
+    if made_now.total:
+        rate = made_now.total / max(seconds, 1e-9)
+        say(f"label: {made_now.total:,} pairs scored in {seconds:,.0f} s, {rate:,.0f} a second")
     for name, teacher in zip(names, teachers, strict=True):
         if (used := usage_of(teacher)) is not None:
             say(f"label: {name}: {used}")
@@ -87,16 +89,17 @@ def label_depends(recipe: Recipe, mined: Made) -> tuple[dict[str, Any], dict[str
 
 
 class Counted:
-    """Tells of scores and adds them up."""
+    """Adds up what it is told of."""
 
-    def __init__(self, each: Callable[[int], object]) -> None:
+    def __init__(self) -> None:
         self.total = 0
-        self._each = each
 
     def __call__(self, count: int) -> None:
         """So many more."""
         self.total += count
-        self._each(count)
+
+    def nothing(self, count: int) -> None:
+        """So many that were counted before."""
 
 
 def _cache(work: Path, teacher: Teacher) -> Path | None:
@@ -105,10 +108,19 @@ def _cache(work: Path, teacher: Teacher) -> Path | None:
 
 
 def score_rows(
-    teacher: Teacher, name: str, rows: Mapping[str, Sequence[Any]], cache: Path | None, each: Callable[[int], object]
+    teacher: Teacher,
+    name: str,
+    rows: Mapping[str, Sequence[Any]],
+    cache: Path | None,
+    each: Callable[[int], object],
+    scored: Callable[[int], object] = lambda count: None,
 ) -> NDArray[np.float32]:
-    """A teacher's scores (N,) of rows, from its cache where they are there, committed to it a block at a time."""
+    """A teacher's scores (N,) of rows, from its cache where they are there, committed to it a block at a time.
+
+    ``each`` is told of all rows, ``scored`` of those that the teacher was asked for.
+    """
     if cache is None:
+        each(len(rows["query"]))
         return checked(teacher.score(rows), rows, name)
     pairs = list(zip(rows["query"], rows["document"], strict=True))
     kept = ScoreCache(cache)
@@ -122,6 +134,7 @@ def score_rows(
             scores[block] = checked(teacher.score(part), part, name)
             kept.put([pairs[place] for place in block], scores[block])
             each(len(block))
+            scored(len(block))
     finally:
         kept.close()
     return scores

@@ -215,7 +215,8 @@ class Distillation:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
         command += [str(self.processes), "-m", "rankladder", "distill", "train", str(self.path)]
         command += ["--into", str(self.into), "--data", str(self.data)]
-        ended = subprocess.run(command, check=False).returncode  # noqa: S603
+        # What they were made to print is this process's to say.
+        ended = subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode  # noqa: S603
         if ended:
             raise RankladderError(f"train: torchrun ended with status {ended}: what it met stands above")
 

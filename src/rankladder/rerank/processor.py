@@ -12,8 +12,8 @@ _CGROUP_V1 = Path("/sys/fs/cgroup/cpu")
 _CPUINFO = Path("/proc/cpuinfo")
 
 Int8Path = Literal["vnni", "saturating", "unknown"]
-"""``vnni``: sums of u8 × s8 do not overflow (VNNI, AMX, Arm dot product). ``saturating``: x86 without it. ``unknown``:
-the processor could not be asked."""
+"""``vnni``: sums of u8 × s8 do not overflow (VNNI, AMX, Arm dot product). ``saturating``: AVX2 without it. ``unknown``:
+neither, or the processor could not be asked."""
 
 
 def usable_cores() -> int:
@@ -52,4 +52,4 @@ def int8_path() -> Int8Path:
     }
     if flags & {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}:
         return "vnni"
-    return "saturating" if machine in {"x86_64", "amd64"} and flags else "unknown"
+    return "saturating" if "avx2" in flags else "unknown"
