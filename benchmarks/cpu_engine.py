@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300, help="about how long the rounds take together")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--ways", help="part of the names of the peers to time; nothing is written then")
+    parser.add_argument("--ways", help="part of the names of the peers to time  [default: all]")
     options = parser.parse_args()
     load = os.getloadavg()[0]
     always = (BASELINE, *OURS)
@@ -129,6 +129,7 @@ def main() -> None:
         exports = Exports(folder / "model", folder, words)
         drawn, lengths = natural_pairs(exports.tokenizer, MOST_PAIRS, words, options.seed)
         ways, left_out, cost = open_ways(exports, wanted, drawn[:STEP])
+        left_out |= {name: "not asked for (--ways)" for name in WAYS if name not in wanted}
         count = min(MOST_PAIRS, max(STEP, int(options.seconds / (options.rounds + 1) / cost) // STEP * STEP))
         pairs = drawn[:count]
         print(f"{count} pairs, {options.rounds} rounds", file=sys.stderr)
@@ -149,8 +150,6 @@ def main() -> None:
             "rank_correlation": round(rank_correlation(scores[name], scores[BASE]), 5),
         }
         print(f"{options.shape} {name}: {rows[name]}")
-    if options.ways is not None:
-        return
     figures = {
         "shape": options.shape,
         "pairs": count,

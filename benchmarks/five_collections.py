@@ -70,8 +70,8 @@ def evaluated(dataset: Dataset, lists: list[Candidates], models: list[ModelReque
     )
 
 
-def figures_of(result: Evaluation, seconds: float, dense: str) -> dict[str, Any]:
-    told = json.loads(json.dumps(result.to_dict()).replace(dense, EMBEDDER))
+def figures_of(result: Evaluation, seconds: float, shown: str) -> dict[str, Any]:
+    told = json.loads(json.dumps(result.to_dict()).replace(shown, EMBEDDER))
     for row in told["systems"]:
         del row["per_query"]
     return {
@@ -99,7 +99,7 @@ def main() -> None:
         dataset = open_collection(name)
         lists = candidates_of(name, dataset, dense)
         result = evaluated(dataset, lists, models)
-        rows[name] = figures_of(result, time.perf_counter() - start, dense)
+        rows[name] = figures_of(result, time.perf_counter() - start, lists[1].name.removeprefix("dense:"))
         for row in rows[name]["systems"]:
             print(name, row["name"], {measure: round(value["mean"], 4) for measure, value in row["measures"].items()})
         print(write_results("five_collections", {"embedder": EMBEDDER, "collections": rows}), flush=True)

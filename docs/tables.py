@@ -155,7 +155,10 @@ def _ways(engine: dict[str, Any]) -> Lines:
 def shapes() -> Lines:
     """The table of all cpu_engine results: rankladder against Sentence Transformers and against the best other way."""
     lines = ["", "Every shape, against Sentence Transformers and against the best other way in the same run"]
-    lines += ["(`./dev bench cpu_engine --shape …`; fp32 against the best in fp32, int8 against the best of all):", ""]
+    lines += [
+        "(`./dev bench cpu_engine --shape …`; fp32 against the best in fp32, int8 against the best of all; small shapes"
+    ]
+    lines += ["against every other way, the larger against those that were strongest there):", ""]
     lines += [
         "| shape | dtype | pairs/s | Sentence Transformers | best other | which is |",
         "|---|---|--:|--:|--:|---|",

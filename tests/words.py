@@ -13,7 +13,7 @@ from rankladder.checkpoint import Bert, Checkpoint, Dense, Network
 from rankladder.rerank.engine import DtypeChoice
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.reranker import Reranker
-from rankladder.rerank.scorer import TokenScorer
+from rankladder.rerank.scorer import native_scorer
 
 
 class SharedWords:
@@ -55,4 +55,4 @@ def word_reranker(vocabulary: Sequence[str], *, max_tokens: int = 64) -> Reranke
         "words",
     )
     dtype = DtypeChoice("fp32", "counts words")
-    return Reranker(TokenScorer(checkpoint, SharedWords(), dtype=dtype, max_tokens=max_tokens))
+    return Reranker(native_scorer(checkpoint, SharedWords(), dtype=dtype, max_tokens=max_tokens))

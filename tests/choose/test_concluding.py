@@ -109,3 +109,33 @@ def test_nothing_found_by_anyone_is_said_as_that() -> None:
     assert found.decision.winner is None
     assert found.sentences[0] == "No candidate has any nDCG@10: check that judgements and documents share their ids."
     assert {one.sentence for one in found.candidates} == {"nothing relevant was found"}
+
+
+def test_a_choice_that_nobody_stood_against_is_not_called_the_best() -> None:
+    outcome = drawn(
+        {NO_RERANKER: 0.2, "box": 0.7, "api": 0.5},
+        {NO_RERANKER: 0.0, "box": 40.0},
+        failed={"box": "no memory", "api": "no key"},
+    )
+    assert outcome.sentences[0] == "Take no reranker: it is the only candidate that ran."
+    assert outcome.sentences[1] == "Nothing is known of box and api: see why below."
+    assert outcome.candidate("api").sentence == "no key"
+
+
+def test_a_single_candidate_that_cannot_be_told_is_not_asked_which_it_is() -> None:
+    rows = [row("old", 0.6, 0.6, 1), row("new", 0.2, 0.2, 2)]
+    found = conclude(rows, PARTS, Wishes(target=None, target_value=0.6005), measure="nDCG@10", current="old")
+    assert found.sentences[0] == "Cannot tell yet whether old reaches 0.6005."
+    alike = drawn({NO_RERANKER: 0.5, "box": 0.5}, {NO_RERANKER: 0.0, "box": 40.0}, queries=4)
+    assert alike.sentences[0] == "Cannot tell yet whether to take no reranker or box."
+
+
+def test_with_a_stand_in_for_judgements_the_queries_that_are_missing_need_none() -> None:
+    outcome = drawn(
+        {NO_RERANKER: 0.5, "box": 0.6, "large": 1.0},
+        {NO_RERANKER: 0.0, "box": 40.0, "large": 90.0},
+        reference="large",
+        queries=4,
+    )
+    assert any("further quer" in sentence for sentence in outcome.sentences)
+    assert not any("judged" in sentence for sentence in outcome.sentences)

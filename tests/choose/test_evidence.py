@@ -7,14 +7,8 @@ import random
 import pytest
 import scipy.stats
 
-from rankladder.choose.evidence import CAP, distance, expanded, queries_to_tell
+from rankladder.choose.evidence import CAP, distance, queries_to_tell
 from rankladder.choose.split import split_queries
-
-
-@pytest.mark.parametrize("count", [6, 10, 30, 300])
-def test_the_confidence_asked_of_the_bootstrap_is_that_of_a_t_interval(count: int) -> None:
-    wide = (count / (count - 1)) ** 0.5 * scipy.stats.t.ppf(0.975, count - 1)
-    assert expanded(0.95, count) == pytest.approx(2 * scipy.stats.norm.cdf(wide) - 1, abs=2e-4)
 
 
 def test_the_fewest_queries_are_those_of_the_sign_test() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from rankladder.choose import NO_RERANKER, Outcome, Wishes, check_writable, render_report, write_report
-from rankladder.choose.markup import FORMS, embedded, escaped
+from rankladder.choose.charts import changes_by_query, quality_against_latency
+from rankladder.choose.markup import FORMS, Figures, embedded, escaped
 from rankladder.errors import StorageFailed
 
 from .outcomes import HOSTILE, drawn, ladder
@@ -148,3 +149,48 @@ def test_every_form_of_a_figure_reads_back(form: str) -> None:
     for value in (0.0, 1.0, 0.123456, 12.5, 1234.5678, 7, 250_000_000):
         number = int(value) if form == "count" else value
         assert agrees(FORMS[form](number), number), (form, value)
+
+
+@pytest.mark.parametrize("reach", [0.051, 0.099, 0.101, 0.3, 0.495, 0.51, 0.99])
+def test_what_changes_can_be_read_off_its_scale(reach: float) -> None:
+    """Zero alone says nothing of how large a bar is."""
+    told = ladder(current="box").to_dict()
+    told["changes"]["differences"] = {"q0": reach, "q1": -reach / 2}
+    ticks = re.findall(r'class="tick">([-+][0-9.]+)<', changes_by_query(Figures(told)))
+    assert ticks
+    assert max(map(float, ticks)) >= reach / 2
+
+
+def test_models_whose_folders_share_a_name_are_told_apart_in_the_drawings() -> None:
+    quality = {NO_RERANKER: 0.5, "/home/me/run1/final": 0.6, "/home/me/run2/final": 0.7}
+    page = render_report(drawn(quality, dict.fromkeys(quality, 20.0)).to_dict())
+    assert ">run1/final<" in page
+    assert ">run2/final<" in page
+    assert ">final<" not in page
+
+
+def test_no_tick_stands_above_the_largest_value_that_there_can_be() -> None:
+    told = ladder(reference="ettin-150m", wishes=Wishes(target=0.5), current="box").to_dict()
+    for row in told["candidates"]:  # a narrow span just below 1
+        row["overall"] = {"low": 0.98, "mean": 0.99, "high": 1.0}
+    drawing = quality_against_latency(Figures(told))
+    assert re.findall(r'text-anchor="end" class="tick">([0-9.]+)<', drawing)
+    assert not re.findall(r'text-anchor="end" class="tick">1\.0[0-9]<', drawing)
+
+
+def test_the_target_is_a_share_of_the_reference_where_there_is_one() -> None:
+    page = render_report(OUTCOMES["reference"].to_dict())
+    assert " of the reference</small>" in page
+    assert " of the best</small>" not in page
+
+
+def test_names_stay_within_a_narrow_drawing_wherever_their_points_lie() -> None:
+    quality = {NO_RERANKER: 0.4} | {f"a-model-of-18-ch-{number}": 0.5 + number / 50 for number in range(8)}
+    times = {name: 4.0 * 1.5**place for place, name in enumerate(quality)} | {NO_RERANKER: 0.0}
+    drawing = quality_against_latency(Figures(drawn(quality, times, samples=20).to_dict()))
+    narrow = drawing[drawing.index('class="chart narrow"') :]
+    found = re.findall(r'<text x="([0-9.]+)" y="[0-9.]+"( text-anchor="end")? class="name">([^<]+)<', narrow)
+    assert len(found) == len(quality)
+    for x, leftwards, name in found:
+        wide = 7.5 * len(name)
+        assert (float(x) - wide >= 0) if leftwards else (float(x) + wide <= 320), (x, leftwards, name)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from rankladder import Reranker
+from rankladder.cli.exits import exit_status
 from rankladder.cost import (
     Cost,
     Failure,
@@ -20,12 +21,13 @@ from rankladder.cost import (
     measure_costs,
     measuring,
     natural_workload,
+    subject,
 )
 from rankladder.cost.configuration import Configuration
 from rankladder.cost.memory import available_share, peak_memory
 from rankladder.cost.peak import onnx_gflops, torch_gflops
 from rankladder.cost.process import Process
-from rankladder.errors import BadInput, BadOption, ModelMissing, RankladderError
+from rankladder.errors import BadInput, BadOption, ModelMissing, RankladderError, WorkerFailed
 from rankladder.rerank import ModelRequest
 from rankladder.values import Document
 
@@ -244,8 +246,29 @@ def test_a_process_that_is_killed_is_told_from_a_model_that_fails(ettin: Path) -
         process.read(WORKLOAD)
         assert process.ask("score")["seconds"] > 0
         os.kill(process._process.pid, signal.SIGKILL)
-        with pytest.raises(RankladderError, match="killed by signal 9"):
+        with pytest.raises(WorkerFailed, match="killed by signal 9") as killed:
             process.ask("score")
+    assert exit_status(killed.value) == 10
+    with (
+        Process(str(ettin), {"threads": 1}, peer=False) as process,
+        pytest.raises(WorkerFailed, match="AttributeError"),
+    ):
+        process.ask("score")  # it has no texts yet
+
+
+def test_the_peak_is_the_machines_however_many_threads_a_model_has(
+    ettin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(subject, "usable_cores", lambda: 7)
+
+    def probed(dtype: str, *, width: int, threads: int) -> float:
+        asked.append(threads)
+        return 1.0
+
+    monkeypatch.setattr(subject, "onnx_gflops", probed)
+    subject.RerankerSubject(str(ettin), {"threads": 1}).gflops(64)
+    assert asked == [7]
 
 
 def test_matrix_products_have_a_rate_in_every_number_format() -> None:

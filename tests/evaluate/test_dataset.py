@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -237,3 +238,38 @@ def test_an_index_is_not_taken_for_documents(tmp_path: Path) -> None:
     (tmp_path / "mine.jsonl").write_text('{"query": "a", "relevant": ["rain"]}\n')
     with pytest.raises(BadOption, match="is an index"):
         read_dataset(tmp_path / "mine.jsonl", documents=tmp_path / "index")
+
+
+def test_queries_and_judgements_that_share_no_id_are_refused_with_both() -> None:
+    qrels = Qrels({"101": {"d": 1}, "102": {"d": 1}})
+    with pytest.raises(BadInput, match=r"none of the 2 judged queries \('101', '102'\) is among the 1"):
+        Dataset.of("mine", [Query("q1", "rain")], {}, qrels)
+    with pytest.raises(BadInput, match=r"the 0 queries \(none\)"):
+        Dataset.of("mine", [], {}, qrels)
+
+
+def test_judgements_of_documents_that_are_called_otherwise_show_how_those_are_called() -> None:
+    documents = {"notes.md:1": Document("notes.md:1", "rain")}
+    dataset = Dataset.of("mine", [Query("q1", "rain")], documents, Qrels({"q1": {"a": 1, "b": 1}}))
+    assert "2 judged documents, all of them, are not in the collection ('a', 'b'; the collection's ids are like" in (
+        remark := dataset.remarks[0]
+    )
+    assert "'notes.md:1'" in remark
+
+
+def test_a_folder_without_judgements_says_what_it_lacks(tmp_path: Path) -> None:
+    folder = write_beir(tmp_path / "toy")
+    (folder / "qrels" / "test.tsv").rename(folder / "qrels" / "test.txt")
+    with pytest.raises(BadFile, match=r"no judgements in qrels/test\.tsv; there are none") as caught:
+        read_dataset(folder)
+    assert "query, document and grade" in str(caught.value.hint)
+
+
+def test_everything_in_a_beir_folder_may_be_gzipped(tmp_path: Path) -> None:
+    folder = write_beir(tmp_path / "toy")
+    plain = read_dataset(folder)
+    for file in [folder / "corpus.jsonl", folder / "queries.jsonl", folder / "qrels" / "test.tsv"]:
+        if file.exists():
+            file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+            file.unlink()
+    assert read_dataset(folder).qrels == plain.qrels

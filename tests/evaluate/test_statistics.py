@@ -12,14 +12,23 @@ from hypothesis import strategies as st
 
 from rankladder.errors import BadInput, BadOption
 from rankladder.evaluate import bootstrap_interval, holm, randomisation_test
+from rankladder.evaluate.statistics import expanded
 
 VALUES = st.lists(st.integers(0, 8).map(lambda n: n / 8), min_size=2, max_size=12)
+
+
+@pytest.mark.parametrize("count", [6, 10, 30, 300])
+def test_the_confidence_asked_of_the_bootstrap_is_that_of_a_t_interval(count: int) -> None:
+    wide = (count / (count - 1)) ** 0.5 * scipy.stats.t.ppf(0.975, count - 1)
+    assert expanded(0.95, count) == pytest.approx(2 * scipy.stats.norm.cdf(wide) - 1, abs=2e-4)
 
 
 def test_the_interval_agrees_with_scipys_percentile_bootstrap() -> None:
     values = np.random.default_rng(1).beta(2, 3, 200)
     ours = bootstrap_interval(values)
-    theirs = scipy.stats.bootstrap((values,), np.mean, n_resamples=10_000, method="percentile", rng=2)
+    theirs = scipy.stats.bootstrap(
+        (values,), np.mean, n_resamples=10_000, method="percentile", confidence_level=expanded(0.95, len(values)), rng=2
+    )
     assert ours.mean == pytest.approx(values.mean())
     assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=2e-3)
     assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=2e-3)

@@ -140,7 +140,12 @@ def test_a_cache_that_cannot_be_written_is_said_and_does_not_stop_us(
     [
         ((), "vnni", "fp32", "no measurement"),
         ((Int8Gate("a", 0.70, 0.698),), "vnni", "int8", r"\+0.0020 nDCG@10 on a"),
-        ((Int8Gate("a", 0.70, 0.698),), "saturating", "int8", r"\+0.0020 nDCG@10 on a .* without VNNI, so it gains less here$"),
+        (
+            (Int8Gate("a", 0.70, 0.698),),
+            "saturating",
+            "int8",
+            r"\+0.0020 nDCG@10 on a .* without VNNI, so it gains less here$",
+        ),
         ((Int8Gate("a", 0.70, 0.71), Int8Gate("b", 0.70, 0.694)), "vnni", "fp32", r"\+0.0060 nDCG@10 on b"),
         ((Int8Gate("a", 0.70, 0.70),), "unknown", "fp32", "not known to gain by int8"),
     ],

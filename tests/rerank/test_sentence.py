@@ -136,7 +136,7 @@ def by_mxbai(model: Any, tokenizer: Tokenizer, query: str, document: str, *, lon
 @pytest.mark.parametrize("longest", [1024, 300])
 def test_qwen2_scores_as_mxbai_rerank_v2_does(models: dict[str, Path], longest: int) -> None:
     reranker = opened(models["qwen2"], max_tokens=longest)
-    network = reranker.scorer.foreign  # type: ignore[attr-defined]
+    network = reranker.scorer.checkpoint  # type: ignore[attr-defined]
     model = transformers_model(models["qwen2"])
     pairs = [*texts(3, 10, 150), (" ".join(WORDS * 3), PAIR[1])]
     expected = [by_mxbai(model, network.tokenizer, *pair, longest=longest) for pair in pairs]
@@ -165,7 +165,7 @@ def by_qwen3(model: Any, tokenizer: Tokenizer, query: str, document: str) -> flo
 def test_qwen3_scores_as_its_model_card_says(models: dict[str, Path]) -> None:
     reranker = opened(models["qwen3"])
     model = transformers_model(models["qwen3"])
-    tokenizer = reranker.scorer.foreign.tokenizer  # type: ignore[attr-defined]
+    tokenizer = reranker.scorer.checkpoint.tokenizer  # type: ignore[attr-defined]
     pairs = texts(4, 10, 150)
     expected = [by_qwen3(model, tokenizer, *pair) for pair in pairs]
     assert np.abs(scores(reranker, pairs) - np.array(expected)).max() < 1e-4

@@ -31,8 +31,8 @@ from rankladder.errors import (
 )
 from rankladder.rerank import engine
 from rankladder.rerank.pairs import TokenPair
-from rankladder.rerank.sentence.batches import plan_padded, score_padded
-from rankladder.rerank.torch.scheduling import TokenBudget
+from rankladder.rerank.sentence.batches import plan_padded
+from rankladder.rerank.torch.scheduling import Fetch, TokenBudget, score_in_batches
 
 pytest.importorskip("sentence_transformers")
 
@@ -197,7 +197,7 @@ def modular(models: dict[str, Path], into: Path, **answers: Any) -> Path:
 def test_a_language_model_with_other_answers_or_another_prompt_is_refused(
     models: dict[str, Path], tmp_path: Path
 ) -> None:
-    tokenizer = Reranker.open(models["qwen3"]).scorer.foreign.tokenizer  # type: ignore[attr-defined]
+    tokenizer = Reranker.open(models["qwen3"]).scorer.checkpoint.tokenizer  # type: ignore[attr-defined]
     answers = {"true_token_id": tokenizer.token_to_id("yes"), "false_token_id": tokenizer.token_to_id("no")}
     whole = modular(models, tmp_path / "whole", **answers)
     assert "Qwen3-Reranker" in Reranker.open(whole).about
@@ -305,12 +305,18 @@ def score_on(room: int, lengths: Sequence[int], budget: TokenBudget) -> NDArray[
         return np.array([len(pair.ids) for pair in pairs], dtype=np.float32)
 
     done: list[int] = []
-    scores = score_padded(
+
+    def launch(pairs: Sequence[TokenPair]) -> Fetch:
+        logits = forward(pairs)
+        return lambda: logits
+
+    scores = score_in_batches(
         [token_pair(length) for length in lengths],
         budget=budget,
-        forward=forward,
+        launch=launch,
         release=lambda: None,
         done=done.append,
+        planned=plan_padded,
     )
     assert sum(done) == len(lengths)
     return scores

@@ -546,3 +546,11 @@ def test_all_minilm_reaches_its_published_figure_on_scifact(minilm: Path, tmp_pa
     run = Run.of(index.name, index.retrieve_many(queries, k=100))
     found = ir_measures.calc_aggregate([ir_measures.nDCG @ 10], qrels, run.scores)
     assert found[ir_measures.nDCG @ 10] == pytest.approx(0.645, abs=0.0015)
+
+
+def test_a_folder_is_named_by_its_own_name_and_what_is_in_it(tmp_path: Path) -> None:
+    first = open_embedder(write_embedder(tmp_path / "home" / "run1" / "final"), device="cpu")
+    other = open_embedder(write_embedder(tmp_path / "home" / "run2" / "final", seed=1), device="cpu")
+    again = open_embedder(tmp_path / "home" / "run1" / "." / "final", device="cpu")
+    assert first.name.startswith("final@")
+    assert first.name == again.name != other.name

@@ -129,3 +129,8 @@ class Checkpoint:
     tokenizer_digest: str
     """SHA-256 (hex) of the tokenizer alone: models that share it read the same token ids."""
     int8_gate: tuple[Int8Gate, ...] = ()
+
+    @property
+    def vocabulary(self) -> int:
+        """Token ids are below it."""
+        return self.network.encoder.vocabulary

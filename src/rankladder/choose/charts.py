@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from rankladder.choose.markup import Figures, Markup, element, joined
 from rankladder.choose.scales import Linear, Logarithmic, apart
 
 _LINE = 16  # pixels between lines of text
+_LETTER = 8.0  # pixels that a letter of a name takes, on average and at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,31 @@ def kind_of(row: dict[str, Any], choice: dict[str, Any]) -> str:
     return "current" if row["current"] else "other"
 
 
-def short(name: str, most: int = 24) -> str:
-    """A name that fits: a path's last part, the middle left out where that is still too long.
+def short(name: str, most: int = 24, parts: int = 1) -> str:
+    """A name that fits: a path's last parts, the middle left out where that is still too long.
 
-    >>> short("/models/a/ettin,dtype=fp32"), short("x" * 40, 9)
-    ('ettin,dtype=fp32', 'xxxx…xxxx')
+    >>> short("/models/a/ettin,dtype=fp32"), short("/models/a/ettin", parts=2), short("x" * 40, 9)
+    ('ettin,dtype=fp32', 'a/ettin', 'xxxx…xxxx')
     """
     path, comma, options = name.partition(",")
-    last = path.rstrip("/").rsplit("/", 1)[-1] + comma + options
+    last = "/".join(path.rstrip("/").split("/")[-parts:]) + comma + options
     half = most // 2
     return last if len(last) <= most else f"{last[:half]}…{last[-half:]}"
+
+
+def labels(names: Sequence[str], most: int = 24) -> dict[str, str]:
+    """Short names, of as many parts of a path as tell all of them apart, where any number does.
+
+    >>> labels(["runs/1/final", "runs/2/final", "box"])
+    {'runs/1/final': '1/final', 'runs/2/final': '2/final', 'box': 'box'}
+    """
+    deepest = max((name.count("/") for name in names), default=0) + 1
+    tried = [{name: short(name, most, parts) for name in names} for parts in range(1, deepest + 1)]
+    return next((found for found in tried if len(set(found.values())) == len(names)), tried[0])
+
+
+def _called(figures: Figures, most: int) -> dict[str, str]:
+    return labels([row["name"] for row in figures.outcome["candidates"]], most)
 
 
 def _quality(figures: Figures, form: Form) -> Markup:
@@ -70,7 +87,7 @@ def _quality(figures: Figures, form: Form) -> Markup:
     low, high = min(bounds), max(bounds)
     room = max(0.01, (high - low) * 0.12)
     up = Linear(max(0.0, low - room), min(1.0, high + room) if high < 1 else high + room, bottom, top)
-    parts: list[object] = _axes(across, up, left, right, top, bottom)
+    parts: list[object] = _axes(across, up, left, right, top, bottom, most=max(1.0, high))
     if budget:
         parts += _mark(across(budget), top, bottom, "budget")
     target = _target(outcome)
@@ -103,8 +120,8 @@ def _point(
         parts += [element("line", x1=x - 4, x2=x + 4, y1=end, y2=end, class_="whisker") for end in ends]
     kind = kind_of(row, figures.outcome["choice"])
     parts.append(_sign(kind, x, y))
-    leftwards = x > form.width * 0.62
-    name = short(row["name"], 24 if form is WIDE else 18)
+    name = _called(figures, 24 if form is WIDE else 18)[row["name"]]
+    leftwards = x + 12 + _LETTER * len(name) > form.width
     parts.append(
         element(
             "text",
@@ -125,7 +142,7 @@ def _point(
         if figures.has(f"{base}/spent/{time}")
         else ("; no reranking",)
     )
-    tip = [element("text", element("tspan", short(row["name"], 40), class_="name"), x=0, y=14)]
+    tip = [element("text", element("tspan", _called(figures, 40)[row["name"]], class_="name"), x=0, y=14)]
     tip.append(element("text", *quality, *cost, x=0, y=14 + _LINE))
     said = f"{row['name']}: {figures.outcome['measured']} {figures.text(f'{base}/overall/mean', 'score')}"
     return element(
@@ -169,7 +186,7 @@ def _latency(figures: Figures, form: Form) -> Markup:
                     f"{name} ",
                     figures.number(f"{base}/{name}_ms", "ms", tag="tspan"),
                 ]
-        name = element("tspan", short(row["name"], 40), class_="name")
+        name = element("tspan", _called(figures, 40)[row["name"]], class_="name")
         kind = kind_of(row, figures.outcome["choice"])
         drawn: list[object] = (
             [element("text", name, *percentiles, x=left, y=middle - 18)]
@@ -197,7 +214,7 @@ def _changes(figures: Figures, form: Form) -> Markup:
     up = Linear(-reach, reach, bottom, top)
     wide = (right - left) / max(1, len(ordered))
     parts: list[object] = []
-    for tick in up.ticks(4):
+    for tick in up.ticks(6):  # fewer could leave 0 alone
         parts.append(element("line", x1=left, x2=right, y1=up(tick), y2=up(tick), class_="grid"))
         parts.append(
             element("text", f"{tick:+g}" if tick else "0", x=left - 6, y=up(tick) + 4, text_anchor="end", class_="tick")
@@ -216,9 +233,12 @@ def _changes(figures: Figures, form: Form) -> Markup:
     return _drawing(form, bottom + 12, said, parts)
 
 
-def _axes(across: Logarithmic, up: Linear, left: float, right: float, top: float, bottom: float) -> list[object]:
+def _axes(
+    across: Logarithmic, up: Linear, left: float, right: float, top: float, bottom: float, *, most: float
+) -> list[object]:
+    """Both axes; above ``most``, the largest value that there can be, is room and no tick."""
     parts: list[object] = []
-    for tick in up.ticks():
+    for tick in (one for one in up.ticks() if one <= most):
         parts.append(element("line", x1=left, x2=right, y1=up(tick), y2=up(tick), class_="grid"))
         parts.append(element("text", f"{tick:g}", x=left - 6, y=up(tick) + 4, text_anchor="end", class_="tick"))
     for tick in across.ticks():

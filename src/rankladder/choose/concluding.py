@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from rankladder.choose.decision import Decision, Entry, Reason, Wishes, decide, distance_to_target
-from rankladder.choose.evidence import CONFIDENCE, Answer, Distance, distance, expanded
+from rankladder.choose.evidence import CONFIDENCE, Answer, Distance, distance
 from rankladder.choose.outcome import Confirmation, Measured, Versus
 from rankladder.choose.sentences import Telling
 from rankladder.choose.split import Split
@@ -108,7 +108,7 @@ def _with_intervals(
 
     def interval(queries: Sequence[str]) -> Interval:
         values = [one.values[query] for query in queries]
-        return bootstrap_interval(values, confidence=expanded(CONFIDENCE, len(values)), seed=seed)
+        return bootstrap_interval(values, confidence=CONFIDENCE, seed=seed)
 
     selection = interval(parts.selection)
     return replace(

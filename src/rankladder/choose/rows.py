@@ -17,10 +17,11 @@ def shown_figures(figures: Figures) -> Markup | None:
     if place is None:
         return None
     base, wishes = f"/candidates/{place}", outcome["wishes"]
+    standard = "best" if outcome["reference"] is None else "reference"
     target = (
         joined("target: ", figures.number("/wishes/target_value", "plain"))
         if wishes["target_value"] is not None
-        else joined("target: ", figures.number("/wishes/target", "plain"), " of the best")
+        else joined("target: ", figures.number("/wishes/target", "plain"), f" of the {standard}")
     )
     budget = joined("budget: ", figures.number("/wishes/budget_ms", "ms")) if wishes["budget_ms"] else "no budget given"
     memory = joined("limit: ", figures.number("/wishes/memory_mb", "mib")) if wishes["memory_mb"] else "no limit given"

@@ -75,14 +75,18 @@ class Logarithmic:
         return round(self.first + share * (self.end - self.first), 2)
 
     def ticks(self) -> list[float]:
-        """1, 2 and 5 times powers of ten between the ends; powers alone where that gives more than eight.
+        """1, 2 and 5 times powers of ten between the ends; powers alone where that gives more than eight, and
+        more between them where it gives fewer than three.
 
-        >>> Logarithmic(3, 60, 0, 1).ticks()
-        [5, 10, 20, 50]
+        >>> Logarithmic(3, 60, 0, 1).ticks(), Logarithmic(21, 53, 0, 1).ticks()
+        ([5, 10, 20, 50], [30, 40, 50])
         """
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-        fine = [factor * 10**power for power in decades for factor in (1, 2, 5)]
-        inside = [value for value in fine if self.low <= value <= self.high]
+        for factors in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
+            fine = [factor * 10**power for power in decades for factor in factors]
+            inside = [value for value in fine if self.low <= value <= self.high]
+            if len(inside) >= 3:
+                break
         return inside if len(inside) <= 8 else [value for value in inside if math.log10(value).is_integer()]
 
 

@@ -58,7 +58,7 @@ class Telling:
         spent, standing = one.spent, self.standing(one)
         match one.reason:
             case Reason.FAILED:
-                return f"failed: {one.failed}"
+                return one.failed or ""
             case Reason.REFERENCE:
                 return "its own ranking is the measure: 1 by definition, and not to be chosen by it"
             case Reason.OVER_BUDGET if spent is not None:
@@ -107,7 +107,11 @@ class Telling:
             took = (
                 "" if one.spent is None or not one.spent.latencies_ms else f", and takes {time_of(one.spent)} a query"
             )
-            return (f"Take {one.name}: it {self._joined(one)}{took}.",)
+            failed = [row.name for row in rows.values() if row.reason is Reason.FAILED]
+            alone = len(failed) + 1 == len(rows) and one.name == decision.best
+            standing = "is the only candidate that ran" if alone else self._joined(one)
+            unknown = f"Nothing is known of {_listed(failed, 'and')}: see why below."
+            return (f"Take {one.name}: it {standing}{took}.", *([unknown] if failed else []))
         if self._nothing_found(rows):
             return (f"No candidate has any {self._noun}: check that judgements and documents share their ids.",)
         able = [one for one in rows.values() if one.reason in {Reason.CANNOT_TELL, Reason.BELOW_TARGET}]
@@ -120,10 +124,9 @@ class Telling:
             nearest = f"The nearest is {leader.name}: it {self._joined(leader)}."
             return (f"No candidate that fits reaches {self.target}.", nearest)
         names = [one.name for one in undecided]
-        several = ", ".join(names[:-1]) + (" or " if len(names) > 1 else "") + names[-1]
-        question = (
-            f"which of {several} to take" if decision.best in names else f"whether {several} reaches {self.target}"
-        )
+        several = _listed(names, "or")
+        to_take = self.wishes.target is not None and decision.best in names
+        question = f"whether to take {several}" if to_take else f"whether {several} reaches {self.target}"
         missing = "; ".join(f"for {one.name} {self._missing(one.distance)}" for one in undecided)
         return (
             f"Cannot tell yet {question}.",
@@ -201,12 +204,17 @@ class Telling:
         standing = self.standing(one)
         return f"has {standing.replace(' is ', ' of ', 1)}" if standing.startswith(self._noun) else standing
 
-    @staticmethod
-    def _missing(distance: Distance | None) -> str:
+    def _missing(self, distance: Distance | None) -> str:
+        judged = "judged " if self.reference is None else ""
         if distance is None or distance.further is None:
-            return "more judged queries are needed"
+            return f"more {judged}queries are needed"
         plural = "query" if distance.further.count == 1 else "queries"
-        return f"it takes {distance.further} further judged {plural}"
+        return f"it takes {distance.further} further {judged}{plural}"
+
+
+def _listed(names: Sequence[str], word: str) -> str:
+    *first, last = names or [""]
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def time_of(spent: Spent) -> str:

@@ -24,8 +24,10 @@ class Split:
     def remark(self) -> str | None:
         """What the size of the parts means for the reader, None where nothing need be said."""
         if not self.held_out:
+            count = len(self.selection)
             return (
-                f"{len(self.selection)} queries are too few to hold any out, the choice is not confirmed on others: "
+                f"{'1 query is' if count == 1 else f'{count} queries are'} too few to hold any out, the choice is not "
+                "confirmed on others: "
                 f"from {2 * queries_to_tell()} queries on, half are held out"
             )
         if len(self.held_out) < WEAK:

@@ -140,13 +140,14 @@ def bench(
                 _note_requests(one, asked_of_service(one, workload, passes=passes, repeats=repeats))
     interrupted = False
     for plan, workload in planned:
-        often, count = repeats or "up to 20", len(plan.configurations)
+        count = len(plan.configurations)
         if not count:
             parts.append((workload, list(plan.failures)))
             continue
         note(
-            f"{count} configuration{'s' if count != 1 else ''}, {workload.about}: {passes} passes over {pairs} pairs"
-            f"{', after trying settings' if search else ''}; then {often} lists of {top} documents each"
+            f"{_counted(count, 'configuration')}, {workload.about}: {_counted(passes, 'pass')} over "
+            f"{_counted(pairs, 'pair')}{', after trying settings' if search else ''}; then "
+            f"{_counted(repeats, 'list') if repeats else 'up to 20 lists'} of {_counted(top, 'document')} each"
         )
         measurement = Measurement(
             plan.configurations, workload, passes=passes, repeats=repeats, search=search, turns=turns, tell=_status
@@ -259,9 +260,19 @@ def _print(listed: Sequence[dict[str, Any]], form: Form | None, *, apart: bool) 
 
 def _note_requests(configuration: Configuration, asked: Asked) -> None:
     note(
-        f"{configuration.model}: up to {asked.requests:,} requests with {asked.documents:,} documents in all go to this "
-        "service, which may bill them; fewer --pairs, --passes, --top or --repeats send less"
+        f"{configuration.model}: up to {_counted(asked.requests, 'request')} with "
+        f"{_counted(asked.documents, 'document')} in all will be sent, and the service may bill them; fewer --pairs, "
+        "--passes, --top or --repeats send less"
     )
+
+
+def _counted(count: int, what: str) -> str:
+    """A number and what it counts.
+
+    >>> _counted(1, "pass"), _counted(1200, "pair"), _counted(3, "pass")
+    ('1 pass', '1,200 pairs', '3 passes')
+    """
+    return f"{count:,} {what}{'' if count == 1 else 'es' if what.endswith('s') else 's'}"
 
 
 def _status(what: str) -> None:

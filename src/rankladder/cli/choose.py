@@ -221,7 +221,8 @@ def _read(
 def _print_table(outcome: Outcome) -> None:
     from rankladder.choose.sentences import figure, milliseconds, spread
 
-    counts = f"{len(outcome.selection) + len(outcome.held_out):,} queries"
+    count = len(outcome.selection) + len(outcome.held_out)
+    counts = f"{count:,} {'query' if count == 1 else 'queries'}"
     say(f"{printable(outcome.dataset['name'])}: {counts}, {outcome.measured}, over {outcome.retriever['name']}\n")
     priced = any(one.spent is not None and one.spent.per_1000_queries for one in outcome.candidates)
     headers = ["candidate", outcome.measure if outcome.reference is None else "agreement", "held out"]

@@ -198,7 +198,8 @@ evaluate.add_command(mteb)
 def _print_tables(found: Evaluation) -> None:
     from rankladder.evaluate.report import about_tests, comparison_table, system_table
 
-    say(f"{printable(found.dataset.name)}: {len(found.dataset.qrels.grades):,} judged queries\n")
+    count = len(found.dataset.qrels.grades)
+    say(f"{printable(found.dataset.name)}: {count:,} judged {'query' if count == 1 else 'queries'}\n")
     headers, rows = system_table(found)
     print_table(headers, [[*map(printable, row)] for row in rows], right=range(1, len(headers)))
     if found.comparisons:

@@ -57,7 +57,9 @@ class Configuration:
         by_default = {"native": "onnx", "foreign": "sentence-transformers", "hosted": "hosted"}[files.kind]
         engine = request.options.get("engine", "auto")
         engine = by_default if engine == "auto" else engine
-        return cls(shown_names([request.name])[request.name], request.name, engine, request.options, network=files.network)
+        return cls(
+            shown_names([request.name])[request.name], request.name, engine, request.options, network=files.network
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,8 @@ def _rows(
     if offline is not None:
         given.setdefault("offline", offline)
     if files.kind == "hosted":
+        if engines or dtypes:
+            notes.append(f"{model}: the service decides on engine and number format; it is measured as it is")
         yield Configuration(model, request.name, "hosted", given)
         return
     runs = ("onnx", "torch", "sentence-transformers") if files.kind == "native" else ("sentence-transformers",)

@@ -62,7 +62,7 @@ class RerankerSubject:
             "threads": engine.threads if engine is not None and device == "cpu" else None,
             "batch_size": None,
             "token_budget": getattr(engine, "token_budget", None),
-            "max_tokens": reranker.max_tokens,
+            "max_tokens": reranker.max_tokens or None,  # 0: a service does not say
         }
 
     def lengths(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[int], int]:

@@ -56,6 +56,12 @@ class Dataset:
         if not grades:
             raise BadInput(f"{name}: no query is judged", hint="an evaluation needs qrels: query, document, grade")
         judged = {id: query for id, query in known.items() if id in grades}
+        if not judged:
+            raise BadInput(
+                f"{name}: none of the {len(grades):,} judged queries ({named(grades)}) is among the "
+                f"{len(known):,} queries ({named(known) or 'none'})",
+                hint="queries and judgements must share their ids",
+            )
         # In the order of the queries, so that "the first N" means what the file says; those without a text come last.
         ordered = {**{id: grades[id] for id in judged}, **{id: row for id, row in grades.items() if id not in judged}}
         return cls(
@@ -168,9 +174,10 @@ def _beir(root: Path, split: str, documents: str | Path | None) -> _Parts:
     if documents is not None:
         raise BadOption(f"{root} brings its own documents", hint="leave --documents out")
     if split not in folder.qrels:
-        found = ", ".join(folder.qrels) or "none"
+        found = ", ".join(folder.qrels)
         raise BadFile(
-            f"{root}: no judgements in qrels/{split}.tsv; the splits are: {found}", hint="choose with --split"
+            f"{root}: no judgements in qrels/{split}.tsv; {f'the splits are: {found}' if found else 'there are none'}",
+            hint="choose with --split" if found else "lines of query, document and grade",
         )
     judged = folder.qrels[split]
     name = root.resolve().name
@@ -208,9 +215,12 @@ def _misfits(
         )
     missing = {document: None for row in grades.values() for document in row if document not in documents}
     if missing:
+        every = len(missing) == len({document for row in grades.values() for document in row})
+        first = next(iter(documents), None) if every else None
+        shown = "" if first is None else f"; the collection's ids are like {first!r}"
         yield (
-            f"{len(missing):,} judged documents are not in the collection ({named(missing)}): "
-            "their judgements count, but no model can read them"
+            f"{len(missing):,} judged documents{', all of them,' if every else ''} are not in the collection "
+            f"({named(missing)}{shown}): their judgements count, but no model can read them"
         )
     if hopeless := [query for query, row in grades.items() if max(row.values()) < 1]:
         yield (

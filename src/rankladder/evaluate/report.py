@@ -94,15 +94,15 @@ def probability_text(p: float | None) -> str:
 
 
 def about_tests(evaluation: Evaluation) -> str:
-    """What was tested and how, in one sentence."""
+    """What was tested and how, and what the intervals are."""
+    settings, queries = evaluation.settings, len(evaluation.dataset.qrels.grades)
+    intervals = f" Intervals: bootstrap over queries, {settings['confidence']:.0%}." if queries > 1 else ""
     if not evaluation.tests:
-        return "No test was made: it takes two systems and two queries."
-    settings = evaluation.settings
+        return f"No test was made: it takes two systems and two queries.{intervals}"
     tests = "1 test" if evaluation.tests == 1 else f"{evaluation.tests} tests"
     return (
         f"p: paired randomisation test, two-sided, {settings['resamples']:,} resamples, seed {settings['seed']}; "
-        f"Holm's correction over {tests} for each measure. "
-        f"Intervals: bootstrap over queries, {settings['confidence']:.0%}."
+        f"Holm's correction over {tests} for each measure.{intervals}"
     )
 
 
@@ -133,9 +133,10 @@ def _lines(evaluation: Evaluation) -> Iterator[str]:
     dataset = evaluation.dataset
     yield f"# {dataset.name}"
     yield ""
+    count = len(dataset.qrels.grades)
     yield (
-        f"{len(dataset.qrels.grades):,} judged queries; a reranker orders the first {evaluation.top_k} candidates of "
-        "each. Every judged query counts."
+        f"{count:,} judged {'query' if count == 1 else 'queries'}; a reranker orders the first "
+        f"{evaluation.top_k} candidates of each. Every judged query counts."
     )
     yield ""
     yield from _table(*system_table(evaluation))

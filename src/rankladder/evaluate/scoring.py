@@ -11,6 +11,7 @@ from rankladder.evaluate.dataset import Dataset
 from rankladder.evaluate.progress import Progress
 from rankladder.evaluate.store import PairKeys, Record, ScoreStore
 from rankladder.rerank import Long, Reranker
+from rankladder.rerank.hosted import is_hosted
 from rankladder.values import Document, Query, Run
 
 _FIRST_BATCH = 64
@@ -43,7 +44,8 @@ def rerank_candidates(
 
     Whatever cannot be read (a query or a document without a text), and candidates below ``top_k``, follow in the
     retriever's order. Texts are read as they are scored, a batch at a time; each batch is stored before the next
-    begins, so an interruption loses one batch: 64 pairs, later as many as take about five seconds.
+    begins, so an interruption loses one batch: 64 pairs, later as many as take about five seconds. A hosted model,
+    which is paid by the request, is given a query's candidates all at once.
 
     Raises what the reranker raises, and StorageFailed.
     """
@@ -56,9 +58,9 @@ def rerank_candidates(
         if keys.of(dataset.queries[query], document) not in store
     ]
     with Progress(name, total, "pairs", done=total - len(missing), wanted=progress) as bar:
-        size, start = _FIRST_BATCH, 0
+        size, start, hosted = _FIRST_BATCH, 0, is_hosted(reranker.name)
         while start < len(missing):
-            batch = missing[start : start + size]
+            batch = missing[start : _end_of_query(missing, start + size) if hosted else start + size]
             began = time.perf_counter()
             store.add(list(_scored(reranker, dataset.documents, batch, keys, long)))
             bar.add(len(batch))
@@ -71,6 +73,13 @@ def rerank_candidates(
         truncated += sum(store.truncated(key) for key in named.values())
         scores[query] = above(row, {document: store.score(key) for document, key in named.items()})
     return Reranked(Run(name, scores), total, truncated)
+
+
+def _end_of_query(pairs: list[tuple[Query, str]], end: int) -> int:
+    """The first place from ``end`` on where another query begins."""
+    while end < len(pairs) and pairs[end][0].id == pairs[end - 1][0].id:
+        end += 1
+    return end
 
 
 def next_size(size: int, seconds: float) -> int:

@@ -31,8 +31,8 @@ _GAIN: Mapping[Int8Path, str] = {
     "saturating": ", without VNNI, so it gains less here",
     "unknown": ", on a processor that is not known to gain by it",
 }
-"""What is said of int8, by what the processor has for it. With AVX2 alone it still gains: 1.25 times fp32 in the box, on
-two cores of an AMD EPYC."""
+"""What is said of int8, by what the processor has for it. With AVX2 alone it still gains: about a quarter
+over fp32 (two cores of an AMD EPYC, see docs/notes.md)."""
 
 
 class Engine(Protocol):

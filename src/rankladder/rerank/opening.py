@@ -9,7 +9,7 @@ from rankladder.checkpoint import find_checkpoint, read_checkpoint, read_foreign
 from rankladder.errors import BadOption
 from rankladder.rerank.engine import DtypeWish, EngineWish, choose_dtype, choose_engine, need, open_engine
 from rankladder.rerank.hosted import is_hosted, open_hosted
-from rankladder.rerank.scorer import Scorer, TokenScorer
+from rankladder.rerank.scorer import Scorer, native_scorer
 
 
 def open_scorer(
@@ -47,16 +47,16 @@ def open_scorer(
         limit = _limit(foreign.name, max_tokens, foreign.max_tokens)
         choice = choose_dtype(foreign, dtype, engine=chosen.engine)
         need("sentence_transformers", extra="sentence-transformers")
-        from rankladder.rerank.sentence.scorer import SentenceScorer
+        from rankladder.rerank.sentence.scorer import sentence_scorer
 
-        return SentenceScorer(
+        return sentence_scorer(
             foreign, dtype=choice, why=chosen.reason, max_tokens=limit, device=device, threads=threads
         )
     checkpoint = read_checkpoint(found.folder, name=found.name, revision=found.revision)
     limit = _limit(checkpoint.name, max_tokens, checkpoint.max_tokens)
     choice = choose_dtype(checkpoint, dtype, engine=chosen.engine)
     runner = open_engine(checkpoint, engine=chosen.engine, dtype=choice.dtype, threads=threads, device=device)
-    return TokenScorer(checkpoint, runner, dtype=choice, max_tokens=limit)
+    return native_scorer(checkpoint, runner, dtype=choice, max_tokens=limit)
 
 
 def _limit(name: str, wish: int | None, most: int) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from rankladder.errors import BadConfig, BadOption
+from rankladder.errors import BadConfig, BadInput, BadOption
 from rankladder.surrogates import encodable
 from rankladder.values import Passage, Reading
 
@@ -82,8 +83,47 @@ class TokenPair:
         return (np.arange(len(self.ids)) >= self.document_start).astype(np.int32)
 
 
+def check_sequences(pairs: Sequence[TokenPair], *, longest: int, vocabulary: int) -> None:
+    """Raises BadInput for a sequence that a network cannot read: empty, too long, or with an id that it has not."""
+    for pair in pairs:
+        if not 0 < len(pair.ids) <= longest:
+            raise BadInput(f"a sequence has {len(pair.ids)} tokens; the model reads 1 to {longest}")
+        check_ids(pair.ids, vocabulary=vocabulary)
+
+
+def check_ids(ids: NDArray[np.int32], *, vocabulary: int) -> None:
+    """Raises BadInput for a token id outside the vocabulary; there is at least one id."""
+    if ids.min() < 0 or ids.max() >= vocabulary:
+        wrong = int(ids[(ids < 0) | (ids >= vocabulary)][0])
+        raise BadInput(f"token id {wrong} is outside the vocabulary of {vocabulary}")
+
+
 PASSAGE_OVERLAP = 64
 """Tokens that neighbouring passages of a long document share (a quarter of a passage where that is less)."""
+
+
+class Reader(Protocol):
+    """Turns texts into token pairs for one model."""
+
+    max_tokens: int
+
+    def queries(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Token ids (n,) of each query, uncut."""
+        ...
+
+    def documents(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """Token ids (n,) of each document, uncut."""
+        ...
+
+    def cut(self, query: NDArray[np.int32], document: NDArray[np.int32]) -> tuple[TokenPair, Reading]:
+        """The pair as one sequence of at most ``max_tokens``."""
+        ...
+
+    def passages(
+        self, query: NDArray[np.int32], document: NDArray[np.int32], text: str
+    ) -> list[tuple[TokenPair, Reading]]:
+        """The pair as overlapping passages; one where it fits whole."""
+        ...
 
 
 class PairReader:
@@ -102,6 +142,14 @@ class PairReader:
         self.room = max_tokens - len(self.frame)
         """Tokens that a query and a document share."""
         self._tokenizer = tokenizer
+
+    def queries(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """See ``tokenise``."""
+        return self.tokenise(texts)
+
+    def documents(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
+        """See ``tokenise``."""
+        return self.tokenise(texts)
 
     def tokenise(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids (n,) of each text, uncut and without special tokens."""

@@ -111,7 +111,7 @@ class Reranker:
 
     @property
     def max_tokens(self) -> int:
-        """Longest sequence that is read whole, special tokens included."""
+        """Longest sequence that is read whole, special tokens included; 0 where a hosted service does not say."""
         return self.scorer.max_tokens
 
     @property

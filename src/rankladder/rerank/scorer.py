@@ -1,20 +1,20 @@
-"""What scores pairs of texts for a Reranker; and the scorer that reads token ids with an engine of ours."""
+"""What scores pairs of texts for a Reranker; and the scorer that reads them as token ids for an engine."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankladder.checkpoint import Checkpoint
+from rankladder.checkpoint import Checkpoint, Foreign
 from rankladder.errors import BadInput
 from rankladder.rerank.encoded import EncodedDocument, id_type
-from rankladder.rerank.engine import DtypeChoice, Engine
-from rankladder.rerank.pairs import PairReader, TokenPair
+from rankladder.rerank.engine import Dtype, DtypeChoice, Engine
+from rankladder.rerank.pairs import PairReader, Reader, TokenPair
 from rankladder.values import Document, Reading
 
 Long = Literal["truncate", "passages"]
@@ -60,27 +60,43 @@ class Scorer(Protocol):
 
 
 class TokenScorer:
-    """A checkpoint that we understand, its tokenizer, and the engine that runs it."""
+    """A checkpoint, what reads texts for it, and the engine that runs it.
 
-    def __init__(self, checkpoint: Checkpoint, engine: Engine, *, dtype: DtypeChoice, max_tokens: int) -> None:
+    Args:
+        checkpoint: The model's files.
+        reader: Turns texts into its token ids.
+        engine: Scores them.
+        dtype: The number format of the engine.
+        tokenizer: Says whose document ids the reader's are.
+        identity: All that decides a score: the digest is theirs.
+        about: One line for people.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint | Foreign,
+        reader: Reader,
+        engine: Engine,
+        *,
+        dtype: Dtype,
+        tokenizer: str,
+        identity: Sequence[str],
+        about: str,
+    ) -> None:
         self.checkpoint = checkpoint
+        self.reader = reader
         self.engine = engine
-        self.reader = PairReader(checkpoint.tokenizer, max_tokens=max_tokens)
-        self.max_tokens = max_tokens
-        self.tokenizer = checkpoint.tokenizer_digest
-        self.name = f"{checkpoint.name} {dtype.dtype}"
-        self.dtype: str = dtype.dtype
-        self.digest = hashlib.sha256(
-            "\n".join(
-                (checkpoint.digest, checkpoint.tokenizer_digest, dtype.dtype, engine.name, str(max_tokens))
-            ).encode()
-        ).hexdigest()
-        self.about = f"{dtype.reason}; engine {engine.name}, at most {max_tokens} tokens"
+        self.max_tokens = reader.max_tokens
+        self.tokenizer = tokenizer
+        self.name = f"{checkpoint.name} {dtype}"
+        self.dtype: str = dtype
+        self.digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()
+        self.about = about
 
     def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
         """The documents with their token ids, uint16 where the vocabulary fits."""
-        kind = id_type(self.checkpoint.network.encoder.vocabulary)
-        tokens = self.reader.tokenise([document.full_text for document in documents])
+        kind = id_type(self.checkpoint.vocabulary)
+        tokens = self.reader.documents([document.full_text for document in documents])
         return [
             EncodedDocument(one.id, one.text, one.title, one.metadata, ids.astype(kind), self.tokenizer)
             for one, ids in zip(documents, tokens, strict=True)
@@ -94,18 +110,21 @@ class TokenScorer:
         done: Callable[[float], object],
     ) -> list[Scored]:
         """One Scored per pair, in the order given. Each text is tokenised once, however many pairs it stands in."""
-        tokens = self._tokens(text for pair in pairs for text in pair if isinstance(text, str))
+        queries = list(dict.fromkeys(query for query, _ in pairs))
+        texts = list(dict.fromkeys(document for _, document in pairs if isinstance(document, str)))
+        query_ids = dict(zip(queries, self.reader.queries(queries), strict=True))
+        document_ids = dict(zip(texts, self.reader.documents(texts), strict=True))
         parts: list[tuple[TokenPair, Reading]] = []
         ends: list[int] = []
         for query, document in pairs:
             if isinstance(document, EncodedDocument):
                 text, ids = document.full_text, self._checked(document)
             else:
-                text, ids = document, tokens[document]
+                text, ids = document, document_ids[document]
             if long == "passages":
-                parts += self.reader.passages(tokens[query], ids, text)
+                parts += self.reader.passages(query_ids[query], ids, text)
             else:
-                parts.append(self.reader.cut(tokens[query], ids))
+                parts.append(self.reader.cut(query_ids[query], ids))
             ends.append(len(parts))
         share = len(pairs) / max(1, len(parts))
         logits = self.engine.score([pair for pair, _ in parts], done=lambda count: done(count * share))
@@ -114,15 +133,24 @@ class TokenScorer:
         )
         return [Scored(float(logits[row]), parts[row][1]) for row in best]
 
-    def _tokens(self, texts: Iterable[str]) -> dict[str, NDArray[np.int32]]:
-        distinct = list(dict.fromkeys(texts))
-        return dict(zip(distinct, self.reader.tokenise(distinct), strict=True))
-
     def _checked(self, document: EncodedDocument) -> NDArray[np.int32]:
-        vocabulary = self.checkpoint.network.encoder.vocabulary
+        vocabulary = self.checkpoint.vocabulary
         if len(document.ids) and (last := int(document.ids.max())) >= vocabulary:
             raise BadInput(
                 f"document {document.id!r}: token id {last} is not among the {vocabulary:,} of {self.checkpoint.name}",
                 hint="encode the document again: reranker.encode([document])",
             )
         return document.ids.astype(np.int32)
+
+
+def native_scorer(checkpoint: Checkpoint, engine: Engine, *, dtype: DtypeChoice, max_tokens: int) -> TokenScorer:
+    """The scorer of a checkpoint that we understand, on an engine of ours."""
+    return TokenScorer(
+        checkpoint,
+        PairReader(checkpoint.tokenizer, max_tokens=max_tokens),
+        engine,
+        dtype=dtype.dtype,
+        tokenizer=checkpoint.tokenizer_digest,
+        identity=(checkpoint.digest, checkpoint.tokenizer_digest, dtype.dtype, engine.name, str(max_tokens)),
+        about=f"{dtype.reason}; engine {engine.name}, at most {max_tokens} tokens",
+    )

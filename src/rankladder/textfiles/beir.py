@@ -1,4 +1,4 @@
-"""BEIR folders: ``corpus.jsonl``, ``queries.jsonl`` (either may end in .gz) and ``qrels/*.tsv``."""
+"""BEIR folders: ``corpus.jsonl``, ``queries.jsonl`` and ``qrels/*.tsv``, each of which may end in .gz."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ def beir_folder(path: str | Path) -> BeirFolder:
         missing = "corpus.jsonl" if corpus is None else "queries.jsonl"
         raise BadFile(
             f"{folder}: not a BEIR folder: no {missing}",
-            hint="it should hold corpus.jsonl, queries.jsonl (or .jsonl.gz) and qrels/*.tsv",
+            hint="it should hold corpus.jsonl, queries.jsonl (or .jsonl.gz) and qrels/*.tsv (or .tsv.gz)",
         )
-    qrels = {file.stem: file for file in sorted((folder / "qrels").glob("*.tsv"))}
+    packed = {file.name.removesuffix(".tsv.gz"): file for file in sorted((folder / "qrels").glob("*.tsv.gz"))}
+    qrels = packed | {file.stem: file for file in sorted((folder / "qrels").glob("*.tsv"))}
     return BeirFolder(corpus, queries, qrels)
 
 

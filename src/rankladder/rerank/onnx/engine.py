@@ -16,7 +16,7 @@ from rankladder.checkpoint.network import Bert, Checkpoint
 from rankladder.rerank.onnx.cache import cached_graph
 from rankladder.rerank.onnx.precision import Precision
 from rankladder.rerank.onnx.runtime import onnxruntime
-from rankladder.rerank.pairs import TokenPair
+from rankladder.rerank.pairs import TokenPair, check_sequences
 
 
 class _Forks:
@@ -75,7 +75,9 @@ class OnnxEngine:
         options.enable_mem_pattern = False  # would keep one memory plan for every length ever seen
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        self._segmented = isinstance(checkpoint.network.encoder, Bert)
+        encoder = checkpoint.network.encoder
+        self._segmented = isinstance(encoder, Bert)
+        self._longest, self._vocabulary = encoder.positions, encoder.vocabulary
         self.threads = threads
         self.gate = threading.BoundedSemaphore(threads)
         _FORKS.engines.add(self)
@@ -83,7 +85,11 @@ class OnnxEngine:
     def score(
         self, sequences: Sequence[TokenPair], *, done: Callable[[int], object] = lambda count: None
     ) -> NDArray[np.float32]:
-        """Raw logits (N,) in the order given; ``done(1)`` is called after each sequence, from any thread."""
+        """Raw logits (N,) in the order given; ``done(1)`` is called after each sequence, from any thread.
+
+        Raises BadInput as ``check_sequences``.
+        """
+        check_sequences(sequences, longest=self._longest, vocabulary=self._vocabulary)
         logits = np.empty(len(sequences), dtype=np.float32)
         waiting = iter(sorted(range(len(sequences)), key=lambda row: -len(sequences[row].ids)))  # long ones first
         lock, stop = threading.Lock(), threading.Event()

@@ -1,16 +1,8 @@
-"""Which sequences share a padded batch, and the loop that scores them: order kept, memory errors survived."""
+"""Which sequences share a padded batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from rankladder.errors import DeviceMemoryFull
-from rankladder.rerank.pairs import TokenPair
-from rankladder.rerank.torch.scheduling import TokenBudget
+from collections.abc import Sequence
 
 
 def plan_padded(lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]:
@@ -28,44 +20,3 @@ def plan_padded(lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]:
         else:
             plan.append([row])
     return plan
-
-
-def score_padded(
-    pairs: Sequence[TokenPair],
-    *,
-    budget: TokenBudget,
-    forward: Callable[[Sequence[TokenPair]], NDArray[np.float32]],
-    release: Callable[[], object],
-    done: Callable[[int], object],
-) -> NDArray[np.float32]:
-    """Logits (N,) in the order of the pairs; ``done(B)`` after each batch.
-
-    A batch that does not fit (``torch.OutOfMemoryError`` and no other error) halves the budget, for later calls too.
-
-    Raises DeviceMemoryFull where one sequence alone does not fit.
-    """
-    logits = np.empty(len(pairs), dtype=np.float32)
-    left = list(range(len(pairs)))
-    while left:
-        plan = plan_padded([len(pairs[row].ids) for row in left], max_tokens=budget.tokens)
-        scored: set[int] = set()
-        for places in plan:
-            rows = [left[place] for place in places]
-            try:
-                logits[rows] = forward([pairs[row] for row in rows])
-            except torch.OutOfMemoryError:
-                break  # acted on outside: the error holds the failed batch's tensors
-            scored.update(rows)
-            done(len(rows))
-        else:
-            return logits
-        release()
-        longest = len(pairs[rows[0]].ids)
-        if len(rows) == 1:
-            raise DeviceMemoryFull(
-                f"a sequence of {longest} tokens does not fit in the device's memory by itself",
-                hint="open the model with a lower max_tokens, or on another device",
-            )
-        budget.halve(longest * len(rows))
-        left = [row for row in left if row not in scored]
-    return logits

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rankladder.checkpoint import Foreign
-from rankladder.errors import BadInput, BadOption, DeviceMemoryFull
-from rankladder.rerank.pairs import TokenPair
+from rankladder.errors import BadOption, DeviceMemoryFull
+from rankladder.rerank.pairs import TokenPair, check_sequences
 from rankladder.rerank.processor import usable_cores
-from rankladder.rerank.sentence.batches import score_padded
+from rankladder.rerank.sentence.batches import plan_padded
 from rankladder.rerank.sentence.loading import load_causal, load_classifier
 from rankladder.rerank.torch.budget import default_budget
-from rankladder.rerank.torch.device import TorchDtype, check_dtype, find_device
-from rankladder.rerank.torch.scheduling import TokenBudget
+from rankladder.rerank.torch.device import (
+    TorchDtype,
+    check_dtype,
+    check_finite,
+    find_device,
+    free_kept_memory,
+    is_forked_child,
+    limited_threads,
+)
+from rankladder.rerank.torch.scheduling import Fetch, TokenBudget, score_in_batches
 
 
 class SentenceEngine:
@@ -94,55 +101,31 @@ class SentenceEngine:
     ) -> NDArray[np.float32]:
         """Raw logits (N,) in the order given; ``done(B)`` is called after each batch of B, from the calling thread.
 
-        Raises BadInput for a token id outside the vocabulary and for scores that are not finite, DeviceMemoryFull for
-        a sequence that does not fit.
+        Raises BadInput as ``check_sequences`` and for scores that are not finite, DeviceMemoryFull for a sequence that
+        does not fit.
         """
-        self._check_process()
-        for pair in pairs:
-            if pair.ids.min() < 0 or pair.ids.max() >= self._vocabulary:
-                wrong = int(pair.ids[(pair.ids < 0) | (pair.ids >= self._vocabulary)][0])
-                raise BadInput(f"token id {wrong} is outside the vocabulary of {self._vocabulary}")
-        logits = score_padded(pairs, budget=self._budget, forward=self._forward, release=self._release, done=done)
-        if not np.isfinite(logits).all():
-            raise BadInput(
-                f"{np.count_nonzero(~np.isfinite(logits))} of {len(pairs)} scores in {self.dtype} are not finite",
-                hint='dtype="bf16" and "fp32" hold larger numbers than fp16' if self.dtype == "fp16" else None,
-            )
+        if is_forked_child(self._process, self._device):
+            self._process, self._lock, self.threads = os.getpid(), threading.Lock(), 1
+        check_sequences(pairs, longest=self._longest, vocabulary=self._vocabulary)
+        logits = score_in_batches(
+            pairs,
+            budget=self._budget,
+            launch=self._launch,
+            release=lambda: free_kept_memory(self._device),
+            done=done,
+            planned=plan_padded,
+        )
+        check_finite(logits, self.dtype)
         return logits
+
+    def _launch(self, pairs: Sequence[TokenPair]) -> Fetch:
+        logits = self._forward(pairs)
+        return lambda: logits
 
     def _forward(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
-        with self._lock, torch.inference_mode(), self._limited_threads():
+        with self._lock, torch.inference_mode(), limited_threads(self.threads, self._device):
             logits: NDArray[np.float32] = self._network(pairs).float().cpu().numpy()
         return logits
-
-    def _release(self) -> None:
-        """Frees what is kept for reuse, after a batch that did not fit."""
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        elif self._device.type == "mps":
-            torch.mps.empty_cache()
-
-    @contextmanager
-    def _limited_threads(self) -> Iterator[None]:
-        before = torch.get_num_threads()
-        if self._device.type != "cpu" or before == self.threads:
-            yield
-            return
-        torch.set_num_threads(self.threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-
-    def _check_process(self) -> None:
-        if os.getpid() == self._process:
-            return
-        if self._device.type != "cpu":
-            raise BadInput(
-                f"this engine was opened on {self.device} by process {self._process}, and a forked child cannot use it",
-                hint='multiprocessing.get_context("spawn"), and open the model in the child',
-            )
-        self._process, self._lock, self.threads = os.getpid(), threading.Lock(), 1
 
 
 class _Classifier:

@@ -1,62 +1,22 @@
-"""From texts to token ids for the models of this engine, and how much of each text was kept."""
+"""From texts to the token ids of a prompt, and how much of each text was kept."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from itertools import chain
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rankladder.errors import BadConfig, BadOption
-from rankladder.rerank.pairs import PASSAGE_OVERLAP, Frame, PairReader, TokenPair, passage_starts
+from rankladder.rerank.pairs import PASSAGE_OVERLAP, Frame, TokenPair, passage_starts
 from rankladder.rerank.sentence.prompts import Prompt
 from rankladder.surrogates import encodable
 from rankladder.values import Passage, Reading
 
 Ids = NDArray[np.int32]
-
-
-class Reader(Protocol):
-    """Turns texts into token pairs for one model."""
-
-    tokenizer: str
-    """Says whose document ids these are."""
-
-    def queries(self, texts: Sequence[str]) -> list[Ids]:
-        """Token ids (n,) of each query, uncut."""
-        ...
-
-    def documents(self, texts: Sequence[str]) -> list[Ids]:
-        """Token ids (n,) of each document, uncut."""
-        ...
-
-    def cut(self, query: Ids, document: Ids) -> tuple[TokenPair, Reading]:
-        """The pair as one sequence of at most ``max_tokens``."""
-        ...
-
-    def passages(self, query: Ids, document: Ids, text: str) -> list[tuple[TokenPair, Reading]]:
-        """The pair as overlapping passages; one where it fits whole."""
-        ...
-
-
-class ClassifierReader(PairReader):
-    """Reads pairs as the tokenizer frames them, cut longest-first: what CrossEncoder does."""
-
-    def __init__(self, tokenizer: Tokenizer, *, max_tokens: int, digest: str) -> None:
-        super().__init__(tokenizer, max_tokens=max_tokens)
-        self.tokenizer = digest
-
-    def queries(self, texts: Sequence[str]) -> list[Ids]:
-        """See Reader."""
-        return self.tokenise(texts)
-
-    def documents(self, texts: Sequence[str]) -> list[Ids]:
-        """See Reader."""
-        return self.tokenise(texts)
 
 
 class PromptReader:
@@ -82,7 +42,7 @@ class PromptReader:
         if max_tokens < least:
             raise BadOption(f"max_tokens must be at least {least} with the prompt of {prompt.name}, got {max_tokens}")
         self.query_room = min((max_tokens - fixed) * 3 // 4 - label, self.room - 1)
-        self.tokenizer = hashlib.sha256(f"{digest} {prompt.document_label}".encode()).hexdigest()
+        self.digest = hashlib.sha256(f"{digest} {prompt.document_label}".encode()).hexdigest()
         self._check_joints()
 
     def queries(self, texts: Sequence[str]) -> list[Ids]:

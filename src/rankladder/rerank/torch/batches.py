@@ -10,8 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rankladder.errors import BadInput
-from rankladder.rerank.pairs import TokenPair
+from rankladder.rerank.pairs import TokenPair, check_ids
 
 
 def plan_batches(lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]:
@@ -74,9 +73,7 @@ class HostBatch:
         block = np.empty(tokens + 2 * len(pairs) + 1, dtype=np.int32)
         ids = block[:tokens]
         np.concatenate([pair.ids for pair in pairs], out=ids)
-        if ids.min() < 0 or ids.max() >= vocabulary:
-            wrong = int(ids[(ids < 0) | (ids >= vocabulary)][0])
-            raise BadInput(f"token id {wrong} is outside the vocabulary of {vocabulary}")
+        check_ids(ids, vocabulary=vocabulary)
         block[tokens] = 0
         np.cumsum(lengths, out=block[tokens + 1 : tokens + len(pairs) + 1])
         block[tokens + len(pairs) + 1 :] = [pair.document_start for pair in pairs]

@@ -1,13 +1,19 @@
-"""Which device computes, in which number format: what was asked for, held against what is there."""
+"""Which device computes, in which number format: what was asked for, held against what is there; and what every engine
+on torch must mind while it computes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Literal, get_args
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from rankladder.errors import BadOption
+from rankladder.errors import BadInput, BadOption
 
 TorchDtype = Literal["fp32", "bf16", "fp16"]
 
@@ -74,3 +80,49 @@ def _computes_in(dtype: TorchDtype, device: torch.device) -> bool:
         return bool(torch.backends.mps.is_macos_or_newer(14, 0))
     with torch.cuda.device(device):
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+@contextmanager
+def limited_threads(threads: int, device: torch.device) -> Iterator[None]:
+    """On the CPU torch computes with so many threads meanwhile; it keeps their number for the whole process."""
+    before = torch.get_num_threads()
+    if device.type != "cpu" or before == threads:
+        yield
+        return
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def free_kept_memory(device: torch.device) -> None:
+    """Frees what torch keeps for reuse, after a batch that did not fit."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def is_forked_child(opened_by: int, device: torch.device) -> bool:
+    """Whether this process was forked from the one, by its id, that opened an engine.
+
+    Raises BadInput there for an engine on a GPU, which cannot be used in it.
+    """
+    if os.getpid() == opened_by:
+        return False
+    if device.type != "cpu":
+        raise BadInput(
+            f"this engine was opened on {device} by process {opened_by}, and a forked child cannot use it",
+            hint='multiprocessing.get_context("spawn"), and open the model in the child',
+        )
+    return True
+
+
+def check_finite(logits: NDArray[np.float32], dtype: TorchDtype) -> None:
+    """Raises BadInput for scores that are not finite."""
+    if wrong := np.count_nonzero(~np.isfinite(logits)):
+        raise BadInput(
+            f"{wrong} of {len(logits)} scores in {dtype} are not finite",
+            hint='dtype="bf16" and "fp32" hold larger numbers than fp16' if dtype == "fp16" else None,
+        )

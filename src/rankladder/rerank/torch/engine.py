@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -18,7 +18,15 @@ from rankladder.rerank.processor import usable_cores
 from rankladder.rerank.torch.attention import AttentionWish, choose_attention
 from rankladder.rerank.torch.batches import HostBatch
 from rankladder.rerank.torch.budget import default_budget
-from rankladder.rerank.torch.device import TorchDtype, check_dtype, find_device
+from rankladder.rerank.torch.device import (
+    TorchDtype,
+    check_dtype,
+    check_finite,
+    find_device,
+    free_kept_memory,
+    is_forked_child,
+    limited_threads,
+)
 from rankladder.rerank.torch.graphs import CudaCapture, Forward, Graphs
 from rankladder.rerank.torch.layers import Place
 from rankladder.rerank.torch.network import PackedNetwork
@@ -118,22 +126,19 @@ class TorchEngine:
         Raises BadInput for a sequence that is empty or longer than the model reads, for a token id outside its
         vocabulary, and for scores that are not finite; DeviceMemoryFull for a sequence that does not fit in memory.
         """
-        self._check_process()
+        if is_forked_child(self._process, self._device):
+            self._process, self._lock, self.threads = os.getpid(), threading.Lock(), 1
         for pair in pairs:
             if not 0 < len(pair.ids) <= self._positions:
                 raise BadInput(f"a sequence has {len(pair.ids)} tokens; the model reads 1 to {self._positions}")
         logits = score_in_batches(pairs, budget=self._budget, launch=self._launch, release=self._release, done=done)
-        if not np.isfinite(logits).all():
-            raise BadInput(
-                f"{np.count_nonzero(~np.isfinite(logits))} of {len(pairs)} scores in {self.dtype} are not finite",
-                hint='dtype="bf16" and "fp32" hold larger numbers than fp16' if self.dtype == "fp16" else None,
-            )
+        check_finite(logits, self.dtype)
         return logits
 
     def _launch(self, pairs: Sequence[TokenPair]) -> Fetch:
         """Starts a batch; nothing here waits for a GPU."""
         host = HostBatch.of(pairs, vocabulary=self._vocabulary)
-        with self._lock, self._current_device(), torch.inference_mode(), self._limited_threads():
+        with self._lock, self._current_device(), torch.inference_mode(), limited_threads(self.threads, self._device):
             logits = self._forward(host.to(self._device))
             if self._device.type != "cuda":
                 return logits.cpu().numpy
@@ -153,32 +158,7 @@ class TorchEngine:
         with self._lock:
             if self._graphs is not None:
                 self._graphs.clear()
-            if self._device.type == "cuda":
-                torch.cuda.empty_cache()
-            elif self._device.type == "mps":
-                torch.mps.empty_cache()
+            free_kept_memory(self._device)
 
     def _current_device(self) -> torch.cuda.device | nullcontext[None]:
         return torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()
-
-    @contextmanager
-    def _limited_threads(self) -> Iterator[None]:
-        before = torch.get_num_threads()
-        if self._device.type != "cpu" or before == self.threads:
-            yield
-            return
-        torch.set_num_threads(self.threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-
-    def _check_process(self) -> None:
-        if os.getpid() == self._process:
-            return
-        if self._device.type != "cpu":
-            raise BadInput(
-                f"this engine was opened on {self.device} by process {self._process}, and a forked child cannot use it",
-                hint='multiprocessing.get_context("spawn"), and open the model in the child',
-            )
-        self._process, self._lock, self.threads = os.getpid(), threading.Lock(), 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,6 +19,15 @@ Fetch = Callable[[], NDArray[np.float32]]
 
 Launch = Callable[[Sequence[TokenPair]], Fetch]
 """Starts a batch. Where it raises ``torch.OutOfMemoryError`` nothing was started."""
+
+
+class Plan(Protocol):
+    """Row numbers by batch, of at most ``max_tokens`` each but for rows that stand alone."""
+
+    def __call__(self, lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]:
+        """Every row once."""
+        ...
+
 
 IN_FLIGHT = 3
 """Batches started and not yet fetched: the host prepares the next while the device computes. A guess."""
@@ -41,6 +51,7 @@ def score_in_batches(
     launch: Launch,
     release: Callable[[], object],
     done: Callable[[int], object],
+    planned: Plan = plan_batches,
 ) -> NDArray[np.float32]:
     """Logits (N,) in the order of the pairs, whatever the order they are computed in; ``done(B)`` after each batch.
 
@@ -52,7 +63,7 @@ def score_in_batches(
     """
     logits = np.empty(len(pairs), dtype=np.float32)
     lengths = [len(pair.ids) for pair in pairs]
-    plan = deque(plan_batches(lengths, max_tokens=budget.tokens))
+    plan = deque(planned(lengths, max_tokens=budget.tokens))
     flying: deque[tuple[list[int], Fetch]] = deque()
 
     def land() -> None:
@@ -85,7 +96,7 @@ def score_in_batches(
         left = [row for batch in (rows, *plan) for row in batch]
         plan = deque(
             [left[place] for place in batch]
-            for batch in plan_batches([lengths[row] for row in left], max_tokens=budget.tokens)
+            for batch in planned([lengths[row] for row in left], max_tokens=budget.tokens)
         )
     while flying:
         land()

@@ -46,25 +46,27 @@ def open_embedder(
         BadOption: A device that is not here, a revision of a folder, or an empty name.
     """
     need("sentence_transformers", extra="dense")
-    folder, known = _locate(name, revision=revision, offline=offline)
+    folder, known, is_folder = _locate(name, revision=revision, offline=offline)
     read = read_folder(folder)
     if known is not None:
         query_prompt = _first(query_prompt, read.query_prompt, known.query_prompt)
         document_prompt = _first(document_prompt, read.document_prompt, known.document_prompt)
-    shown = str(name) if known is None else known.name
+    # A folder's place says who made it and where: its own name and what is in it tell it apart.
+    shown = known.name if known else f"{folder.resolve().name}@{read.digest[:8]}" if is_folder else str(name)
     return load_embedder(read, name=shown, query_prompt=query_prompt, document_prompt=document_prompt, device=device)
 
 
-def _locate(name: str | Path, *, revision: str | None, offline: bool | None) -> tuple[Path, KnownEmbedder | None]:
+def _locate(name: str | Path, *, revision: str | None, offline: bool | None) -> tuple[Path, KnownEmbedder | None, bool]:
+    """The folder, the known embedder that it is, and whether the name was a folder's."""
     if str(name) == "":
         raise BadOption("expected an embedder's name, found an empty text", hint=f"{DEFAULT} is a small one")
     if isinstance(name, str) and (known := known_embedder(name)) is not None:
-        return fetch(known.hub_id, revision or known.revision, offline=offline, needs=NEEDS).folder, known
+        return fetch(known.hub_id, revision or known.revision, offline=offline, needs=NEEDS).folder, known, False
     folder = Path(name).expanduser()
     if folder.is_dir():
         if revision is not None:
             raise BadOption(f"the folder {name} has no revisions, got {revision!r}", hint="leave the revision out")
-        return folder, None
+        return folder, None, True
     if isinstance(name, Path) or folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
         found = "a file" if folder.exists() else "nothing"
         raise PathMissing(f"no embedder's folder at {name}: found {found}", hint="give the folder of modules.json")
@@ -75,7 +77,7 @@ def _locate(name: str | Path, *, revision: str | None, offline: bool | None) -> 
     if written and revision and written != revision:
         raise BadOption(f"{name} and the revision {revision!r} name two revisions", hint="give one of them")
     known = known_embedder(hub_id)
-    return fetch(hub_id, written or revision, offline=offline, needs=NEEDS).folder, known
+    return fetch(hub_id, written or revision, offline=offline, needs=NEEDS).folder, known, False
 
 
 def _first(*prompts: str | None) -> str | None:
