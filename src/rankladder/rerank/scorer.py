@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -88,7 +89,7 @@ class TokenScorer:
         self.engine = engine
         self.max_tokens = reader.max_tokens
         self.tokenizer = tokenizer
-        self.name = f"{checkpoint.name} {dtype}"
+        self.name = f"{_shown(checkpoint.name)} {dtype}"
         self.dtype: str = dtype
         self.digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()
         self.about = about
@@ -154,3 +155,9 @@ def native_scorer(checkpoint: Checkpoint, engine: Engine, *, dtype: DtypeChoice,
         identity=(checkpoint.digest, checkpoint.tokenizer_digest, dtype.dtype, engine.name, str(max_tokens)),
         about=f"{dtype.reason}; engine {engine.name}, at most {max_tokens} tokens",
     )
+
+
+def _shown(name: str) -> str:
+    """A model's name for tables and files that are shared: of a folder, its last part."""
+    folder = Path(name).expanduser()
+    return folder.resolve().name if folder.is_dir() else name
