@@ -10,6 +10,7 @@ import pytest
 
 from rankladder.checkpoint import open_checkpoint
 from rankladder.cost import Workload, fixed_workload, natural_workload, own_workload
+from rankladder.cost.workload import PASS_PAIRS
 from rankladder.errors import BadInput, BadOption, PathMissing
 from rankladder.values import Document
 
@@ -91,3 +92,12 @@ def test_a_users_tasks_are_pairs_and_lists() -> None:
     assert workload.lists == (("rain", ("It falls", "stays")),)
     with pytest.raises(BadInput, match="no documents to measure with"):
         Workload.of("mine", [("sun", [])])
+
+
+def test_a_pass_over_many_pairs_of_a_users_own_takes_some_of_every_list() -> None:
+    tasks = [(f"query {number}", [Document(str(place), "text") for place in range(40)]) for number in range(10)]
+    workload = Workload.of("mine", tasks)
+    assert len(workload.pairs) == PASS_PAIRS
+    asked = [query for query, _ in workload.pairs]
+    assert {asked.count(f"query {number}") for number in range(10)} <= {12, 13}
+    assert len(workload.lists) == 10

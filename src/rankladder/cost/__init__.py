@@ -46,8 +46,9 @@ def measure_cost(
 
     Args:
         request: The model and the options to open it with.
-        tasks: Queries, each with its candidates: a pass scores all of them, a latency sample ranks one query's list.
-        passes: Timed passes over all pairs, after one that warms up.
+        tasks: Queries, each with its candidates: a pass scores them (128 pairs at most, evenly spaced),
+            a latency sample ranks one query's list.
+        passes: Timed passes over those pairs, after one that warms up.
         repeats: Latency samples; by default 20, or what 40 seconds allow, and at least 5.
         peaks: Whether the machine's peak is measured too, for ``share_of_peak``.
 

@@ -22,6 +22,10 @@ LISTS = 5
 """Different lists whose latency is measured in turn, so that not one list's lengths decide."""
 
 
+PASS_PAIRS = 128
+"""The most pairs of a user's own that one pass scores."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """Texts to score. The same for every configuration that is compared."""
@@ -36,12 +40,15 @@ class Workload:
 
     @classmethod
     def of(cls, about: str, tasks: Sequence[tuple[str, Sequence[Document]]]) -> Workload:
-        """A user's own queries with their candidates: one pass scores every pair, a sample ranks one query's list.
+        """A user's own queries with their candidates: a sample ranks one query's list, and one pass scores every pair,
+        or ``PASS_PAIRS`` of them, evenly spaced, where there are more: a large model would take minutes for them.
 
         Raises BadInput where there is no pair.
         """
         lists = tuple((query, tuple(document.full_text for document in documents)) for query, documents in tasks)
-        pairs = tuple((query, text) for query, texts in lists for text in texts)
+        every = [(query, text) for query, texts in lists for text in texts]
+        wanted = min(PASS_PAIRS, len(every))
+        pairs = tuple(every[place * len(every) // wanted] for place in range(wanted))
         if not pairs:
             raise BadInput(
                 f"{about}: no documents to measure with", hint="give at least one query with one candidate document"
