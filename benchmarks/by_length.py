@@ -95,7 +95,7 @@ class Child:
         self._process.stdin.flush()
         answer = self._process.stdout.readline()
         if not answer:
-            sys.exit(f"the process ended: {' '.join(map(str, self._process.args))}")  # type: ignore[arg-type]
+            sys.exit(f"the process ended: {self._process.args!r}")
         content: dict[str, Any] = json.loads(answer)
         return content
 

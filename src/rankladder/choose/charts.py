@@ -133,10 +133,10 @@ def _point(
         )
     )
     time = "p95_ms" if row["spent"]["p95_ms"] is not None else "worst_ms"
-    quality = (figures.number(f"{base}/overall/mean", "score", tag="tspan"),)
+    quality: tuple[str | Markup, ...] = (figures.number(f"{base}/overall/mean", "score", tag="tspan"),)
     if row["overall"]["low"] is not None:
         bounds = [figures.number(f"{base}/overall/{end}", "score", tag="tspan") for end in ("low", "high")]
-        quality = (*quality, " [", bounds[0], ", ", bounds[1], "]")  # type: ignore[assignment]
+        quality = (*quality, " [", bounds[0], ", ", bounds[1], "]")
     cost = (
         ("; ", "p95 " if time == "p95_ms" else "slowest ", figures.number(f"{base}/spent/{time}", "ms", tag="tspan"))
         if figures.has(f"{base}/spent/{time}")

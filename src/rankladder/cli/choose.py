@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rankladder.cli.options import judged_options
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
 from rankladder.errors import BadOption
 
@@ -25,16 +26,7 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 
 @click.command()
 @click.argument("data", required=False, type=click.Path(path_type=Path))
-@click.option("--split", help="Which judgements of a BEIR folder: qrels/SPLIT.tsv.  [default: test]")
-@click.option(
-    "--documents",
-    "--corpus",
-    type=click.Path(path_type=Path),
-    help="The documents of queries that stand in a file: a file or a folder.",
-)
-@click.option("--topics", type=click.Path(path_type=Path), help="The queries of a TREC collection.")
-@click.option("--qrels", type=click.Path(path_type=Path), help="The judgements of a TREC collection.")
-@click.option("--queries", type=click.IntRange(1), help="The first so many queries only.")
+@judged_options
 @click.option(
     "--model",
     "models",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankladder.cli.evaluate import _DataOrVerb
+from rankladder.cli.argument_or_verb import ArgumentOrVerb
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _folders(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_folders
 
 
-@click.group(cls=_DataOrVerb, invoke_without_command=True, no_args_is_help=True, subcommand_metavar="")
+@click.group(cls=ArgumentOrVerb, invoke_without_command=True, no_args_is_help=True, subcommand_metavar="")
 @click.argument("recipe", required=False, type=click.Path(path_type=Path))
 @_folders
 @click.option("--dry-run", is_flag=True, help="Print rows, steps, hours and memory; make nothing.")

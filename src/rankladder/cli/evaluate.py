@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rankladder.cli.argument_or_verb import ArgumentOrVerb
 from rankladder.cli.evaluate_mteb import mteb
+from rankladder.cli.options import judged_options
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
 
 if TYPE_CHECKING:
@@ -20,40 +22,9 @@ _FAILED = 1
 _TEXT_SIGNS = 60
 
 
-class _DataOrVerb(click.Group):
-    """A command that takes DATA, unless its first word is one of its own verbs."""
-
-    allow_extra_args = False  # a group's defaults: they would leave every option behind DATA unread
-    allow_interspersed_args = True
-
-    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Leaves everything to the verb where there is one."""
-        if args and args[0] in self.commands:
-            context.invoked_subcommand, context.args = args[0], args[1:]
-            return context.args
-        return click.Command.parse_args(self, context, args)
-
-    def invoke(self, context: click.Context) -> Any:
-        """Runs the verb, or this command."""
-        name = context.invoked_subcommand
-        if name is None:
-            return click.Command.invoke(self, context)
-        with self.commands[name].make_context(name, context.args, parent=context) as below:
-            return self.commands[name].invoke(below)
-
-
-@click.group(cls=_DataOrVerb, invoke_without_command=True, no_args_is_help=True, subcommand_metavar="")
+@click.group(cls=ArgumentOrVerb, invoke_without_command=True, no_args_is_help=True, subcommand_metavar="")
 @click.argument("data", required=False, type=click.Path(path_type=Path))
-@click.option("--split", help="Which judgements of a BEIR folder: qrels/SPLIT.tsv.  [default: test]")
-@click.option(
-    "--documents",
-    "--corpus",
-    type=click.Path(path_type=Path),
-    help="The documents of judged queries or of a TREC collection: a file or a folder.",
-)
-@click.option("--topics", type=click.Path(path_type=Path), help="The queries of a TREC collection.")
-@click.option("--qrels", type=click.Path(path_type=Path), help="The judgements of a TREC collection.")
-@click.option("--queries", type=click.IntRange(1), help="The first so many judged queries only.")
+@judged_options
 @click.option(
     "--drop-pairs",
     type=click.Path(path_type=Path),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -60,6 +61,25 @@ def model_options(command: F) -> F:
             shell_complete=_complete_model,
             help="A name from `rankladder models`, a hub id, or a folder.",
         ),
+    ):
+        command = option(command)
+    return command
+
+
+def judged_options(command: F) -> F:
+    """Adds the options that say where queries, judgements and documents lie, beside a DATA argument."""
+    path = click.Path(path_type=Path)
+    for option in (
+        click.option("--queries", type=click.IntRange(1), help="The first so many queries only."),
+        click.option("--qrels", type=path, help="The judgements of a TREC collection."),
+        click.option("--topics", type=path, help="The queries of a TREC collection."),
+        click.option(
+            "--documents",
+            "--corpus",
+            type=path,
+            help="The documents of queries that stand in a file, or of a TREC collection: a file or a folder.",
+        ),
+        click.option("--split", help="Which judgements of a BEIR folder: qrels/SPLIT.tsv.  [default: test]"),
     ):
         command = option(command)
     return command

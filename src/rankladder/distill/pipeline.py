@@ -22,7 +22,7 @@ from rankladder.distill.sample import sample, sample_depends
 from rankladder.distill.stage import Made, need_made
 from rankladder.distill.train import Trained, need_trained, open_trained, train
 from rankladder.distill.watching import without_library_bars
-from rankladder.errors import BadOption, RankladderError
+from rankladder.errors import BadOption, WorkerFailed
 from rankladder.evaluate import read_dataset
 from rankladder.rerank.engine import need
 from rankladder.textfiles import whole_file
@@ -211,14 +211,14 @@ class Distillation:
             file.write(distribution(both, across="score"))
 
     def _torchrun(self) -> None:
-        """Trains in several processes. Raises RankladderError where they fail; what they say is on stderr."""
+        """Trains in several processes. Raises WorkerFailed where they fail; what they say is on stderr."""
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
         command += [str(self.processes), "-m", "rankladder", "distill", "train", str(self.path)]
         command += ["--into", str(self.into), "--data", str(self.data)]
         # What they were made to print is this process's to say.
         ended = subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode  # noqa: S603
         if ended:
-            raise RankladderError(f"train: torchrun ended with status {ended}: what it met stands above")
+            raise WorkerFailed(f"train: torchrun ended with status {ended}: what it met stands above")
 
     def _provenance(self) -> Mapping[str, Any]:
         found: dict[str, Any] = {"training run": self.trained.digest, "evaluation": self.measured.key}

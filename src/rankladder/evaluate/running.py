@@ -143,7 +143,7 @@ def _reranked(
     asked = model.name if isinstance(model, Reranker) else model.text
     try:
         reranker = model if isinstance(model, Reranker) else model.open(offline=offline)
-    except Exception as error:
+    except Exception as error:  # a model may fail in any way: its row says how, and the others are finished
         yield from (_failure(one, asked, asked, error) for one in candidates)
         return
     label = _label(reranker.name, asked, labels)
@@ -161,7 +161,7 @@ def _reranked(
             found = rerank_candidates(
                 reranker, dataset, one, name=name, top_k=top_k, store=kept, keys=keys, long=long, progress=progress
             )
-        except Exception as error:
+        except Exception as error:  # as above
             yield from (_failure(left, label, asked, error) for left in candidates[place:])
             return
         digest = _digest(dataset.digest, one.digest, reranker.digest, str(top_k), long)

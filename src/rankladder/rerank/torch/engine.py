@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from rankladder.checkpoint.network import Checkpoint
-from rankladder.errors import BadInput, BadOption
-from rankladder.rerank.pairs import TokenPair
+from rankladder.errors import BadOption
+from rankladder.rerank.pairs import TokenPair, check_sequences
 from rankladder.rerank.processor import usable_cores
 from rankladder.rerank.torch.attention import AttentionWish, choose_attention
 from rankladder.rerank.torch.batches import HostBatch
@@ -123,14 +123,12 @@ class TorchEngine:
     ) -> NDArray[np.float32]:
         """Raw logits (N,) in the order given; ``done(B)`` is called after each batch of B, from the calling thread.
 
-        Raises BadInput for a sequence that is empty or longer than the model reads, for a token id outside its
-        vocabulary, and for scores that are not finite; DeviceMemoryFull for a sequence that does not fit in memory.
+        Raises BadInput as ``check_sequences`` and for scores that are not finite, DeviceMemoryFull for a sequence that
+        does not fit.
         """
         if is_forked_child(self._process, self._device):
             self._process, self._lock, self.threads = os.getpid(), threading.Lock(), 1
-        for pair in pairs:
-            if not 0 < len(pair.ids) <= self._positions:
-                raise BadInput(f"a sequence has {len(pair.ids)} tokens; the model reads 1 to {self._positions}")
+        check_sequences(pairs, longest=self._positions, vocabulary=self._vocabulary)
         logits = score_in_batches(pairs, budget=self._budget, launch=self._launch, release=self._release, done=done)
         check_finite(logits, self.dtype)
         return logits
