@@ -159,7 +159,7 @@ def _cells(one: Any) -> list[str]:
 
 def _show_plan(found: Distillation, form: Form | None) -> None:
     from rankladder.distill.planning import outlook
-    from rankladder.distill.train import plan_facts
+    from rankladder.distill.schedule import plan_facts
 
     plan = outlook(found.recipe, processes=found.processes)
     facts = {

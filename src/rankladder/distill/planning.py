@@ -14,7 +14,8 @@ from rankladder.distill.objective import is_pointwise
 from rankladder.distill.questions import Question
 from rankladder.distill.recipe import Recipe, Sample, Train
 from rankladder.distill.rows import HELD_OUT
-from rankladder.distill.train import Plan, choose_train_dtype, plan_training
+from rankladder.distill.schedule import Plan, plan_training
+from rankladder.distill.train import choose_train_dtype
 from rankladder.distill.watching import without_library_bars
 from rankladder.errors import NotFound, Unavailable
 

@@ -24,7 +24,7 @@ from rankladder.distill.overlap import check_overlaps
 from rankladder.distill.progress_check import MEAN, Judged, save_student
 from rankladder.distill.recipe import Recipe, Train
 from rankladder.distill.rows import as_lists, as_pairs, rows_digest, trained_on, training_rows
-from rankladder.distill.sizes import published_settings
+from rankladder.distill.schedule import Plan, plan_facts, plan_training
 from rankladder.distill.stage import Made
 from rankladder.distill.student import open_student, start_folder
 from rankladder.distill.watching import figures_of, watching
@@ -37,23 +37,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from sentence_transformers import CrossEncoder
 
-_MICRO = 32
 _LITTLE = 64 << 20  # bytes: no checkpoint of a student fits
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a training run will do."""
-
-    rows: int
-    """Pairs, or queries with their candidates where the loss compares these."""
-    held_out: int
-    batch_size: int
-    micro_batch_size: int
-    learning_rate: float
-    steps: int
-    evaluate_every: int
-    dtype: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,32 +48,6 @@ class Trained:
     digest: str
     best: Mapping[str, float]
     history: tuple[Mapping[str, float], ...]
-
-
-def plan_training(settings: Train, *, rows: int, held_out: int, parameters: int, processes: int, dtype: str) -> Plan:
-    """What the settings come to. Raises BadOption for a batch that does not divide over the processes."""
-    published = published_settings(parameters)
-    batch = settings.batch_size or min(published.batch_size, max(1, rows))
-    share = batch // processes
-    micro = settings.micro_batch_size or next(
-        size for size in range(min(_MICRO, max(1, share)), 0, -1) if share % size == 0
-    )
-    if batch % processes or share % micro:
-        raise BadOption(
-            f"train.batch_size {batch} does not divide into passes of {micro} on {processes} processes",
-            hint="batch_size = processes × micro_batch_size × passes",
-        )
-    steps = max(1, math.ceil(math.ceil(rows / batch) * settings.epochs))
-    return Plan(
-        rows,
-        held_out,
-        batch,
-        micro,
-        settings.learning_rate or published.learning_rate,
-        steps,
-        max(1, round(steps * settings.evaluate_every)),
-        dtype,
-    )
 
 
 def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[str], object]) -> Trained:
@@ -165,11 +123,6 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
 def is_leader() -> bool:
     """Whether this process speaks for all that ``torchrun`` started."""
     return int(os.environ.get("RANK", "0")) == 0
-
-
-def plan_facts(plan: Plan) -> dict[str, Any]:
-    """The plan as JSON values."""
-    return {name: getattr(plan, name) for name in Plan.__dataclass_fields__}
 
 
 def open_trained(folder: Path) -> Trained | None:
