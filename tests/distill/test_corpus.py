@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -64,14 +65,15 @@ def test_a_corpus_of_nothing_is_refused(tmp_path: Path) -> None:
     [
         ('{"query": ""}', "expected a query, a text that is not blank"),
         ('{"text": "x"}', "expected a query"),
-        ('{"query": "q", "positive": 7}', "expected a positive to be a text or a list of texts"),
+        ('{"query": "q", "positive": 7}', "expected positive to be a text or a list of texts"),
+        ('{"query": "q", "positive": "p", "answers": [1]}', "expected answers to be a text or a list of texts"),
     ],
 )
 def test_a_bad_question_is_named_with_its_line(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "queries.jsonl"
     path.write_text('{"query": "fine"}\n' + line + "\n")
     with pytest.raises(BadFile, match=rf"queries\.jsonl:2: {message}"):
-        read_questions(Data(name="d", queries=str(path)), seed=0)
+        read_questions(Data(name="d", queries=str(path), passage_words=50), seed=0)
 
 
 def test_a_query_log_is_a_query_a_line_and_merged(tmp_path: Path) -> None:
@@ -121,3 +123,28 @@ def test_overlap_is_found_whatever_the_case_and_near_in_words() -> None:
     trained = ["Why does  it RAIN", "how do I undo the very last commit in git", "who baked the first bread"]
     found = find_overlaps(trained, [dataset])
     assert [(one.query, one.kind) for one in found] == [("1", "exact"), ("2", "near")]
+
+
+def test_a_long_positive_is_cut_and_its_passages_with_an_answer_count(tmp_path: Path) -> None:
+    path = tmp_path / "queries.jsonl"
+    text = "Rain falls in drops. Clouds hold much vapour. Rivers carry water."
+    lines = [
+        {"query": "what carries water", "positive": text, "answers": ["Rivers"]},
+        {"query": "why", "positive": text},
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    data = Data(name="d", queries=str(path), passage_words=4)
+    asked = read_questions(data, seed=0)
+    assert [one.positives for one in asked] == [("Rivers carry water.",), ("Rain falls in drops.",)]
+    documents = tmp_path / "documents.jsonl"
+    documents.write_text(json.dumps({"id": "a", "text": text}) + "\n")
+    corpus = make_corpus(
+        tmp_path / "corpus",
+        msgspec.structs.replace(data, documents=str(documents)),
+        asked,
+        near_duplicate=1,
+        inputs={},
+        say=lambda line: None,
+    )
+    texts = [document.text for document in corpus.documents.values()]
+    assert texts == ["Rain falls in drops.", "Clouds hold much vapour.", "Rivers carry water."]

@@ -179,3 +179,23 @@ def test_pairs_scored_in_several_processes_have_the_same_scores(tmp_path: Path, 
 def test_an_error_in_a_worker_process_is_the_teachers_own(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing):
         ahead.score_ahead("no-such-model", made(tmp_path), tmp_path / "s", processes=1, ray=None, each=lambda n: None)
+
+
+def test_bm25_is_a_share_of_the_best_of_its_query() -> None:
+    found = open_teacher("bm25").score({"query": ["a", "a", "b", "a", "c"], "bm25": [2.0, 8.0, 3.0, 0.0, 0.0]})
+    assert found.tolist() == [0.25, 1.0, 1.0, 0.0, 0.0]
+
+
+def test_a_cosine_teacher_reads_the_vectors_that_a_search_has_made(
+    embedder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rankladder.folders import cache_folder
+    from rankladder.retrieve import DenseIndex, open_embedder
+    from rankladder.retrieve.dense import SentenceEmbedder
+    from rankladder.values import Document
+
+    documents = [Document(str(place), text) for place, text in enumerate(TEXTS["document"])]
+    DenseIndex.of(documents, open_embedder(str(embedder)), cache=cache_folder() / "embeddings")
+    expected = CosineTeacher(str(embedder)).score(TEXTS)
+    monkeypatch.setattr(SentenceEmbedder, "encode_documents", None)
+    assert np.array_equal(CosineTeacher(str(embedder)).score(TEXTS), expected)

@@ -16,6 +16,7 @@ from rankladder.distill.stage import Made, Stage
 from rankladder.errors import BadInput
 from rankladder.retrieve import Index, build_index, open_index
 from rankladder.textfiles import read_documents, write_documents_jsonl
+from rankladder.textfiles.passages import cut_text
 from rankladder.values import Document
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def make_corpus(
     counts: Counter[str] = Counter()
     stage = Stage(
         folder,
-        settings={"near_duplicate": near_duplicate, "longest": LONGEST},
+        settings={"near_duplicate": near_duplicate, "longest": LONGEST, "passage_words": data.passage_words},
         inputs={**inputs, "positives": _digest_of(text for question in questions for text in question.positives)},
         say=say,
     )
@@ -85,7 +86,10 @@ def text_digest(text: str) -> str:
 def _texts(data: Data, questions: Sequence[Question], counts: Counter[str]) -> Iterator[str]:
     if data.documents is not None:
         for document in read_documents(data.documents):
-            yield document.full_text
+            if data.passage_words is None:
+                yield document.full_text
+            else:
+                yield from cut_text(document.full_text, words=data.passage_words)
     for question in questions:
         yield from question.positives
 

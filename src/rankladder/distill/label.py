@@ -162,8 +162,13 @@ def ensemble_of(made: Made, settings: Label | None) -> dict[str, Any]:
 
 def ensemble(table: pa.Table, facts: Mapping[str, Any]) -> NDArray[np.float32]:
     """Scores (N,) of labelled rows: one teacher's raw score, or the weighted mean of standardised ones, scaled."""
-    how = facts["ensemble"]
-    columns = [table[f"teacher_{number}"].to_numpy().astype(np.float64) for number in range(len(how["weight"]))]
+    count = len(facts["ensemble"]["weight"])
+    return join_scores([table[f"teacher_{number}"].to_numpy() for number in range(count)], facts["ensemble"])
+
+
+def join_scores(columns: Sequence[NDArray[np.floating[Any]]], how: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Scores (N,) from a column (N,) of each teacher, joined as ``ensemble_of`` says."""
+    columns = [column.astype(np.float64) for column in columns]
     if how["standardise"]:
         columns = [
             (column - mean) / (sd or 1.0) for column, mean, sd in zip(columns, how["mean"], how["sd"], strict=True)

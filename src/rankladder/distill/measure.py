@@ -9,20 +9,23 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from rankladder.checkpoint import foreign_family
 from rankladder.checkpoint.digests import file_digest
+from rankladder.distill.label import join_scores
 from rankladder.distill.mine import path_digest
 from rankladder.distill.recipe import Recipe
 from rankladder.distill.student import scores_by_itself, start_folder
 from rankladder.distill.teachers import Teacher, open_teacher
 from rankladder.distill.train import Trained
 from rankladder.errors import BadInput, BadOption, NotFound, RankladderError
-from rankladder.evaluate import bm25_candidates, evaluate, read_dataset
+from rankladder.evaluate import Candidates, Dataset, System, bm25_candidates, evaluate, read_dataset
 from rankladder.evaluate.report import write_report
 from rankladder.rerank import EncodedDocument, ModelRequest, Reranker
 from rankladder.rerank.scorer import Long, Scored
 from rankladder.textfiles import whole_file
-from rankladder.values import Document
+from rankladder.values import Document, Run
 
 MEASURE = "nDCG@10"
 Role = Literal["student", "student int8", "start", "teacher", "retriever"]
@@ -83,12 +86,15 @@ class TeacherScorer:
         raise BadOption(f"{self.name} takes texts, not token ids")
 
 
-def measure(recipe: Recipe, work: Path, trained: Trained, *, say: Callable[[str], object]) -> Measured:
+def measure(
+    recipe: Recipe, work: Path, trained: Trained, joined: Mapping[str, Any] | None, *, say: Callable[[str], object]
+) -> Measured:
     """nDCG@10 of every system on every set of ``evaluate.sets``, over BM25's candidates.
 
-    Teachers that are models are measured one by one; ``labels`` know nothing of other queries, and BM25 is the
-    retriever's row. A start that cannot rank without training has no row. Scores are kept as they come. Raises what
-    reading the sets raises, and what opening or running the student raises.
+    Teachers that are models are measured one by one, and those of an ensemble together, joined as the labels were
+    (``joined``); ``labels`` know nothing of other queries and are left out, and BM25 alone is the retriever's row. A
+    start that cannot rank without training has no row. Scores are kept as they come. Raises what reading the sets
+    raises, and what opening or running the student raises.
     """
     folder = work / "evaluate"
     key = measure_key(recipe, trained)
@@ -110,28 +116,19 @@ def measure(recipe: Recipe, work: Path, trained: Trained, *, say: Callable[[str]
         write_report(found, folder / dataset.name)
         roles: list[tuple[Role, str]] = [("retriever", "BM25")]
         roles += [(role, _named(role, model, recipe)) for role, model in systems]
-        for (role, name), system in zip(roles, found.systems, strict=True):
-            if system.failed is not None and role == "student":
-                raise RankladderError(f"evaluate: {dataset.name}: the student failed: {system.failed}")
-            interval = system.intervals.get(MEASURE)
-            figures.append(
-                Figure(
-                    dataset.name,
-                    role,
-                    name,
-                    len(dataset.qrels.grades),
-                    interval.mean if interval is not None else None,
-                    interval.low if interval is not None else None,
-                    interval.high if interval is not None else None,
-                    system.failed,
-                )
-            )
+        rows = list(zip(roles, found.systems, strict=True))
+        if joined is not None:
+            runs = [system.run for (role, _), system in rows if role == "teacher"]
+            if (together := _together(recipe, candidates, runs, joined)) is not None:
+                (alone,) = evaluate(dataset, [together], measures=[MEASURE]).systems
+                rows.append((("teacher", together.name), alone))
+        figures += [_figure(dataset, role, name, system) for (role, name), system in rows]
     if not figures:
         say("evaluate: the recipe names no sets: nothing is known of the student's quality")
     measured = Measured(folder, key, tuple(figures), recipe.evaluate.overlap)
     with whole_file(folder / "manifest.json") as file:
-        rows = [asdict(one) for one in figures]
-        file.write(json.dumps({"key": key, "overlap": measured.overlap, "figures": rows}, indent=1) + "\n")
+        shown = [asdict(one) for one in figures]
+        file.write(json.dumps({"key": key, "overlap": measured.overlap, "figures": shown}, indent=1) + "\n")
     return measured
 
 
@@ -141,7 +138,7 @@ def measure_key(recipe: Recipe, trained: Trained) -> str:
         "student": {path.name: file_digest(path) for path in sorted(trained.folder.rglob("*.safetensors"))},
         "sets": [path_digest(path) for path in recipe.evaluate.sets],
         "settings": [recipe.evaluate.top_k, recipe.evaluate.overlap, recipe.train.start, recipe.train.max_tokens],
-        "teachers": [teacher.model for teacher in recipe.label.teachers] if recipe.label else [],
+        "teachers": [[teacher.model, teacher.weight] for teacher in recipe.label.teachers] if recipe.label else [],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
@@ -162,6 +159,23 @@ def need_measured(recipe: Recipe, work: Path, trained: Trained) -> Measured:
         what = "this stage is not complete" if found is None else "made of another student, or with other settings"
         raise NotFound(f"{work / 'evaluate'}: {what}", hint="rankladder distill evaluate RECIPE makes it")
     return found
+
+
+def _figure(dataset: Dataset, role: Role, name: str, system: System) -> Figure:
+    """A system's figure. Raises RankladderError where the student failed: there is nothing to export."""
+    if system.failed is not None and role == "student":
+        raise RankladderError(f"evaluate: {dataset.name}: the student failed: {system.failed}")
+    interval = system.intervals.get(MEASURE)
+    return Figure(
+        dataset.name,
+        role,
+        name,
+        len(dataset.qrels.grades),
+        interval.mean if interval is not None else None,
+        interval.low if interval is not None else None,
+        interval.high if interval is not None else None,
+        system.failed,
+    )
 
 
 def _systems(
@@ -188,6 +202,33 @@ def _systems(
         elif teacher.model not in {"bm25", "labels"}:
             systems.append(("teacher", ModelRequest.parse(teacher.model)))
     return systems
+
+
+def _together(
+    recipe: Recipe, candidates: Candidates, runs: Sequence[Run | None], joined: Mapping[str, Any]
+) -> Candidates | None:
+    """The candidates in the order of the ensemble: its teachers' scores joined as the labels are, without ``labels``.
+
+    ``runs`` are those of the teachers that are models, in the recipe's order. None where there is one teacher alone, or
+    one failed.
+    """
+    assert recipe.label is not None
+    names = [teacher.model for teacher in recipe.label.teachers]
+    places = [place for place, name in enumerate(names) if name != "labels"]
+    models = iter([run for run in runs if run is not None])
+    if len(places) < 2 or None in runs:
+        return None
+    found = [candidates.run if names[place] == "bm25" else next(models) for place in places]
+    how = {**joined, **{key: [joined[key][place] for place in places] for key in ("weight", "mean", "sd")}}
+    scores: dict[str, dict[str, float]] = {}
+    for query, row in candidates.run.scores.items():
+        columns = []
+        for place, run in zip(places, found, strict=True):
+            column = np.array([run.scores[query][document] for document in row])
+            columns.append(column / max(column.max(initial=0), 1e-9) if names[place] == "bm25" else column)
+        scores[query] = dict(zip(row, join_scores(columns, how).tolist(), strict=True))
+    name = "teachers together"
+    return Candidates(name, Run(name, scores), candidates.digest)
 
 
 def _reranker(teacher: str, name: str) -> Reranker:

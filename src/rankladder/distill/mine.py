@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_CANDIDATES = 2048
 """The most that are kept for a query, as in the Ettin release."""
 PART_QUERIES = 256
-_BM25_DEPTH = 1000  # how far down a candidate's BM25 score is looked for
+_BM25_DEPTH = 250  # how far down a candidate's BM25 score is looked for: reading a hit costs more than finding it
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ def mine_depends(recipe: Recipe, asked: Mapping[str, Sequence[Question]]) -> tup
     """The settings and the digests of the inputs that mining depends on."""
     inputs = {f"{name}.queries": _digest(questions) for name, questions in asked.items()}
     inputs |= {f"{one.name}.documents": path_digest(one.documents) for one in recipe.data if one.documents}
-    return {**msgspec.to_builtins(recipe.mine), "seed": recipe.seed, "data": list(asked)}, inputs
+    settings = {**msgspec.to_builtins(recipe.mine), "bm25_depth": _BM25_DEPTH, "seed": recipe.seed}
+    return {**settings, "data": {one.name: one.passage_words for one in recipe.data if one.queries}}, inputs
 
 
 class _Miner:
@@ -179,7 +180,7 @@ SCHEMA = {
     "rank": "int32",
     "bm25": "float32",
 }
-"""The columns of a mined row, and pyarrow's name for their types. ``bm25`` is 0 beyond the first 1,000."""
+"""The columns of a mined row, and pyarrow's name for their types. ``bm25`` is 0 beyond the first 250."""
 
 
 def path_digest(path: str) -> str:

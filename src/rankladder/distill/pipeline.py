@@ -187,7 +187,8 @@ class Distillation:
         if not self._makes("evaluate"):
             return need_measured(self.recipe, self.into, trained)
         need("ir_measures", extra="evaluate")
-        return measure(self.recipe, self.into, trained, say=self.say)
+        joined = self.labelled.facts["ensemble"] if self.labelled is not None else None
+        return measure(self.recipe, self.into, trained, joined, say=self.say)
 
     @cached_property
     def exported(self) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from rankladder.distill.recipe import Data
 from rankladder.errors import BadFile
 from rankladder.textfiles.bytestream import numbered_lines
+from rankladder.textfiles.passages import cut_text
 from rankladder.textfiles.records import json_objects
 
 
@@ -28,16 +29,21 @@ class Question:
 def read_questions(data: Data, *, seed: int) -> list[Question]:
     """The questions of a data table, those with one text merged; ``max_queries`` of them, chosen by the seed.
 
-    ``.jsonl`` (``.gz`` too): objects with ``query`` and, where known, ``positive``: a text or a list of texts. Any
-    other name: a query a line; blank lines are passed over. An id is the data's name and a digest of the text, so a
-    question keeps its id when others come and go.
+    ``.jsonl`` (``.gz`` too): objects with ``query`` and, where known, ``positive``: a text or a list of texts, which
+    ``passage_words`` may cut; then ``answers``, texts, tell which passages count. Any other name: a query a line; blank
+    lines are passed over. An id is the data's name and a digest of the text, so a question keeps its id when others
+    come and go.
 
     Raises BadFile, naming the line, for a record that cannot be read, and for a file without a query.
     """
     assert data.queries is not None
     path = Path(data.queries)
     positives: dict[str, dict[str, None]] = {}
-    lines = _records(path) if ".jsonl" in path.suffixes else ((line.strip(), ()) for _, line in numbered_lines(path))
+    lines = (
+        _records(path, data.passage_words)
+        if ".jsonl" in path.suffixes
+        else ((line.strip(), ()) for _, line in numbered_lines(path))
+    )
     for query, answers in lines:
         if query:
             positives.setdefault(query, {}).update(dict.fromkeys(answers))
@@ -50,7 +56,7 @@ def read_questions(data: Data, *, seed: int) -> list[Question]:
     return [questions[place] for place in sorted(chosen)]
 
 
-def _records(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _records(path: Path, passage_words: int | None) -> Iterator[tuple[str, tuple[str, ...]]]:
     for number, record in json_objects(path):
         query = record.get("query")
         if not isinstance(query, str) or not query.strip():
@@ -58,13 +64,24 @@ def _records(path: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
                 f"{path}:{number}: expected a query, a text that is not blank, found {query!r:.60}",
                 hint='each line is an object: {"query": "…", "positive": "…"}',
             )
-        yield query.strip(), tuple(_texts(record.get("positive", ()), f"{path}:{number}"))
+        positives = _texts(record, "positive", f"{path}:{number}")
+        if passage_words is not None:
+            answers = list(_texts(record, "answers", f"{path}:{number}"))
+            positives = (piece for text in positives for piece in _answering(text, answers, passage_words))
+        yield query.strip(), tuple(positives)
 
 
-def _texts(value: Any, where: str) -> Iterator[str]:
+def _answering(text: str, answers: Sequence[str], words: int) -> list[str]:
+    """The passages of a positive that hold an answer; the first one where none does."""
+    pieces = cut_text(text, words=words)
+    return [piece for piece in pieces if any(answer in piece for answer in answers)] or pieces[:1]
+
+
+def _texts(record: Mapping[str, Any], key: str, where: str) -> Iterator[str]:
+    value = record.get(key, ())
     for text in [value] if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]:
         if not isinstance(text, str):
-            raise BadFile(f"{where}: expected a positive to be a text or a list of texts, found {value!r:.60}")
+            raise BadFile(f"{where}: expected {key} to be a text or a list of texts, found {value!r:.60}")
         if text.strip():
             yield text.strip()
 

@@ -43,6 +43,10 @@ class Data(_Table, frozen=True):
     """Rows of ``query``, ``document``, ``score``: nothing is mined, labelled or sampled."""
     max_queries: AtLeastOne | None = None
     """Queries taken, chosen by the seed; all where left out."""
+    passage_words: AtLeastOne | None = None
+    """Longer documents and positives are cut into passages of about so many words: shorter pairs train faster. Of a
+    positive, the passages with one of the record's ``answers`` count; without these, the first.
+    """
     licence: str = ""
     """Named on the model card."""
 
@@ -110,6 +114,10 @@ class Train(_Table, frozen=True):
     warmup: Share = 0.03
     weight_decay: Annotated[float, Meta(ge=0)] = 0.0
     max_tokens: Annotated[int, Meta(ge=8)] = 512
+    head_rate: Positive = 1.0
+    """Learning rate of the layers above the encoder, in times that of the encoder: a new head learns from nothing."""
+    dropout: Share | None = None
+    """Left out: what the start's configuration says."""
     dtype: TrainDtype = "auto"
     logs: tuple[Literal["tensorboard", "trackio"], ...] = ()
     """Where the curves go besides ``train/loss.svg``: both keep them on this machine."""

@@ -55,6 +55,8 @@ def open_student(settings: Train, *, seed: int) -> CrossEncoder:
     if model.num_labels != 1:
         raise BadConfig(f"{folder}: expected a reranker with one score, found {model.num_labels} labels")
     keep_layers(model, settings.layers)
+    if settings.dropout is not None:
+        _set_dropout(model, settings.dropout)
     model.max_seq_length = settings.max_tokens
     model.activation_fn = torch.nn.Identity()
     return model
@@ -103,6 +105,25 @@ def spread(wanted: int, count: int) -> list[int]:
     if wanted > count:
         raise BadOption(f"train.layers: asked for {wanted} layers, the start has {count}")
     return [round(place * (count - 1) / max(1, wanted - 1)) for place in range(wanted)]
+
+
+def head_pattern(model: CrossEncoder) -> str:
+    """A regular expression that finds, among the names of a student's weights, those above the encoder's layers."""
+    inner: Any = model[0].model
+    base = inner.base_model_prefix if hasattr(inner, inner.base_model_prefix) else ""
+    inside = rf"0\.model\.{base}\.(?!pooler)" if base else r"0\."
+    return rf"^(?!(?:model\.)?(?:module\.)?{inside})"
+
+
+def _set_dropout(model: CrossEncoder, share: float) -> None:
+    """The same share for every dropout of the network, those of attention among them."""
+    import torch
+
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = share
+        elif isinstance(getattr(module, "attention_dropout", None), float):  # ModernBERT keeps a number beside it
+            setattr(module, "attention_dropout", share)  # noqa: B010 - torch types attributes as modules
 
 
 def _network(model: CrossEncoder) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rankladder.distill.vectors import KeptVectors, document_vectors, query_vectors, token_vectors
+from rankladder.distill.vectors import KeptVectors, passage_vectors, query_vectors, token_vectors
 from rankladder.errors import BadInput
 from rankladder.rerank import ModelRequest, Reranker
 
@@ -63,7 +63,7 @@ class CosineTeacher:
         embedder = open_embedder(name)
         self.digest = _digest("cosine", embedder.digest)
         self._queries = KeptVectors(partial(query_vectors, embedder))
-        self._documents = KeptVectors(partial(document_vectors, embedder))
+        self._documents = KeptVectors(partial(passage_vectors, embedder))
 
     def score(self, rows: Rows) -> NDArray[np.float32]:
         """Cosines (N,)."""
@@ -101,14 +101,21 @@ class MaxSimTeacher:
 
 
 class Bm25Teacher:
-    """The BM25 score that mining found, 0 beyond its first 1,000."""
+    """The BM25 score that mining found, as a share of the query's best: scores of two queries do not compare.
+
+    0 for what stands beyond the first 250, and where no word of the query was found.
+    """
 
     cached = False
-    digest = "bm25"
+    digest = "bm25, share of the best"
 
     def score(self, rows: Rows) -> NDArray[np.float32]:
-        """BM25 scores (N,)."""
-        return np.array(rows["bm25"], dtype=np.float32)
+        """Shares (N,), 0 to 1; all candidates of a query are to stand in ``rows``."""
+        best: dict[str, float] = {}
+        for query, score in zip(rows["query"], rows["bm25"], strict=True):
+            best[query] = max(best.get(query, 0.0), score)
+        shares = [score / (best[query] or 1.0) for query, score in zip(rows["query"], rows["bm25"], strict=True)]
+        return np.array(shares, dtype=np.float32)
 
 
 class LabelTeacher:

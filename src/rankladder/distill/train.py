@@ -26,7 +26,7 @@ from rankladder.distill.recipe import Recipe, Train
 from rankladder.distill.rows import as_lists, as_pairs, rows_digest, trained_on, training_rows
 from rankladder.distill.schedule import Plan, plan_facts, plan_training
 from rankladder.distill.stage import Made
-from rankladder.distill.student import open_student, start_folder
+from rankladder.distill.student import head_pattern, open_student, start_folder
 from rankladder.distill.watching import figures_of, watching
 from rankladder.errors import BadOption, NotFound, StorageFailed
 from rankladder.evaluate import read_dataset
@@ -182,6 +182,7 @@ def _trainer(
         learning_rate=plan.learning_rate,
         weight_decay=recipe.train.weight_decay,
         warmup_steps=math.ceil(recipe.train.warmup * plan.steps),
+        learning_rate_mapping=_head_rate(model, plan, recipe.train),
         lr_scheduler_type="linear",
         bf16=plan.dtype == "bf16",
         fp16=plan.dtype == "fp16",
@@ -215,6 +216,11 @@ def _trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def _head_rate(model: CrossEncoder, plan: Plan, settings: Train) -> dict[str, float]:
+    """The learning rate of the head's weights, by their names; nothing where it is the encoder's."""
+    return {head_pattern(model): plan.learning_rate * settings.head_rate} if settings.head_rate != 1 else {}
 
 
 def _shaped(rows: Dataset, settings: Train) -> Dataset:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankladder.errors import BadOption
+from rankladder.folders import cache_folder
 from rankladder.retrieve import SentenceEmbedder
-from rankladder.values import Document
+from rankladder.retrieve.dense import document_vectors
 
 KEPT_BYTES = 2 << 30
 _BATCH = 32
@@ -44,9 +45,9 @@ def query_vectors(embedder: SentenceEmbedder, texts: list[str]) -> list[NDArray[
     return list(_unit(embedder.encode_queries(texts)))
 
 
-def document_vectors(embedder: SentenceEmbedder, texts: list[str]) -> list[NDArray[np.float32]]:
-    """One vector (D,) of length 1 a document."""
-    return list(_unit(embedder.encode_documents([Document(str(at), text) for at, text in enumerate(texts)])))
+def passage_vectors(embedder: SentenceEmbedder, texts: list[str]) -> list[NDArray[np.float32]]:
+    """One vector (D,) of length 1 a document; those that mining or a search has made are read from the disk."""
+    return list(_unit(document_vectors(texts, embedder, cache=cache_folder() / "embeddings")))
 
 
 def token_vectors(embedder: SentenceEmbedder, texts: list[str], prompt: str) -> list[NDArray[np.float16]]:

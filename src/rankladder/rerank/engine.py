@@ -40,6 +40,8 @@ class Engine(Protocol):
 
     name: str
     threads: int
+    reads_ahead: bool
+    """Whether texts are tokenised while it computes: where it computes on another device than the tokeniser's."""
 
     def score(self, pairs: Sequence[TokenPair], *, done: Callable[[int], object] = ...) -> NDArray[np.float32]:
         """Raw logits (N,) in the order given; ``done(n)`` after every n pairs, from any thread."""

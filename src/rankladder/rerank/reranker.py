@@ -18,7 +18,7 @@ from rankladder.errors import BadInput, BadOption
 from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.engine import DtypeWish, EngineWish
 from rankladder.rerank.opening import open_scorer
-from rankladder.rerank.scorer import Long, Scored, Scorer
+from rankladder.rerank.scorer import Long, Scored, Scorer, score_blocks
 from rankladder.values import Document, Hit, Query, Ranking
 
 _BLOCK_PAIRS = 4096
@@ -229,8 +229,7 @@ class Reranker:
         if long not in get_args(Long):
             raise BadOption(f"long must be one of {', '.join(get_args(Long))}, got {long!r}")
         with _progress(f"reranking with {self.name}", progress, total) as done:
-            for block in _blocks(pairs):
-                yield from self.scorer.score(block, long=long, done=done)
+            yield from score_blocks(self.scorer, _blocks(pairs), long=long, done=done)
 
 
 def probability(logits: NDArray[np.float32] | float) -> NDArray[np.float32]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -60,6 +61,15 @@ class Scorer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ReadPairs:
+    """Pairs as the engine takes them: sequences in order, one a pair or, with passages, several."""
+
+    parts: Sequence[tuple[TokenPair, Reading]]
+    ends: Sequence[int]
+    """For each pair, how many sequences there are up to its last."""
+
+
 class TokenScorer:
     """A checkpoint, what reads texts for it, and the engine that runs it.
 
@@ -111,6 +121,10 @@ class TokenScorer:
         done: Callable[[float], object],
     ) -> list[Scored]:
         """One Scored per pair, in the order given. Each text is tokenised once, however many pairs it stands in."""
+        return self.judge(self.read(pairs, long=long), done=done)
+
+    def read(self, pairs: Sequence[tuple[str, str | EncodedDocument]], *, long: Long) -> ReadPairs:
+        """The pairs as sequences of token ids: the half of ``score`` that needs no engine. Usable from any thread."""
         queries = list(dict.fromkeys(query for query, _ in pairs))
         texts = list(dict.fromkeys(document for _, document in pairs if isinstance(document, str)))
         query_ids = dict(zip(queries, self.reader.queries(queries), strict=True))
@@ -127,7 +141,12 @@ class TokenScorer:
             else:
                 parts.append(self.reader.cut(query_ids[query], ids))
             ends.append(len(parts))
-        share = len(pairs) / max(1, len(parts))
+        return ReadPairs(parts, ends)
+
+    def judge(self, read: ReadPairs, *, done: Callable[[float], object]) -> list[Scored]:
+        """One Scored per pair that was read; of a pair's passages the best counts."""
+        parts, ends = read.parts, read.ends
+        share = len(ends) / max(1, len(parts))
         logits = self.engine.score([pair for pair, _ in parts], done=lambda count: done(count * share))
         best = (
             max(range(start, end), key=lambda row: logits[row]) for start, end in zip([0, *ends], ends, strict=False)
@@ -142,6 +161,31 @@ class TokenScorer:
                 hint="encode the document again: reranker.encode([document])",
             )
         return document.ids.astype(np.int32)
+
+
+def score_blocks(
+    scorer: Scorer,
+    blocks: Iterable[Sequence[tuple[str, str | EncodedDocument]]],
+    *,
+    long: Long,
+    done: Callable[[float], object],
+) -> Iterator[Scored]:
+    """One Scored per pair of all blocks, in order. Where the engine wants it, a block is tokenised while the one before
+    it is scored; ``blocks`` is read from the calling thread alone.
+    """
+    if not (isinstance(scorer, TokenScorer) and scorer.engine.reads_ahead):
+        for block in blocks:
+            yield from scorer.score(block, long=long, done=done)
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as pool:
+        waiting: Future[ReadPairs] | None = None
+        for block in blocks:
+            reading = pool.submit(scorer.read, block, long=long)
+            if waiting is not None:
+                yield from scorer.judge(waiting.result(), done=done)
+            waiting = reading
+        if waiting is not None:
+            yield from scorer.judge(waiting.result(), done=done)
 
 
 def native_scorer(checkpoint: Checkpoint, engine: Engine, *, dtype: DtypeChoice, max_tokens: int) -> TokenScorer:

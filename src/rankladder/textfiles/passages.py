@@ -68,6 +68,15 @@ def cut_passages(page: Page, *, words: int = PASSAGE_WORDS) -> Iterator[Block]:
         yield _joined(held)
 
 
+def cut_text(text: str, *, words: int) -> list[str]:
+    """A plain text in passages of at most about ``words``, cut as a paragraph is.
+
+    >>> cut_text("One two. Three four.", words=2)
+    ['One two.', 'Three four.']
+    """
+    return [block.text for block in cut_passages(Page("", (Block(text, 1, 1),)), words=words)]
+
+
 def _joined(blocks: list[Block]) -> Block:
     text = "\n\n".join(block.text for block in blocks)
     return Block(text, blocks[0].line, blocks[-1].end_line, blocks[0].path)

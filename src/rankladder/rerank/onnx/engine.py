@@ -62,6 +62,7 @@ class OnnxEngine:
     """
 
     name = "onnx"
+    reads_ahead = False
 
     def __init__(self, checkpoint: Checkpoint, *, precision: Precision, threads: int) -> None:
         graph, kept = cached_graph(checkpoint, precision)

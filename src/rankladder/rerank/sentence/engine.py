@@ -52,6 +52,7 @@ class SentenceEngine:
     """
 
     name = "sentence-transformers"
+    reads_ahead = False
 
     def __init__(
         self,

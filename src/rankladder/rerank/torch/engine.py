@@ -67,6 +67,7 @@ class TorchEngine:
     """
 
     name = "torch"
+    reads_ahead = True  # on the CPU too, so that tests run what a GPU runs
 
     def __init__(
         self,

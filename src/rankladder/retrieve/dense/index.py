@@ -116,6 +116,16 @@ class DenseIndex:
         ]
 
 
+def document_vectors(texts: Sequence[str], embedder: Embedder, *, cache: Path | None) -> NDArray[np.float32]:
+    """One row for each text, (N, D): from the cache where they are there, else kept there."""
+    documents = [Document(str(place), text) for place, text in enumerate(texts)]
+    keys = [text_key(text) for text in texts]
+    store = EmbeddingStore(None if cache is None else cache / embedder.digest[:32], frozenset(keys))
+    _embed(documents, keys, embedder, store, progress=False)
+    found = [store.where[key] for key in keys]
+    return np.stack([store.blocks[block].rows[row] for block, row in found])
+
+
 class _StoredRows:
     """Rows of several blocks in the documents' order; ``places`` (N, 2) holds block and row of each."""
 
