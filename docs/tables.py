@@ -127,6 +127,26 @@ def memory() -> Lines:
     ]
 
 
+def distilling() -> Lines:
+    """Labelling and training beside a plain Sentence Transformers script."""
+    result = _result("distilling")
+    if result is None:
+        return []
+    training, labelling = result["training"], result["labelling"]
+    lines = ["", f"Distilling, {result['pairs']:,} pairs of {result['words']['mean']:.0f} words on average,"]
+    lines += [f"{_machine(result)} (`{_bench(result)}`; in turns in one run):", ""]
+    lines += ["| | pairs/s | ratio | loss on held-out rows, a fifth of the run at a time |", "|---|--:|--:|---|"]
+    lines += [
+        f"| label, {name} | {speed:.0f} | {labelling['ratio'][name]:.2f} | |"
+        for name, speed in labelling["pairs_per_second"].items()
+    ]
+    for name, speed in training["pairs_per_second"].items():
+        ratio = training["ratio"] if name == "rankladder" else 1.0
+        losses = ", ".join(f"{loss:.3f}" for loss in training["held_out_loss"][name])
+        lines.append(f"| train, {name} | {speed:.1f} | {ratio:.2f} | {losses} |")
+    return lines
+
+
 def costs() -> Lines:
     """What ``rankladder bench`` measured."""
     lines: Lines = []
@@ -232,7 +252,7 @@ def _machine(result: dict[str, Any]) -> str:
 
 IN_README: tuple[Callable[[], Lines], ...] = (collections, shapes, lengths, cold_start)
 ALL: tuple[Callable[[], Lines], ...] = (
-    collections, box, ways, shapes, lengths, costs, cold_start, memory, indexing,
+    collections, box, ways, shapes, lengths, costs, distilling, cold_start, memory, indexing,
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from rankladder.checkpoint.gate import read_gate
 from rankladder.distill.pipeline import Distillation
 from rankladder.distill.planning import outlook
 from rankladder.distill.recipe import read_recipe, with_data_folder
-from rankladder.errors import BadInput, BadOption, CheckpointRefused, NotFound
+from rankladder.errors import BadInput, BadOption, CheckpointRefused, NotFound, StorageFailed
 from rankladder.rerank import Reranker
 
 from .toy import write_toy
@@ -185,6 +186,37 @@ def test_an_altered_export_is_made_again_and_refuses_to_load(told: Told) -> None
         Reranker.open(told.into / "export")
     told.run("export")
     assert "## Quality" in card.read_text()
+
+
+def test_a_disk_that_fills_leaves_the_export_that_was_there(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: Any, **_options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    told.change('licence = "apache-2.0"', 'licence = "mit"')
+    monkeypatch.setattr("rankladder.distill.export.write_digests", full)
+    with pytest.raises(StorageFailed, match="export: cannot be written: No space left on device"):
+        told.run()
+    assert not (told.into / "export.partial").exists()
+    assert "license: apache-2.0" in (told.into / "export" / "README.md").read_text()
+    monkeypatch.undo()
+    told.run("export")
+    assert "license: mit" in (told.into / "export" / "README.md").read_text()
+
+
+def test_a_disk_that_fills_while_evaluating_ends_the_stage_and_it_goes_on_later(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: Any) -> None:
+        raise StorageFailed("the disk is full")
+
+    told.change("top_k = 10", "top_k = 9")
+    shutil.rmtree(told.into / "evaluate")
+    monkeypatch.setattr("rankladder.evaluate.store.ScoreStore.add", full)
+    with pytest.raises(StorageFailed, match="the disk is full"):
+        told.run()
+    assert not (told.into / "evaluate" / "manifest.json").exists()
+    monkeypatch.undo()
+    assert len(told.run("evaluate").figures) >= 3
 
 
 def test_the_score_distribution_and_the_loss_are_drawn(told: Told) -> None:

