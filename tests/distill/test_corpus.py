@@ -148,3 +148,9 @@ def test_a_long_positive_is_cut_and_its_passages_with_an_answer_count(tmp_path: 
     )
     texts = [document.text for document in corpus.documents.values()]
     assert texts == ["Rain falls in drops.", "Clouds hold much vapour.", "Rivers carry water."]
+
+
+def test_without_labels_the_queries_are_taken_alone(tmp_path: Path) -> None:
+    path = tmp_path / "queries.jsonl"
+    path.write_text('{"query": "why rain", "positive": "Clouds hold vapour."}\n')
+    assert read_questions(Data(name="d", queries=str(path), labels=False), seed=0)[0].positives == ()

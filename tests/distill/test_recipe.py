@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[2]
         ('scheme = "top"', 'scheme = "best"', "scheme: Invalid enum value 'best'"),
         ('name = "toy"', 'name = "../toy"', "name: .*matching regex"),
         ('queries = "queries.jsonl"\n', "", "expected either queries or scored, found neither"),
+        ('documents = "documents.jsonl"\n', "labels = false\n", "data things: labels = false leaves no documents"),
         ("bm25 = 8\nrandom = 2", "bm25 = 0\nrandom = 0", "there would be no candidates"),
         ('[{ model = "bm25", weight = 2.0 }, { model = "labels" }]', "[]", "teachers: .*length >= 1"),
         ("weight = 2.0", "weight = 0.0", "weight: .*> 0"),

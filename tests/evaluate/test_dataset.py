@@ -134,6 +134,17 @@ def test_the_first_queries_are_the_files_first_and_the_name_says_so() -> None:
         whole.first(0)
 
 
+def test_queries_spread_over_the_file_are_at_even_steps_and_the_name_says_so() -> None:
+    whole = toy_dataset(GRADES)
+    ids = list(whole.qrels.grades)
+    assert [list(whole.spread(count).qrels.grades) for count in (1, 2)] == [ids[:1], [ids[0], ids[len(ids) // 2]]]
+    assert whole.spread(2).name == f"toy (spread 2 of {len(ids)} queries)"
+    assert whole.spread(2).digest not in {whole.digest, whole.first(2).digest}
+    assert whole.spread(len(ids)) is whole
+    with pytest.raises(BadOption, match="at least 1"):
+        whole.spread(0)
+
+
 def test_the_digest_changes_with_every_text_and_grade_and_with_nothing_else(tmp_path: Path) -> None:
     base = read_dataset(write_beir(tmp_path / "toy")).digest
     assert read_dataset(write_beir(tmp_path / "copy" / "toy")).digest == base

@@ -15,12 +15,13 @@ from rankladder.checkpoint import foreign_family
 from rankladder.checkpoint.digests import file_digest
 from rankladder.distill.label import join_scores
 from rankladder.distill.mine import path_digest
+from rankladder.distill.progress_check import read_judged
 from rankladder.distill.recipe import Recipe
 from rankladder.distill.student import scores_by_itself, start_folder
 from rankladder.distill.teachers import Teacher, open_teacher
 from rankladder.distill.train import Trained
 from rankladder.errors import BadInput, BadOption, NotFound, RankladderError
-from rankladder.evaluate import Candidates, Dataset, System, bm25_candidates, evaluate, read_dataset
+from rankladder.evaluate import Candidates, Dataset, System, bm25_candidates, evaluate
 from rankladder.evaluate.report import write_report
 from rankladder.rerank import EncodedDocument, ModelRequest, Reranker
 from rankladder.rerank.scorer import Long, Scored
@@ -105,7 +106,7 @@ def measure(
     figures: list[Figure] = []
     systems = _systems(recipe, trained, say) if recipe.evaluate.sets else []
     for path in recipe.evaluate.sets:
-        dataset = read_dataset(path)
+        dataset = read_judged(path, recipe.evaluate.queries)
         if any(one.dataset == dataset.name for one in figures):
             raise BadInput(f"two evaluation sets are called {dataset.name}: rename the folder of one")
         candidates = bm25_candidates(dataset, depth=recipe.evaluate.top_k)
@@ -138,7 +139,13 @@ def measure_key(recipe: Recipe, trained: Trained) -> str:
         "run": trained.digest,
         "student": {path.name: file_digest(path) for path in sorted(trained.folder.rglob("*.safetensors"))},
         "sets": [path_digest(path) for path in recipe.evaluate.sets],
-        "settings": [recipe.evaluate.top_k, recipe.evaluate.overlap, recipe.train.start, recipe.train.max_tokens],
+        "settings": [
+            recipe.evaluate.queries,
+            recipe.evaluate.top_k,
+            recipe.evaluate.overlap,
+            recipe.train.start,
+            recipe.train.max_tokens,
+        ],
         "teachers": [[teacher.model, teacher.weight] for teacher in recipe.label.teachers] if recipe.label else [],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 MEAN = "mean_ndcg@10"
 
 
+def read_judged(path: str, queries: int | None) -> Dataset:
+    """A judged set, or so many of its queries, at even steps. Raises what reading it raises."""
+    dataset = read_dataset(path)
+    return dataset if queries is None else dataset.spread(queries)
+
+
 class Judged:
     """The sets of ``evaluate.during``, with BM25's candidates: what every checkpoint is compared on."""
 
     def __init__(self, settings: Evaluate) -> None:
         self.sets: list[tuple[Dataset, Candidates]] = []
         for path in settings.during:
-            dataset = read_dataset(path)
-            if settings.queries_during:
-                dataset = dataset.first(settings.queries_during)
+            dataset = read_judged(path, settings.queries_during)
             self.sets.append((dataset, bm25_candidates(dataset, depth=settings.top_k, progress=False)))
         if not self.sets:
             raise BadInput("no set to compare checkpoints on")

@@ -46,7 +46,7 @@ def read_questions(data: Data, *, seed: int) -> list[Question]:
     )
     for query, answers in lines:
         if query:
-            positives.setdefault(query, {}).update(dict.fromkeys(answers))
+            positives.setdefault(query, {}).update(dict.fromkeys(answers if data.labels else ()))
     if not positives:
         raise BadFile(f"{path}: expected queries, found none")
     questions = [Question(f"{data.name}/{_digest(text)}", text, tuple(known)) for text, known in positives.items()]

@@ -41,6 +41,8 @@ class Data(_Table, frozen=True):
     """Anything that ``rankladder index`` reads; left out, the positives of the queries are the corpus."""
     scored: str | None = None
     """Rows of ``query``, ``document``, ``score``: nothing is mined, labelled or sampled."""
+    labels: bool = True
+    """False takes the queries alone, as from a log, and leaves known positives out."""
     max_queries: AtLeastOne | None = None
     """Queries taken, chosen by the seed; all where left out."""
     passage_words: AtLeastOne | None = None
@@ -130,7 +132,10 @@ class Evaluate(_Table, frozen=True):
 
     sets: tuple[str, ...] = ()
     during: tuple[str, ...] = ()
+    queries: AtLeastOne | None = None
+    """So many judged queries of each of ``sets``, at even steps through it; all where left out."""
     queries_during: AtLeastOne | None = None
+    """As ``queries``, of each of ``during``."""
     top_k: AtLeastOne = 100
     overlap: Literal["refuse", "allow"] = "refuse"
 
@@ -228,6 +233,8 @@ def _agree(recipe: Recipe, where: str) -> None:
         if (one.scored is None) == (one.queries is None):
             found = "both" if one.scored else "neither"
             raise BadFile(f"{where}: data {one.name}: expected either queries or scored, found {found}")
+        if one.queries and not one.labels and one.documents is None:
+            raise BadFile(f"{where}: data {one.name}: labels = false leaves no documents", hint="name documents")
         if one.scored and one.documents:
             raise BadFile(f"{where}: data {one.name}: scored rows carry their documents: leave documents out")
     if any(one.queries for one in recipe.data):

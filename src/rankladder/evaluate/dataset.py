@@ -78,18 +78,29 @@ class Dataset:
 
         Judged queries without a text are not among them unless ``count`` reaches that far.
         """
+        return self._part("first", count, range(count))
+
+    def spread(self, count: int) -> Dataset:
+        """``count`` judged queries at even steps through the data set, named as such: a file may be sorted by source.
+
+        Raises BadOption below 1.
+        """
+        return self._part("spread", count, [place * len(self.qrels.grades) // max(1, count) for place in range(count)])
+
+    def _part(self, how: str, count: int, places: Iterable[int]) -> Dataset:
         if count < 1:
             raise BadOption(f"queries must be at least 1, got {count}")
-        kept = dict(list(self.qrels.grades.items())[:count])
-        if len(kept) == len(self.qrels.grades):
+        grades = list(self.qrels.grades.items())
+        if count >= len(grades):
             return self
+        kept = dict(grades[place] for place in places)
         return replace(
             self,
             collection=self.collection or self.name,
-            name=f"{self.name} (first {len(kept)} of {len(self.qrels.grades):,} queries)",
+            name=f"{self.name} ({how} {len(kept)} of {len(grades):,} queries)",
             queries={id: query for id, query in self.queries.items() if id in kept},
             qrels=Qrels(kept),
-            digest=_digest("first", str(count), self.digest),
+            digest=_digest(how, str(count), self.digest),
         )
 
     def without(self, pairs: Iterable[tuple[str, str]]) -> Dataset:
