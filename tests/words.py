@@ -21,6 +21,7 @@ class SharedWords:
 
     name = "shared words"
     threads = 1
+    reads_ahead = False
 
     def score(
         self, pairs: Sequence[TokenPair], *, done: Callable[[int], object] = lambda count: None

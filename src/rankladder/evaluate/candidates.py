@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +13,9 @@ from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.dataset import Dataset, named
 from rankladder.evaluate.progress import Progress
 from rankladder.folders import cache_folder
-from rankladder.retrieve import Index, Retriever
+from rankladder.retrieve import HybridRetriever, Retriever, retrieve_many
 from rankladder.textfiles import read_run
-from rankladder.values import Query, Ranking, Run
+from rankladder.values import Ranking, Run
 
 if TYPE_CHECKING:
     from rankladder.retrieve.dense import DenseIndex
@@ -126,7 +126,7 @@ def hybrid_candidates(
     if not isinstance(dataset.documents, Corpus):
         raise BadOption("hybrid needs documents that are indexed on disk", hint="read_dataset gives such a data set")
     dense = _dense_index(dataset, model, progress, offline)
-    both = _Hybrid(dataset.documents.index, dense)
+    both = HybridRetriever([dataset.documents.index, dense])
     found = retrieved(dataset, both, f"hybrid:{dense.embedder.name}", depth=depth, progress=progress)
     return replace(found, remarks=(*found.remarks, *_cut(dense)))
 
@@ -175,7 +175,7 @@ def retrieved(
     with Progress(f"retrieving with {name}", len(dataset.queries), "queries", wanted=progress) as bar:
         queries = list(dataset.queries.values())
         for start in range(0, len(queries), _QUERIES_AT_ONCE):
-            for ranking in _rankings(retriever, queries[start : start + _QUERIES_AT_ONCE], depth + spare):
+            for ranking in retrieve_many(retriever, queries[start : start + _QUERIES_AT_ONCE], k=depth + spare):
                 scores[ranking.query.id] = _kept_order(
                     ranking, dataset.dropped.get(ranking.query.id, frozenset()), depth
                 )
@@ -183,37 +183,9 @@ def retrieved(
     return Candidates.of(name, Run(name, scores), dataset)
 
 
-def _rankings(retriever: Retriever, queries: list[Query], k: int) -> Iterable[Ranking]:
-    many = getattr(retriever, "retrieve_many", None)
-    return many(queries, k=k) if many is not None else (retriever.retrieve(query, k=k) for query in queries)
-
-
 def _kept_order(ranking: Ranking, dropped: frozenset[str], depth: int) -> dict[str, float]:
     kept = [hit for hit in ranking.hits if hit.document.id not in dropped][:depth]
     return {hit.document.id: hit.score for hit in kept}
-
-
-class _Hybrid:
-    """Fuses as ``rankladder.retrieve.HybridRetriever`` does, many queries at a time."""
-
-    def __init__(self, lexical: Index, dense: DenseIndex) -> None:
-        self._lexical = lexical
-        self._dense = dense
-
-    def retrieve(self, query: Query, *, k: int) -> Ranking:
-        """The best ``k`` for one query."""
-        return self.retrieve_many([query], k=k)[0]
-
-    def retrieve_many(self, queries: Sequence[Query], *, k: int) -> list[Ranking]:
-        """The best ``k`` for each query."""
-        from rankladder.retrieve.fusion import DEPTH, reciprocal_rank_fusion
-
-        deep = max(k, DEPTH)
-        dense = self._dense.retrieve_many(queries, k=deep)
-        return [
-            reciprocal_rank_fusion([self._lexical.retrieve(query, k=deep), ranking], k=k)
-            for query, ranking in zip(queries, dense, strict=True)
-        ]
 
 
 def _dense_index(dataset: Dataset, model: str, progress: bool | None, offline: bool | None) -> DenseIndex:

@@ -15,7 +15,7 @@ from rankladder.retrieve.dense import (
 from rankladder.retrieve.fusion import HybridRetriever, reciprocal_rank_fusion
 from rankladder.retrieve.index import Index, is_index, open_index
 from rankladder.retrieve.manifest import Manifest, Settings, SourceState
-from rankladder.retrieve.retriever import Retriever, Stage, StagedRetriever
+from rankladder.retrieve.retriever import Retriever, Stage, StagedRetriever, retrieve_many
 from rankladder.retrieve.search import SearchResult, search
 from rankladder.retrieve.snippets import Snippet, snippet
 
@@ -44,6 +44,7 @@ __all__ = [
     "open_embedder",
     "open_index",
     "reciprocal_rank_fusion",
+    "retrieve_many",
     "search",
     "snippet",
 ]

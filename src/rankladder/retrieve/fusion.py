@@ -7,7 +7,7 @@ from functools import partial
 from math import fsum, isfinite
 
 from rankladder.errors import BadInput, BadOption
-from rankladder.retrieve.retriever import Retriever, Stage, timed
+from rankladder.retrieve.retriever import Retriever, Stage, retrieve_many, timed
 from rankladder.values import Document, Hit, Query, Ranking
 
 CONSTANT = 60
@@ -83,11 +83,22 @@ class HybridRetriever:
 
     def retrieve_stages(self, query: Query, *, k: int) -> list[Stage]:
         """What each retriever found, then what was made of it, with the time that each took."""
+        depth = self._depth_for(k)
+        stages = [timed(partial(one.retrieve, query, k=depth)) for one in self.retrievers]
+        found = [stage.ranking for stage in stages]
+        return [*stages, timed(lambda: reciprocal_rank_fusion(found, k=k, constant=self.constant))]
+
+    def retrieve_many(self, queries: Sequence[Query], *, k: int) -> list[Ranking]:
+        """``retrieve`` for each query, each retriever asked for all of them at once where it can be."""
+        depth = self._depth_for(k)
+        found = zip(*(retrieve_many(one, queries, k=depth) for one in self.retrievers), strict=True)
+        return [reciprocal_rank_fusion(rankings, k=k, constant=self.constant) for rankings in found]
+
+    def _depth_for(self, k: int) -> int:
+        """How many each retriever is asked for."""
         if k < 1:
             raise BadOption(f"k must be at least 1, got {k}")
         depth = max(k, DEPTH) if self.depth is None else self.depth
         if k > depth:
             raise BadOption(f"k is {k}, above the depth of {depth} that each retriever is asked for")
-        stages = [timed(partial(one.retrieve, query, k=depth)) for one in self.retrievers]
-        found = [stage.ranking for stage in stages]
-        return [*stages, timed(lambda: reciprocal_rank_fusion(found, k=k, constant=self.constant))]
+        return depth

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -31,6 +31,12 @@ class StagedRetriever(Protocol):
 
     def retrieve_stages(self, query: Query, *, k: int) -> list[Stage]:
         """The stages in order; the last one's ranking is what ``retrieve`` returns."""
+
+
+def retrieve_many(retriever: Retriever, queries: Sequence[Query], *, k: int) -> Iterable[Ranking]:
+    """One ranking for each query; a retriever with a ``retrieve_many`` of its own is asked for all at once."""
+    many = getattr(retriever, "retrieve_many", None)
+    return many(queries, k=k) if many is not None else (retriever.retrieve(query, k=k) for query in queries)
 
 
 def timed(step: Callable[[], Ranking]) -> Stage:
