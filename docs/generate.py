@@ -1,4 +1,5 @@
-"""Writes what the documents take from the program: docs/reference.md, docs/figures.md, and the tables in README.md.
+"""Writes what the documents take from the program: docs/reference.md, docs/figures.md, and the tables in README.md and
+in the card of the model in the box.
 
 Run by ``./dev docs``; a test fails while one of them is out of date.
 """
@@ -15,11 +16,12 @@ from rankladder.cli.exits import EXIT_STATUS, INTERRUPTED, OK, PIPE_CLOSED
 from rankladder.cli.main import cli
 
 sys.path.insert(0, str(Path(__file__).parent))
-from tables import ALL, IN_README, joined
+from tables import ALL, IN_README, card, joined
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference.md"
 README = ROOT / "README.md"
+CARD = ROOT / "src" / "rankladder" / "box" / "README.md"
 FIGURES = ROOT / "docs" / "figures.md"
 _ABOUT_FIGURES = """Written from `benchmarks/results` (`./dev docs`); each table names the command that made it. Every
 ratio is of runs that took turns in one process or one run: absolute times on shared machines mean little. The results
@@ -53,9 +55,19 @@ def _commands(context: click.Context) -> Iterator[click.Context]:
 
 def readme() -> str:
     """README.md with its tables up to date."""
-    before, _, rest = README.read_text().partition(BEGIN)
+    return _with_tables(README, joined(IN_README))
+
+
+def box_card() -> str:
+    """The card of the model in the box with its table up to date."""
+    return _with_tables(CARD, joined((card,)))
+
+
+def _with_tables(path: Path, tables: str) -> str:
+    """A document with what stands between its marks replaced."""
+    before, _, rest = path.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n\n{joined(IN_README)}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"
 
 
 def figures() -> str:
@@ -64,10 +76,11 @@ def figures() -> str:
 
 
 def main() -> None:
-    """Writes all three."""
+    """Writes all of them."""
     REFERENCE.write_text(reference())
     FIGURES.write_text(figures())
     README.write_text(readme())
+    CARD.write_text(box_card())
 
 
 if __name__ == "__main__":

@@ -142,3 +142,4 @@ def test_what_the_program_writes_into_the_documents_is_up_to_date() -> None:
     assert generate["REFERENCE"].read_text() == generate["reference"](), "run ./dev docs"
     assert generate["FIGURES"].read_text() == generate["figures"](), "run ./dev docs"
     assert generate["README"].read_text() == generate["readme"](), "run ./dev docs"
+    assert generate["CARD"].read_text() == generate["box_card"](), "run ./dev docs"

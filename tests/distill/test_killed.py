@@ -121,8 +121,8 @@ from rankladder.evaluate.progress import Progress
 
 watching, kill_at = train.watching, int(sys.argv[3])
 
-def deadly(folder, name):
-    made = watching(folder, name)
+def deadly(folder, name, say):
+    made = watching(folder, name, say=say)
     step_end = made.on_step_end
     def on_step_end(args, state, control, **rest):
         if state.global_step == kill_at:

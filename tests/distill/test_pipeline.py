@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -217,6 +218,13 @@ def test_a_disk_that_fills_while_evaluating_ends_the_stage_and_it_goes_on_later(
     assert not (told.into / "evaluate" / "manifest.json").exists()
     monkeypatch.undo()
     assert len(told.run("evaluate").figures) >= 3
+
+
+def test_without_a_terminal_training_says_how_far_it_is(told: Told) -> None:
+    standing = [
+        line for line in told.said if re.fullmatch(r"train: step \d+ of \d+, \d\d:\d\d left, loss \d+\.\d+", line)
+    ]
+    assert len(standing) >= 4
 
 
 def test_the_score_distribution_and_the_loss_are_drawn(told: Told) -> None:

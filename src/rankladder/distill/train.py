@@ -93,7 +93,7 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
             f"{plan.learning_rate:g}, {plan.dtype}; {plan.held_out:,} rows held out"
         )
     judged = Judged(recipe.evaluate) if recipe.evaluate.during else None
-    trainer = _trainer(recipe, plan, model, train_set, held_out, judged, folder)
+    trainer = _trainer(recipe, plan, model, train_set, held_out, judged, folder, say)
     if leader:
         _begin(folder, key, say)
     trainer.accelerator.wait_for_everyone()
@@ -151,6 +151,7 @@ def _trainer(
     held_out: Dataset,
     judged: Judged | None,
     folder: Path,
+    say: Callable[[str], object],
 ) -> Any:
     import torch
     from sentence_transformers.base.evaluation import BaseEvaluator
@@ -212,7 +213,7 @@ def _trainer(
         eval_dataset=held_out,
         loss=make_objective(model, recipe.train.loss),
         evaluator=During() if judged is not None else None,  # type: ignore[no-untyped-call]
-        callbacks=[watching(folder, recipe.name)],
+        callbacks=[watching(folder, recipe.name, say=say)],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -1,11 +1,12 @@
-"""What a training run shows while it runs: a bar on stderr, and its loss as a drawing."""
+"""What a training run shows while it runs: a bar on a terminal, else lines, and its loss as a drawing."""
 
 from __future__ import annotations
 
 import math
 import sys
+import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,20 @@ from rankladder.textfiles import whole_file
 Figures = tuple[Mapping[str, float], ...]
 
 
-def watching(folder: Path, name: str) -> Any:
-    """The trainer's callback: steps done, the last loss and the time left on a terminal; ``loss.svg`` in the folder."""
+def watching(folder: Path, name: str, *, say: Callable[[str], object]) -> Any:
+    """The trainer's callback: steps done, the last loss and the time left; ``loss.svg`` in the folder.
+
+    A bar shows them on a terminal; elsewhere ``say`` is told whenever the trainer logs a loss.
+    """
     from tqdm import tqdm
     from transformers import TrainerCallback
 
     class Watching(TrainerCallback):
         bar: Any = None
+        begun = (0.0, 0)  # seconds, steps
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **_rest: Any) -> None:
+            self.begun = time.perf_counter(), state.global_step
             if state.is_world_process_zero:
                 self.bar = tqdm(
                     desc=f"training {name}",
@@ -41,6 +47,17 @@ def watching(folder: Path, name: str) -> Any:
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_rest: Any) -> None:
             if self.bar is not None and logs and "loss" in logs:
                 self.bar.set_postfix(loss=f"{float(logs['loss']):.4f}")
+                if self.bar.disable:
+                    say(f"train: {self._standing(state)}, loss {float(logs['loss']):.4f}")
+
+        def _standing(self, state: Any) -> str:
+            start, steps = self.begun
+            left = (
+                (time.perf_counter() - start)
+                / max(1, state.global_step - steps)
+                * (state.max_steps - state.global_step)
+            )
+            return f"step {state.global_step:,} of {state.max_steps:,}, {tqdm.format_interval(left)} left"
 
         def on_evaluate(self, args: Any, state: Any, control: Any, **_rest: Any) -> None:
             if state.is_world_process_zero:
