@@ -2,7 +2,8 @@
 
 nDCG@10 of the best 100 reranked, every judged query, with bootstrap intervals and paired randomisation tests (Holm's
 correction). trec-dl-2019's BM25 is the published run; everything else is retrieved here. Cranfield's source documents
-are never candidates. Scores and embeddings are kept in the user's cache, so an interrupted run goes on.
+are never candidates. Scores and embeddings are kept in the user's cache, so an interrupted run goes on; a collection's
+figures say with which command and at which commit they were made, and stand until it is run again.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from rankladder.evaluate import (
 )
 from rankladder.evaluate.comparing import compare_systems
 from rankladder.rerank import ModelRequest
-from record import HERE, collection, write_results
+from record import HERE, collection, command_line, commit, write_results
 
 NAMES = ("trec-dl-2019", "scifact", "wikiqa_dev", "cranfield", "cosqa_dev")
 EMBEDDER = "all-MiniLM-L6-v2"
@@ -91,7 +92,7 @@ def main() -> None:
     parser.add_argument("--embedder", help="another place of all-MiniLM-L6-v2: a folder  [default: its package]")
     options = parser.parse_args()
     kept = HERE / "results" / "five_collections.json"
-    rows: dict[str, Any] = json.loads(kept.read_text())["collections"] if options.only and kept.exists() else {}
+    rows: dict[str, Any] = json.loads(kept.read_text())["collections"] if kept.exists() else {}
     models = [ModelRequest.parse(text) for text in options.model or ["box"]]
     dense = embedder(options.embedder)
     for name in options.only or NAMES:
@@ -99,10 +100,12 @@ def main() -> None:
         dataset = open_collection(name)
         lists = candidates_of(name, dataset, dense)
         result = evaluated(dataset, lists, models)
-        rows[name] = figures_of(result, time.perf_counter() - start, lists[1].name.removeprefix("dense:"))
+        figures = figures_of(result, time.perf_counter() - start, lists[1].name.removeprefix("dense:"))
+        rows[name] = {"command": command_line(), "commit": commit(), **figures}
         for row in rows[name]["systems"]:
             print(name, row["name"], {measure: round(value["mean"], 4) for measure, value in row["measures"].items()})
-        print(write_results("five_collections", {"embedder": EMBEDDER, "collections": rows}), flush=True)
+        ordered = {name: rows[name] for name in NAMES if name in rows}
+        print(write_results("five_collections", {"embedder": EMBEDDER, "collections": ordered}), flush=True)
 
 
 if __name__ == "__main__":

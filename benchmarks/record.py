@@ -19,12 +19,24 @@ def write_results(name: str, figures: Mapping[str, Any]) -> Path:
     path = HERE / "results" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     content = {
-        "command": " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        "command": command_line(),
         **_setting(),
         **figures,
     }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return path
+
+
+def command_line() -> str:
+    """The command that runs."""
+    return " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+
+
+def commit() -> str:
+    """The commit that runs, ``-dirty`` where files differ from it."""
+    return subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True, check=False
+    ).stdout.strip()
 
 
 def collection(name: str) -> Path:
@@ -39,11 +51,8 @@ def _setting() -> dict[str, Any]:
     # Imported late: a benchmark that measures child processes stays small itself.
     from rankladder.cost.machine import describe_machine, installed_versions
 
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True, check=False
-    ).stdout.strip()
     return {
-        "commit": commit,
+        "commit": commit(),
         "machine": describe_machine(),
         "versions": installed_versions(),
     }
