@@ -21,7 +21,7 @@ from rankladder.choose import (
 from rankladder.choose.spending import LISTS, cost_tasks
 from rankladder.choose.stand_in import stand_in
 from rankladder.errors import BadInput, BadOption, ModelMissing, PathMissing
-from rankladder.evaluate import bm25_candidates, measure_run, read_dataset
+from rankladder.evaluate import Candidates, bm25_candidates, measure_run, read_dataset
 from rankladder.rerank import ModelRequest
 from rankladder.values import Qrels, Run
 
@@ -141,6 +141,17 @@ def test_agreement_is_called_agreement_and_ten_queries_say_what_they_can_tell(ag
     assert label in Read(render_report(agreed.to_dict())).text
     assert any(sentence.startswith("10 queries can tell apart") for sentence in agreed.sentences)
     assert any("too few to hold any out" in remark for remark in agreed.remarks)
+
+
+def test_queries_without_candidates_are_left_out_of_an_agreement_and_called_that(folder: Path, ettin: Path) -> None:
+    dataset = read_unjudged(folder, queries=3)
+    without, *_ = dataset.queries
+    found = bm25_candidates(dataset)
+    candidates = Candidates.of("bm25", Run("bm25", {**found.run.scores, without: {}}), dataset)
+    outcome = choose(dataset, candidates, [], reference=ModelRequest.parse(str(ettin)), samples=1)
+    assert outcome.dataset["queries"] == 2
+    assert "1 queries have no candidate: they are left out" in outcome.remarks
+    assert not any("not judged here" in remark for remark in outcome.remarks)
 
 
 def test_a_run_that_turns_the_references_head_around_agrees_less() -> None:

@@ -10,13 +10,13 @@ from rankladder.choose import Entry, Reason, Wishes, decide
 from rankladder.choose.decision import Decision
 from rankladder.errors import BadInput, BadOption
 
-QUERIES = [f"q{number}" for number in range(24)]
+QUERIES = [f"q{number}" for number in range(480)]
 
 
-def entry(name: str, *values: float, p95: float = 1.0, memory: float | None = None) -> Entry:
-    """24 queries; the values are repeated."""
-    row = values * (24 // len(values))
-    return Entry(name=name, values=dict(zip(QUERIES, row, strict=True)), p95_ms=p95, memory_mb=memory)
+def entry(name: str, *values: float, p95: float = 1.0, memory: float | None = None, queries: int = 480) -> Entry:
+    """So many queries; the values are repeated."""
+    row = values * (queries // len(values))
+    return Entry(name=name, values=dict(zip(QUERIES, row, strict=False)), p95_ms=p95, memory_mb=memory)
 
 
 def reasons(decision: Decision) -> dict[str, Reason]:
@@ -24,7 +24,7 @@ def reasons(decision: Decision) -> dict[str, Reason]:
 
 
 def test_the_cheapest_that_surely_meets_the_target_is_chosen() -> None:
-    found = decide([entry("none", 0.3, p95=0), entry("s", 0.69, p95=5), entry("l", 0.7, p95=50)], Wishes())
+    found = decide([entry("none", 0.3, p95=0), entry("s", 0.695, p95=5), entry("l", 0.7, p95=50)], Wishes())
     assert (found.winner, found.best, found.leader) == ("s", "l", None)
     assert reasons(found) == {"none": Reason.BELOW_TARGET, "s": Reason.CHOSEN, "l": Reason.LARGER_THAN_NEEDED}
 
@@ -75,7 +75,7 @@ def test_a_reference_sets_the_measure_and_is_never_chosen() -> None:
 
 def test_a_value_to_reach_stands_in_place_of_a_share() -> None:
     wishes = Wishes(target=None, target_value=0.6)
-    found = decide([entry("s", 0.5, p95=1), entry("m", 0.6, p95=2), entry("l", 0.9, p95=3)], wishes)
+    found = decide([entry("s", 0.5, p95=1), entry("m", 0.61, p95=2), entry("l", 0.9, p95=3)], wishes)
     assert reasons(found) == {"s": Reason.BELOW_TARGET, "m": Reason.CHOSEN, "l": Reason.LARGER_THAN_NEEDED}
 
 
@@ -90,12 +90,39 @@ def test_few_queries_show_who_is_better_but_not_who_is_as_good() -> None:
         return Entry(name=name, values=dict.fromkeys(QUERIES[:10], mean), p95_ms=p95)
 
     assert decide([few("none", 0.2, 0), few("s", 0.7, 5)], Wishes()).winner == "s"
+    wavering = [entry("s", 0.8, 0.6, p95=5, queries=10), entry("l", 0.6, 0.82, p95=9, queries=10)]
+    highest = decide(wavering, Wishes()).verdict("l").distance
+    assert highest is not None
+    assert str(highest.further) == "at least 30"  # half of 40 are held out
     found = decide([few("none", 0.2, 0), few("s", 0.7, 5), few("l", 0.7, 9)], Wishes())
     assert found.winner is None
     assert reasons(found) == {"none": Reason.BELOW_TARGET, "s": Reason.CANNOT_TELL, "l": Reason.CANNOT_TELL}
     unsettled = found.verdict("s").distance
     assert unsettled is not None
-    assert str(unsettled.further) == "at least 10"
+    assert str(unsettled.further) == "about 414"
+    assert decide([entry("s", 0.7, p95=5, queries=212), entry("l", 0.7, p95=9, queries=212)], Wishes()).winner == "s"
+
+
+@pytest.mark.parametrize("queries", [6, 10, 19, 20, 24])
+def test_a_handful_of_equal_values_is_never_surely_as_good(queries: int) -> None:
+    """Whatever the mark is: a value to reach, the best's mean, or a reference's."""
+    few = {"queries": queries}
+    reached = decide([entry("s", 1.0, **few)], Wishes(target=None, target_value=0.9))
+    alike = decide([entry("s", 0.7, **few), entry("l", 0.7, p95=9, **few)], Wishes(target=0.95))
+    agreeing = decide([entry("s", 0.95, **few), entry("r", 1.0, **few)], Wishes(target=0.9), reference="r")
+    for found in (reached, alike, agreeing):
+        assert found.winner is None
+        assert reasons(found)["s"] is Reason.CANNOT_TELL
+
+
+def test_few_values_far_above_the_mark_meet_it() -> None:
+    found = decide([entry("s", 1.0, queries=10)], Wishes(target=None, target_value=0.5))
+    assert found.winner == "s"
+
+
+def test_the_highest_mean_is_chosen_where_nothing_cheaper_surely_comes_near() -> None:
+    found = decide([entry("s", 0.69, p95=5, queries=24), entry("l", 0.7, p95=50, queries=24)], Wishes())
+    assert reasons(found) == {"s": Reason.CANNOT_TELL, "l": Reason.CHOSEN}
 
 
 def test_one_query_tells_nothing() -> None:
@@ -145,7 +172,11 @@ ENTRIES = st.lists(
     ),
     min_size=1,
     max_size=5,
-).map(lambda rows: [entry(f"c{at}", *values, p95=p95, memory=memory) for at, (values, p95, memory) in enumerate(rows)])
+).map(
+    lambda rows: [
+        entry(f"c{at}", *values, p95=p95, memory=memory, queries=24) for at, (values, p95, memory) in enumerate(rows)
+    ]
+)
 WISHES = st.builds(
     Wishes,
     target=st.sampled_from([0.5, 0.9, 0.98, 1.0]),

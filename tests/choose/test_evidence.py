@@ -7,7 +7,7 @@ import random
 import pytest
 import scipy.stats
 
-from rankladder.choose.evidence import CAP, distance, queries_to_tell
+from rankladder.choose.evidence import CAP, distance, queries_missing, queries_to_tell
 from rankladder.choose.split import split_queries
 
 
@@ -32,18 +32,54 @@ def test_the_further_queries_named_suffice_about_four_times_in_five() -> None:
     further = distance(centred).further
     assert further is not None
     assert further.kind == "about"
-    told = sum(
-        distance(draw.choices(centred, k=40 + further.count), seed=number).answer == "meets" for number in range(60)
-    )
+    selection = (40 + further.count) // 2
+    told = sum(distance(draw.choices(centred, k=selection), seed=number).answer == "meets" for number in range(60))
     assert 0.65 < told / 60 <= 0.95
 
 
-def test_half_of_the_queries_count_double() -> None:
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_with_the_further_queries_that_are_named_the_selection_is_as_large_as_it_has_to_be(share: float) -> None:
     differences = [0.3, -0.2, 0.25, -0.1, 0.2, -0.15, 0.1, 0.05]
-    whole, half = distance(differences).further, distance(differences, share=0.5).further
-    assert whole is not None
-    assert half is not None
-    assert half.count == pytest.approx(2 * whole.count, abs=2)
+    further = distance(differences, share=share).further
+    assert further is not None
+    assert further.kind == "about"
+    whole = len(differences) / share + further.count
+    assert len(split_queries(map(str, range(int(whole)))).selection) == 90  # (2.8 deviations / mean) squared
+
+
+@pytest.mark.parametrize(
+    ("needed", "there"), [(6, 1), (6, 5), (11, 10), (12, 10), (20, 1), (20, 10), (20, 14), (99, 40)]
+)
+def test_queries_that_are_missing_count_those_that_will_be_held_out(needed: int, there: int) -> None:
+    now = len(split_queries(map(str, range(there))).selection)
+    missing = queries_missing(needed, now, share=now / there)
+    assert len(split_queries(map(str, range(there + missing))).selection) == needed
+
+
+def test_a_loss_that_no_query_shows_is_allowed_for() -> None:
+    """A tenth of all queries lose 0.5, and none of those drawn does: a claim must be wrong once in twenty at most."""
+    for count in range(6, 120):
+        if 0.9**count > 0.05:  # this often, a sample shows nothing of them
+            assert distance([0.04] * count, worst=-0.9).answer == "cannot tell"
+    assert distance([0.04] * 100, worst=-0.9).answer == "meets"
+
+
+def test_what_may_be_unseen_widens_the_interval_downwards_and_never_narrows_it() -> None:
+    for differences in ([0.2] * 30, [0.5, -0.4] * 30, [-0.1, -0.3] * 10):
+        plain, wide = distance(differences).interval, distance(differences, worst=-1.0).interval
+        assert (wide.mean, wide.high) == (plain.mean, plain.high)
+        assert wide.low is not None
+        assert plain.low is not None
+        assert wide.low <= plain.low
+
+
+def test_the_further_queries_named_make_up_for_what_may_be_unseen() -> None:
+    further = distance([0.014] * 20, worst=-0.98, share=0.5).further
+    assert further is not None
+    enough = 20 + further.count // 2
+    assert distance([0.014] * enough, worst=-0.98).answer == "meets"
+    assert distance([0.014] * (enough - 1), worst=-0.98).answer == "cannot tell"
+    assert str(distance([0.0] * 20, worst=-1.0).further) == f"more than {CAP:,}"
 
 
 def test_no_number_is_named_that_nobody_would_judge() -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
 
 from choose.pages import Read
 from choose.places import write_collection
 from rankladder.cli import exits
 from rankladder.cli.choose import parse_memory
-from rankladder.cli.main import run
-from rankladder.errors import BadOption
+from rankladder.cli.main import cli, run
+from rankladder.cost.measuring import REPEAT_S, REPEATS, TAIL_REPEATS
+from rankladder.errors import BadOption, StorageFailed
 
 
 @pytest.fixture
@@ -69,6 +71,31 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_data_is_read(
 ) -> None:
     assert choose(tmp_path / "no-such-data", "--report", tmp_path / place) == 8
     assert "the report cannot be written" in capsys.readouterr().err
+
+
+def test_a_report_that_the_disk_refuses_does_not_hide_the_result(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(told: object, path: Path) -> None:
+        raise StorageFailed(f"{path}: No space left on device")
+
+    monkeypatch.setattr("rankladder.choose.write_report", refused)
+    options = ["--only", "--model", "no-such-model", "--out", tmp_path / "out", "--table"]
+    assert choose(folder, *options) == 8
+    printed = capsys.readouterr()
+    assert "Take no reranker: it is the only candidate that ran." in printed.out
+    assert "No space left on device" in printed.err
+    assert (tmp_path / "out" / "choice.json").is_file()
+
+
+def test_the_help_names_the_seconds_and_samples_that_are_measured_by_default() -> None:
+    said = {name: option.help or "" for name in ("choose", "bench") for option in cli.commands[name].params
+            if isinstance(option, click.Option) and option.name in {"samples", "repeats"}}  # fmt: skip
+    assert said.keys() == {"choose", "bench"}
+    for text in said.values():
+        assert f"{REPEAT_S:g} seconds" in text
+        assert str(REPEATS) in text
+        assert str(TAIL_REPEATS) in text
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_the_data_is_read(tmp_path: Path) -> None:

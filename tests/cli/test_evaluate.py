@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from evaluate.toy import toy_reranker, write_beir
-from rankladder.cli.main import run
+from rankladder.cli.main import cli, run
+from rankladder.cli.output import StdoutFailed
 from rankladder.rerank import ModelRequest
 
 
@@ -164,6 +166,31 @@ def test_a_report_path_that_cannot_be_written_is_refused_before_anything_is_scor
     for target in (tmp_path / "file", tmp_path / "file" / "deep"):
         assert run(["evaluate", str(toy), "--model", "one", "--out", str(target)]) == 8
         assert "nothing can be written there" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_result(
+    toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spaced = (toy / "queries.jsonl").read_text().replace('"q1"', '"q 1"')
+    (toy / "queries.jsonl").write_text(spaced)
+    judged = (toy / "qrels" / "test.tsv").read_text().replace("q1\t", "q 1\t")
+    (toy / "qrels" / "test.tsv").write_text(judged)
+    assert run(["evaluate", str(toy), "--model", "one", "--out", str(tmp_path / "out"), "--table"]) == 2
+    printed = capsys.readouterr()
+    assert "bm25 + one" in printed.out
+    assert "error: " in printed.err
+
+
+def test_a_reader_that_went_away_does_not_keep_the_report_from_the_disk(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(found: object) -> None:
+        raise StdoutFailed(BrokenPipeError(errno.EPIPE, "Broken pipe"))
+
+    monkeypatch.setattr("rankladder.cli.evaluate._print_tables", closed)
+    with pytest.raises(StdoutFailed):
+        cli.main(["evaluate", str(toy), "--out", str(tmp_path / "out"), "--table"], standalone_mode=False)
+    assert (tmp_path / "out" / "evaluation.md").is_file()
 
 
 def test_no_data_at_all_is_refused_with_the_way_to_say_it(capsys: pytest.CaptureFixture[str]) -> None:

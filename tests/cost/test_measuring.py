@@ -46,6 +46,7 @@ class Scripted:
 
     def __init__(self, name: str, options: dict[str, Any], *, peer: bool) -> None:
         self.name, self.tokens, self.cut, self.load_s = name, [0], 0, 0.5
+        self.card_free = {"large": 0.05}.get(name)
         self.setting = 0
         self.told = {
             "dtype": "fp32",
@@ -129,6 +130,12 @@ def test_models_that_fill_the_memory_take_turns_in_groups(
     assert scripted.asked.index("a close") < scripted.asked.index("c open")
 
 
+def test_models_that_fill_a_card_take_turns_in_groups_too(scripted: type[Scripted]) -> None:
+    one = measured("small", "large", "next")
+    one.run()
+    assert [result.turn for result in one.results() if isinstance(result, Cost)] == [0, 0, 1]
+
+
 @pytest.mark.parametrize("step", ["score", "rank"])
 def test_what_fails_half_way_is_a_row_and_the_others_go_on(scripted: type[Scripted], step: str) -> None:
     scripted.fails = {step: RankladderError("the process was killed by signal 9")}
@@ -188,6 +195,18 @@ def test_the_default_stops_ranking_lists_once_they_have_taken_long(
     one = measured("slow", "fast", repeats=None)
     one.run()
     assert [len(one.latency.milliseconds) for one in one.results() if isinstance(one, Cost)] == [5, 10]
+
+
+@pytest.mark.parametrize(("seconds", "samples"), [(41.0, 20), (150.0, 100)])
+def test_samples_go_on_to_a_p99_only_where_the_seconds_hold_all_of_them(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch, seconds: float, samples: int
+) -> None:
+    monkeypatch.setattr(measuring, "REPEAT_S", seconds)
+    one = measured("slow", "fast", repeats=None, tail=True)  # a list takes 2 seconds, and 1
+    one.run()
+    slow, fast = (result.latency for result in one.results() if isinstance(result, Cost))
+    assert (len(slow.milliseconds), len(fast.milliseconds)) == (20, samples)
+    assert (slow.p99, fast.p99 is None) == (None, samples < 100)
 
 
 def test_the_share_of_the_peak_is_against_the_best_of_all_libraries(scripted: type[Scripted], ettin: Path) -> None:

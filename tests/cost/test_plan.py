@@ -34,6 +34,17 @@ def test_engines_and_number_formats_multiply_and_the_peer_comes_first() -> None:
     ]
 
 
+def test_the_peer_is_opened_under_the_terms_of_its_own_request() -> None:
+    small, large = (ModelRequest.parse(f"box,max_tokens={limit},threads=1,device=cpu") for limit in (64, 128))
+    plan = plan_grid([small, large], engines=["onnx"])
+    peers = [one for one in plan.configurations if one.peer]
+    own = [one for one in plan.configurations if not one.peer]
+    assert [dict(one.options) for one in peers] == [
+        {"max_tokens": limit, "threads": 1, "device": "cpu"} for limit in (64, 128)
+    ]
+    assert [[peer.is_peer_of(one) for peer in peers] for one in own] == [[True, False], [False, True]]
+
+
 def test_what_an_engine_does_not_offer_is_left_out_with_a_note() -> None:
     plan = plan_grid([BOX], engines=["onnx", "torch"], dtypes=["int8", "bf16"], peer=False)
     assert len(plan.configurations) == 2

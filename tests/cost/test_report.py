@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from rankladder.cost import Failure
+from rankladder.cost import Cost, Failure, Latency, Memory, Throughput, Workload
 from rankladder.cost.configuration import Configuration, shown_names
-from rankladder.cost.report import failure_row
+from rankladder.cost.report import failure_row, rows, table_row
 from rankladder.errors import BadTensor
+from rankladder.values import Document
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,63 @@ def test_a_name_that_is_a_common_word_does_not_garble_a_message(
     monkeypatch.chdir(tmp_path / "mine")
     row = failure_row(Failure(Configuration("mine", ".", "onnx"), BadTensor("config.json: found 0.5. No such key.")))
     assert row["message"] == "config.json: found 0.5. No such key."
+
+
+def cost(seconds: float, *, peer: bool = False, device: str = "cpu", **options: Any) -> Cost:
+    engine = "sentence-transformers" if peer else "torch"
+    return Cost(
+        Configuration("box", "box", engine, options, peer=peer),
+        "box fp32",
+        engine,
+        "fp32",
+        about="",
+        device=device,
+        device_name="NVIDIA H100" if device.startswith("cuda") else None,
+        threads=None,
+        batch_size=None,
+        token_budget=None,
+        max_tokens=options["max_tokens"],
+        cut=0,
+        throughput=Throughput(1, 10, (seconds,)),
+        latency=Latency((1.0,), 1),
+        memory=Memory(1.0, "a test"),
+        load_s=1.0,
+        tried={},
+        turn=0,
+        gflop_per_pair=None,
+        peak_gflops=None,
+    )
+
+
+WORKLOAD = Workload.of("a test", [("why", [Document("1", "so")])])
+
+
+def test_a_row_is_compared_with_the_peer_of_its_own_request() -> None:
+    costs = [
+        cost(1.0, peer=True, max_tokens=64),
+        cost(0.5, max_tokens=64),
+        cost(8.0, peer=True, max_tokens=256),
+        cost(2.0, max_tokens=256),
+        cost(16.0, peer=True, max_tokens=256, threads=1),
+        cost(2.0, max_tokens=256, threads=1),
+        cost(0.1, peer=True, max_tokens=256, device="cuda:0"),
+        cost(0.05, max_tokens=256, device="cuda:0"),
+    ]
+    for one in costs[-2:]:
+        one.configuration.options["device"] = "cuda"  # type: ignore[index]
+    assert [row["ratio"] for row in rows(costs, WORKLOAD)] == [1, 2, 1, 4, 1, 8, 1, 2]
+
+
+def test_what_a_ratio_is_to_names_a_card_and_another_limit() -> None:
+    peer = cost(1.0, peer=True, max_tokens=64, device="cuda:0")
+    same, longer = rows([peer, cost(0.5, max_tokens=64), cost(2.0, max_tokens=256)], WORKLOAD)[1:]
+    assert same["ratio_to"] == "box, sentence-transformers, fp32, NVIDIA H100"
+    assert longer["ratio_to"] == "box, sentence-transformers, fp32, NVIDIA H100, at most 64 tokens"
+
+
+def test_the_table_names_a_device_that_is_not_the_cpu() -> None:
+    listed = rows([cost(1.0, max_tokens=64), cost(1.0, max_tokens=64, device="cuda:0")], WORKLOAD)
+    assert [table_row(row)[1] for row in listed] == ["torch", "torch on NVIDIA H100"]
 
 
 def test_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:

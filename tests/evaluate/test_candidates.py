@@ -181,3 +181,11 @@ def test_a_collection_in_memory_is_searched_by_vectors_too(monkeypatch: pytest.M
     monkeypatch.setattr("rankladder.retrieve.dense.open_embedder", lambda name, *, offline: WordVectors())
     found = open_candidates(replace(toy_dataset(), name="memory"), "dense:words", depth=1)
     assert found.run.scores["q3"] == {"rain": 1.0}  # drops and sun share one word too: the first of the documents
+
+
+def test_a_query_without_candidates_is_no_part_of_the_digest_and_no_unjudged_query_of_the_run() -> None:
+    """Else a hosted model would be paid twice for lists that are the same."""
+    dataset = toy_dataset()
+    found = Candidates.of("r", Run("r", {"q1": {"sun": 1.0}, "q2": {}, "q9": {}}), dataset)
+    assert found.digest == Candidates.of("r", Run("r", {"q1": {"sun": 1.0}}), dataset.first(1)).digest
+    assert not any("not judged here" in remark for remark in found.remarks)

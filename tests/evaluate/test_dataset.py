@@ -134,6 +134,24 @@ def test_the_first_queries_are_the_files_first_and_the_name_says_so() -> None:
         whole.first(0)
 
 
+def test_a_part_says_of_itself_what_does_not_fit_and_nothing_of_the_whole() -> None:
+    grades = {"q1": {"rain": 1}, "q2": {"lost": 1}, "q3": {"gone": 1}, "ghost": {"rain": 1}}
+    whole = toy_dataset(grades).without([("q1", "sun")])
+    assert [remark.split(" (")[0] for remark in whole.remarks] == [
+        "1 of 4 queries have no judgement: they are left out",
+        "1 of 4 judged queries have no text",
+        "2 judged documents are not in the collection",
+        "1 pairs of query and document are never candidates",
+    ]
+    first, second = whole.first(1).remarks, whole.first(2).remarks
+    assert [remark.split(" (")[0] for remark in first] == [
+        "1 of 4 queries have no judgement: they are left out",
+        "1 pairs of query and document are never candidates",
+    ]
+    assert second[:2] == first
+    assert "1 judged documents are not in the collection ('lost')" in second[2]
+
+
 def test_queries_spread_over_the_file_are_at_even_steps_and_the_name_says_so() -> None:
     whole = toy_dataset(GRADES)
     ids = list(whole.qrels.grades)
@@ -196,6 +214,21 @@ def test_topics_are_read_in_trecs_two_dialects(tmp_path: Path) -> None:
     ]
     (tmp_path / "topics.tsv").write_text("1\train\n")
     assert read_topics(tmp_path / "topics.tsv") == [Query("1", "rain")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("topics.txt.gz", "<top><num>1</num><title>rain</title></top>"),
+        ("topics.gz", "<top><num>1</num><title>rain</title></top>"),
+        ("topics.txt.gz", "1\train\n"),
+        ("topics.tsv.gz", "1\t<rain\n"),
+        ("topics.jsonl.gz", '{"_id": "1", "text": "rain"}\n'),
+    ],
+)
+def test_topics_may_be_gzipped(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()))
+    assert [query.text.lstrip("<") for query in read_topics(tmp_path / name)] == ["rain"]
 
 
 @pytest.mark.parametrize(

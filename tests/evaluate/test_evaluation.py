@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import pytrec_eval
 
-from hosted_server import rerank_server
 from rankladder.errors import BadInput, BadOption, StorageFailed
 from rankladder.evaluate import Candidates, Dataset, evaluate, randomisation_test
 from rankladder.evaluate.candidates import in_order
@@ -358,14 +357,3 @@ class Forgetful(list[tuple[str, str]]):
 
     def __iadd__(self, other: object) -> Forgetful:  # type: ignore[misc, override]
         return self
-
-
-def test_a_hosted_model_is_asked_once_for_each_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request is paid for: no batch ends in the middle of a query's candidates."""
-    monkeypatch.setattr("rankladder.evaluate.scoring._FIRST_BATCH", 3)
-    monkeypatch.setattr("rankladder.evaluate.scoring._LARGEST_BATCH", 3)
-    dataset = toy_dataset()
-    with rerank_server("cohere") as server:
-        found = evaluate(dataset, [toy_candidates(dataset)], [ModelRequest.parse(server.model())], store=tmp_path)
-        assert not found.failed
-        assert len(server.reranks) == len(dataset.queries)

@@ -13,8 +13,10 @@ from rankladder.evaluate.store import PairKeys, Record, ScoreStore
 from rankladder.values import Document, Query
 
 
-def opened(folder: Path, *, digest: str = "m1", long: str = "truncate", collection: str = "toy set") -> ScoreStore:
-    return ScoreStore(folder, collection=collection, model="box int8", digest=digest, long=long)
+def opened(
+    folder: Path, *, digest: str = "m1", long: str = "truncate", collection: str = "toy set", listed: str = ""
+) -> ScoreStore:
+    return ScoreStore(folder, collection=collection, model="box int8", digest=digest, long=long, listed=listed)
 
 
 def record(number: int, score: float = 0.5, *, truncated: bool = False) -> Record:
@@ -73,14 +75,16 @@ def test_a_file_of_another_model_under_our_name_is_refused(tmp_path: Path) -> No
         opened(tmp_path)
 
 
-def test_another_model_length_rule_or_collection_has_another_file(tmp_path: Path) -> None:
+def test_another_model_length_rule_collection_or_list_has_another_file(tmp_path: Path) -> None:
     paths = {
         opened(tmp_path).path,
         opened(tmp_path, digest="m2").path,
         opened(tmp_path, long="passages").path,
         opened(tmp_path, collection="toy/set").path,
+        opened(tmp_path, listed="one 100").path,
+        opened(tmp_path, listed="one 10").path,
     }
-    assert len(paths) == 4
+    assert len(paths) == 6
     assert {path.parent for path in paths} == {tmp_path}
 
 

@@ -65,7 +65,8 @@ def choose(
         prices: What an hour of this machine, or a request to a hosted model, costs.
         measure: As ir-measures writes it.
         top_k: How many candidates of each query are reranked.
-        samples: Latency samples of each model; by default 20, or what 30 seconds allow, and at least 5.
+        samples: Latency samples of each model; by default 20, or what 40 seconds allow, and at least 5; 100 where those
+            seconds hold them. Of a hosted model one for each list that is timed.
         examples: Queries that are kept side by side.
         store: The folder of the scores; by default in the user's cache.
         seed: Of the split, the intervals and the tests.

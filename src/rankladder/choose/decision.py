@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from rankladder.choose.evidence import CONFIDENCE, Distance, Further, distance
+from rankladder.choose.evidence import CONFIDENCE, Distance, Further, distance, queries_missing
 from rankladder.errors import BadInput, BadOption
 
 FEW = 20
-"""Queries below which being nearly as good as another is not taken for shown."""
+"""Queries below which having the highest mean is not enough: being better than the next must be shown."""
 
 
 class Reason(StrEnum):
@@ -119,8 +119,9 @@ def decide(
     """The cheapest candidate (p95, then memory, then parameters) within budget and memory whose mean surely meets the
     target: the interval of mean(candidate) - target * mean(best), over the same queries, lies at or above 0.
 
-    The best is the highest mean of all, those over the budget too; or the ``reference``, which cannot be chosen. Few
-    queries need more: see ``distance_to_target``.
+    The best is the highest mean of all, those over the budget too; or the ``reference``, which cannot be chosen. Of two
+    that share the highest mean neither is taken for the best: each is held against the other. What "surely" takes with
+    few queries, ``distance_to_target`` says.
 
     Args:
         entries: The candidates, each name once. All that did not fail have values for the same queries.
@@ -130,7 +131,7 @@ def decide(
         confidence: Of the intervals.
         seed: Of the bootstrap.
 
-    >>> values = {f"q{n}": 0.5 for n in range(20)}
+    >>> values = {f"q{n}": 0.5 for n in range(400)}
     >>> small, large = Entry(name="s", values=values, p95_ms=5), Entry(name="l", values=values, p95_ms=50)
     >>> [str(verdict.reason) for verdict in decide([large, small], Wishes()).verdicts]
     ['larger than needed', 'chosen']
@@ -142,10 +143,11 @@ def decide(
         return Decision(None, None, None, tuple(Verdict(one.name, Reason.FAILED, None) for one in entries))
     best = min(running, key=lambda one: (one.name != reference, -one.mean, one.price))
     second = min((one for one in running if one is not best), key=lambda one: (-one.mean, one.price), default=None)
+    tied = second if reference is None and second is not None and second.mean == best.mean else None
     distances = {
         one.name: distance_to_target(
             one.values,
-            best.values,
+            tied.values if tied is not None and one is best else best.values,
             wishes,
             rival=None if reference is not None else _rival(one, best, second),
             share=share,
@@ -193,23 +195,27 @@ def distance_to_target(
 ) -> Distance:
     """How far the mean of ``values`` lies above the mark that the wishes set, query by query against the best's.
 
-    Below ``FEW`` queries two candidates often agree on every one of them, and the bootstrap knows nothing of a
-    difference that it has not seen: to be nearly as good as the best is then not taken for shown, only to be surely
-    better than the ``rival`` is (the best, or for the best itself the next best).
+    Two candidates often agree on every query that was judged. So what meets the mark allows for queries that were not
+    seen, on which ``values`` would have 0 and the best 1 (``distance``); measures lie between the two. ``best`` may be
+    ``values`` itself, which is never below itself: with fewer than ``FEW`` queries it has to be surely better than the
+    ``rival``, the next best.
     """
+    mark = wishes.target_value if wishes.target_value is not None else wishes.target or 1.0
     if wishes.target_value is not None:
-        differences = [value - wishes.target_value for value in values.values()]
-        return distance(differences, confidence=confidence, share=share, seed=seed)
-    differences = [value - (wishes.target or 1.0) * best[query] for query, value in values.items()]
-    away = distance(differences, confidence=confidence, share=share, seed=seed)
-    if away.answer != "meets" or rival is None or len(values) >= FEW:
+        differences = [value - mark for value in values.values()]
+    else:
+        differences = [value - mark * best[query] for query, value in values.items()]
+    itself = wishes.target_value is None and values is best
+    away = distance(differences, worst=None if itself else -mark, confidence=confidence, share=share, seed=seed)
+    if away.answer != "meets" or rival is None or wishes.target_value is not None or len(values) >= FEW:
         return away
     ahead = distance(
         [value - rival[query] for query, value in values.items()], confidence=confidence, seed=seed
     ).interval
     if ahead.low is not None and ahead.low > 0:
         return away
-    return replace(away, answer="cannot tell", further=Further(math.ceil((FEW - len(values)) / share), "at least"))
+    missing = queries_missing(FEW, len(values), share=share)
+    return replace(away, answer="cannot tell", further=Further(missing, "at least"))
 
 
 def _rival(one: Entry, best: Entry, second: Entry | None) -> Mapping[str, float] | None:

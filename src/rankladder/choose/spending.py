@@ -60,7 +60,7 @@ def measure_spending(
         opened = [
             one if offline is None else replace(one, options={"offline": offline, **one.options}) for one in local
         ]
-        costs = measure_costs(opened, tasks, passes=1, repeats=samples)
+        costs = measure_costs(opened, tasks, passes=1, repeats=samples, tail=True)
         found = {one.text: _spent(one, cost, prices, tasks) for one, cost in zip(local, costs, strict=True)}
     for one in requests:
         if is_hosted(one.name):

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rankladder.choose.evidence import queries_to_tell
+from rankladder.choose.evidence import queries_to_divide
 
 WEAK = 20
 """Held-out queries below which the check is called weak."""
@@ -28,7 +28,7 @@ class Split:
             return (
                 f"{'1 query is' if count == 1 else f'{count} queries are'} too few to hold any out, the choice is not "
                 "confirmed on others: "
-                f"from {2 * queries_to_tell()} queries on, half are held out"
+                f"from {queries_to_divide()} queries on, half are held out"
             )
         if len(self.held_out) < WEAK:
             return f"the held-out part has {len(self.held_out)} queries: a weak check"
@@ -38,8 +38,8 @@ class Split:
 def split_queries(ids: Iterable[str], *, seed: int = 0) -> Split:
     """The queries in two halves, each query's place decided by a hash of its id and the seed.
 
-    The order of the ids does not matter, and a query added later moves few others. Fewer than twice
-    ``queries_to_tell`` are not divided: neither half could tell anything.
+    The order of the ids does not matter, and a query added later moves few others. Fewer than
+    ``queries_to_divide`` are not divided: neither half could tell anything.
 
     >>> parts = split_queries(f"q{number}" for number in range(13))
     >>> len(parts.selection), len(parts.held_out)
@@ -48,5 +48,5 @@ def split_queries(ids: Iterable[str], *, seed: int = 0) -> Split:
     ()
     """
     ordered = sorted(set(ids), key=lambda one: (hashlib.sha256(f"{seed}\n{one}".encode()).digest(), one))
-    half = (len(ordered) + 1) // 2 if len(ordered) >= 2 * queries_to_tell() else len(ordered)
+    half = (len(ordered) + 1) // 2 if len(ordered) >= queries_to_divide() else len(ordered)
     return Split(tuple(sorted(ordered[:half])), tuple(sorted(ordered[half:])), seed)

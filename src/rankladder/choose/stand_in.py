@@ -9,8 +9,8 @@ from rankladder.errors import BadInput, BadOption, PathMissing
 from rankladder.evaluate import Candidates, Dataset
 from rankladder.evaluate.candidates import in_order
 from rankladder.evaluate.corpus import Corpus
-from rankladder.evaluate.scoring import rerank_candidates
-from rankladder.evaluate.store import PairKeys, ScoreStore
+from rankladder.evaluate.scoring import open_store, rerank_candidates
+from rankladder.evaluate.store import PairKeys
 from rankladder.evaluate.topics import read_topics
 from rankladder.folders import cache_folder
 from rankladder.rerank import ModelRequest
@@ -81,20 +81,14 @@ def judged_by(
     Raises what opening or running the model raises, and BadInput where no query has a candidate.
     """
     reranker = reference.open(offline=offline)
-    kept = ScoreStore(
-        cache_folder("scores") if store is None else store,
-        collection=dataset.collection or dataset.name,
-        model=reranker.name,
-        digest=reranker.digest,
-        long="truncate",
-    )
+    folder = cache_folder("scores") if store is None else store
     found = rerank_candidates(
         reranker,
         dataset,
         candidates,
         name=f"reference {reranker.name}",
         top_k=top_k,
-        store=kept,
+        store=open_store(folder, reranker, dataset, candidates, top_k=top_k),
         keys=PairKeys(),
         long="truncate",
         progress=progress,

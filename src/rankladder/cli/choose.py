@@ -67,7 +67,8 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 @click.option(
     "--samples",
     type=click.IntRange(1),
-    help="Latency samples of each model; a p99 wants 100.  [default: 20, or what 30 seconds allow]",
+    help="Latency samples of each model; a p99 wants 100.  [default: 100 where 40 seconds hold them, else 20, or what "
+    "they allow]",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the intervals and the tests.")
 @click.option("--store", type=click.Path(path_type=Path), help="Where scores are kept.  [default: the user's cache]")
@@ -164,15 +165,17 @@ def choose(
     command = shlex.join(["rankladder", *sys.argv[1:]])
     outcome = replace(outcome, reproduce={"command": command, **outcome.reproduce})
     told = outcome.to_dict()
-    for path in filter(None, (report, out / "report.html" if out else None)):
-        write_report(told, path)
-        note(f"report: {path}")
-    if out is not None:
-        _write_json(told, out / "choice.json")
-    if resolve_form(form) == "json":
-        _print_json(told)
-    else:
-        _print_table(outcome)
+    try:  # a report that the disk refuses does not hide the result, nor a closed pipe keep the report from the disk
+        if resolve_form(form) == "json":
+            _print_json(told)
+        else:
+            _print_table(outcome)
+    finally:
+        if out is not None:
+            _write_json(told, out / "choice.json")
+        for path in filter(None, (report, out / "report.html" if out else None)):
+            write_report(told, path)
+            note(f"report: {path}")
     return _FAILED if any(one.failed for one in outcome.candidates) else 0
 
 

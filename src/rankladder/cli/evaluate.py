@@ -150,16 +150,18 @@ def evaluate(
         raise
     command = shlex.join(["rankladder", *sys.argv[1:]])
     found = replace(found, settings={"command": command, "depth": deep, **found.settings})
-    if out is not None:
-        write_report(found, out)
-    for remark in found.remarks:
-        note(printable(remark))
-    if resolve_form(form) == "json":
-        _print_json(found)
-    else:
-        _print_tables(found)
-    for system in found.failed:
-        note(printable(f"{system.name} failed: {system.failed}"))
+    try:  # a report that the disk refuses does not hide the result, nor a closed pipe keep the report from the disk
+        for remark in found.remarks:
+            note(printable(remark))
+        if resolve_form(form) == "json":
+            _print_json(found)
+        else:
+            _print_tables(found)
+        for system in found.failed:
+            note(printable(f"{system.name} failed: {system.failed}"))
+    finally:
+        if out is not None:
+            write_report(found, out)
     return _FAILED if found.failed else 0
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form, say
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
 
 if TYPE_CHECKING:
     from rankladder.evaluate.mteb import MeanScore, TaskScore
 
+_FAILED = 1
 _ZERO_SHOT = {True: "yes", False: "no", None: "not known"}
 
 
@@ -55,7 +56,7 @@ def mteb(
     results: Path,
     offline: bool | None,
     form: Form | None,
-) -> None:
+) -> int:
     """Measure rerankers on mteb's retrieval tasks (extra `mteb`).
 
     A first stage finds candidates, each model reranks the best of them, and mteb measures. Shows nDCG@10, whether a
@@ -93,6 +94,10 @@ def mteb(
         _print_tables(scores, means)
     for line in not_comparable(scores, top_k=top_k):
         note(line)
+    failed = [score for score in scores if score.failed is not None]
+    for score in failed:
+        note(printable(f"{score.task}: {score.model} over {score.first_stage} failed: {score.failed}"))
+    return _FAILED if failed else 0
 
 
 def _print_json(scores: list[TaskScore], means: list[MeanScore], top_k: int) -> None:
@@ -105,7 +110,8 @@ def _print_json(scores: list[TaskScore], means: list[MeanScore], top_k: int) -> 
                 "top_k": top_k,
                 "ndcg_at_10": score.ndcg,
                 "zero_shot": score.zero_shot,
-                "file": str(score.file),
+                "file": None if score.file is None else str(score.file),
+                "failed": score.failed,
             }
         )
     for mean in means:
@@ -115,7 +121,7 @@ def _print_json(scores: list[TaskScore], means: list[MeanScore], top_k: int) -> 
                 "first_stage": mean.first_stage,
                 "model": mean.model,
                 "top_k": top_k,
-                "ndcg_at_10": round(mean.ndcg, 5),
+                "ndcg_at_10": None if mean.ndcg is None else round(mean.ndcg, 5),
                 "zero_shot_tasks": mean.zero_shot_tasks,
                 "zero_shot_ndcg_at_10": None if mean.zero_shot_ndcg is None else round(mean.zero_shot_ndcg, 5),
                 "published": mean.published,
@@ -125,7 +131,7 @@ def _print_json(scores: list[TaskScore], means: list[MeanScore], top_k: int) -> 
 
 def _print_tables(scores: list[TaskScore], means: list[MeanScore]) -> None:
     rows: list[list[Any]] = [
-        [score.task, score.first_stage, score.model or "–", f"{score.ndcg:.4f}", _ZERO_SHOT[score.zero_shot]]
+        [score.task, score.first_stage, score.model or "–", _figure(score.ndcg, "failed"), _ZERO_SHOT[score.zero_shot]]
         for score in scores
     ]
     print_table(["task", "first stage", "model", "nDCG@10", "zero-shot"], rows, right=[3])
@@ -134,13 +140,17 @@ def _print_tables(scores: list[TaskScore], means: list[MeanScore]) -> None:
         [
             mean.first_stage or "all",
             mean.model or "–",
-            f"{mean.ndcg:.4f}",
+            _figure(mean.ndcg),
             mean.tasks,
-            "–" if mean.zero_shot_ndcg is None else f"{mean.zero_shot_ndcg:.4f}",
+            _figure(mean.zero_shot_ndcg),
             mean.zero_shot_tasks,
-            "–" if mean.published is None else f"{mean.published:.4f}",
+            _figure(mean.published),
         ]
         for mean in means
     ]
     headers = ["first stage", "model", "mean nDCG@10", "tasks", "zero-shot mean", "zero-shot tasks", "published mean"]
     print_table(headers, rows, right=range(2, 7))
+
+
+def _figure(value: float | None, missing: str = "–") -> str:
+    return missing if value is None else f"{value:.4f}"

@@ -66,14 +66,18 @@ def measure_costs(
     *,
     passes: int = PASSES,
     repeats: int | None = None,
+    tail: bool = False,
     peaks: bool = False,
 ) -> list[Cost | Failure]:
     """``measure_cost`` of several models that take turns, in the order of the requests; a failure stands in its place.
 
-    Raises as ``open_checkpoint`` for a model that cannot be read, before anything is measured.
+    ``tail`` is as in ``Measurement``. Raises as ``open_checkpoint`` for a model that cannot be read, before anything is
+    measured.
     """
     workload = Workload.of("your queries and candidates", tasks)
     configurations = [Configuration.of(request) for request in requests]
-    measurement = Measurement(configurations, workload, passes=passes, repeats=repeats, search=False, peaks=peaks)
+    measurement = Measurement(
+        configurations, workload, passes=passes, repeats=repeats, tail=tail, search=False, peaks=peaks
+    )
     measurement.run()
     return measurement.results()

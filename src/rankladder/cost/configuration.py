@@ -22,6 +22,9 @@ OFFERED: Mapping[str, tuple[str, ...]] = {
 }
 """Number formats by engine."""
 
+SHARED = ("max_tokens", "device", "threads", "revision")
+"""Options of a request that its Sentence Transformers row has too: rows are only compared where these are equal."""
+
 MAX_TOKENS = 512
 """Where nothing else is asked: what the published tables were taken at."""
 
@@ -37,7 +40,7 @@ class Configuration:
     engine: str
     """onnx, torch, sentence-transformers, or hosted."""
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """Of ``Reranker.open``, ``engine`` among them where it was asked for; of a peer ``dtype`` and ``max_tokens``."""
+    """Of ``Reranker.open``, ``engine`` among them where it was asked for; of a peer ``dtype`` and ``SHARED`` ones."""
     peer: bool = False
     network: Network | None = field(default=None, hash=False, repr=False)
     """None where the files are not of a kind that our own engines read."""
@@ -46,6 +49,11 @@ class Configuration:
     def dtype(self) -> str:
         """The number format asked for."""
         return str(self.options.get("dtype", "auto"))
+
+    def is_peer_of(self, other: Configuration) -> bool:
+        """Whether this is Sentence Transformers on the other's model, opened under the same terms (``SHARED``)."""
+        same = all(self.options.get(option) == other.options.get(option) for option in SHARED)
+        return self.peer and same and self.model == other.model
 
     def __str__(self) -> str:
         return f"{self.model}, {'Sentence Transformers' if self.peer else self.engine}, {self.dtype}"
@@ -132,7 +140,7 @@ def plan_grid(
         limit = _limit(request, files, max_tokens=max_tokens, length=length)
         rows = list(_rows(model, request, files, engines, dtypes, limit, offline, notes))
         if rows and peer and peer_is_installed() and files.in_cross_encoder:
-            configurations += _peers(model, files, rows, limit)
+            configurations += _peers(model, files, rows)
         configurations += rows
     distinct = {(one.name, one.peer, tuple(sorted(one.options.items()))): one for one in configurations}
     return Plan(tuple(distinct.values()), tuple(failures), tuple(dict.fromkeys(notes)))
@@ -204,15 +212,18 @@ def _rows(
             yield Configuration(model, request.name, engine, options, network=files.network)
 
 
-def _peers(model: str, files: ModelFiles, rows: Sequence[Configuration], limit: int | None) -> list[Configuration]:
-    """Sentence Transformers with its defaults, and in each 16-bit format that a row of ours has."""
+def _peers(model: str, files: ModelFiles, rows: Sequence[Configuration]) -> list[Configuration]:
+    """Sentence Transformers with its defaults, and in each 16-bit format that a row of ours has, for one request's
+    rows, on their terms (``SHARED``).
+    """
     halves = dict.fromkeys(row.dtype for row in rows if row.dtype in {"bf16", "fp16"})
+    shared = {option: value for option, value in rows[0].options.items() if option in SHARED}
     return [
         Configuration(
             model,
             str(files.folder),
             "sentence-transformers",
-            {"max_tokens": limit, **extra},
+            {**shared, **extra},
             peer=True,
             network=files.network,
         )

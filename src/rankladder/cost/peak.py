@@ -16,7 +16,8 @@ PROBE_S = 0.3
 _ROWS = 256
 """Rows of a product on the CPU: a sequence or two, as the engines have them."""
 
-_CUDA_SIZE = 8192
+_GPU_SIZE = 8192
+"""Rows and columns of a product on a GPU, where a smaller one would measure how fast it can be started."""
 
 
 def onnx_gflops(dtype: str, *, width: int, threads: int) -> float:
@@ -55,7 +56,7 @@ def onnx_gflops(dtype: str, *, width: int, threads: int) -> float:
 
 
 def torch_gflops(dtype: str, *, width: int, device: str, threads: int) -> float:
-    """GFLOP/s of torch in fp32, bf16 or fp16: 8192 square on CUDA, else the better of ``onnx_gflops``' two shapes.
+    """GFLOP/s of torch in fp32, bf16 or fp16: 8192 square on a GPU, else the better of ``onnx_gflops``' two shapes.
 
     Weights lie as networks hold them, [outputs, inputs]: without that bf16 and fp16 were ten times slower on a CPU that
     has no instructions for them (torch 2.13, AVX2: 0.26 against 2.5 GFLOP/s). fp32 on CUDA is what the process allows,
@@ -65,13 +66,11 @@ def torch_gflops(dtype: str, *, width: int, device: str, threads: int) -> float:
 
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[dtype]
     on_cuda, best = device.startswith("cuda"), 0.0
-    shapes = {(_CUDA_SIZE, _CUDA_SIZE)} if on_cuda else {(width, 4 * width), (1024, 1024)}
-    rows = _CUDA_SIZE if on_cuda else _ROWS
     before = torch.get_num_threads()
     if device == "cpu":
         torch.set_num_threads(threads)
     try:
-        for inner, outer in shapes:
+        for rows, inner, outer in torch_shapes(width, device):
             x = torch.randn(rows, inner, device=device).to(kind)
             weight = torch.randn(outer, inner, device=device).to(kind)
 
@@ -86,6 +85,17 @@ def torch_gflops(dtype: str, *, width: int, device: str, threads: int) -> float:
     finally:
         torch.set_num_threads(before)
     return best
+
+
+def torch_shapes(width: int, device: str) -> set[tuple[int, int, int]]:
+    """The products that are timed: rows, inputs, outputs.
+
+    >>> torch_shapes(256, "mps")
+    {(8192, 8192, 8192)}
+    """
+    if device != "cpu":
+        return {(_GPU_SIZE, _GPU_SIZE, _GPU_SIZE)}
+    return {(_ROWS, width, 4 * width), (_ROWS, 1024, 1024)}
 
 
 def _calls_per_second(call: Callable[[], None], threads: int) -> float:

@@ -26,15 +26,21 @@ def peer_is_installed() -> bool:
 
 
 class PeerSubject:
-    """A CrossEncoder with its defaults: padded batches, sorted by length, on the first device that torch finds. The
-    number format is the one that the files are in unless ``dtype`` says another. Its knob is ``batch_size``.
+    """A CrossEncoder with its defaults: padded batches, sorted by length, on the first device that torch finds, with as
+    many threads as torch starts, unless ``device`` and ``threads`` say otherwise. The number format is the one that the
+    files are in unless ``dtype`` says another. Its knob is ``batch_size``.
     """
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
+        import torch
         from sentence_transformers import CrossEncoder
 
         dtype, max_tokens = options.get("dtype"), options.get("max_tokens")
-        kwargs: dict[str, Any] = {} if max_tokens is None else {"max_length": max_tokens}
+        kwargs: dict[str, Any] = {"device": options.get("device")}
+        if max_tokens is not None:
+            kwargs["max_length"] = max_tokens
+        if options.get("threads") is not None:
+            torch.set_num_threads(options["threads"])
         with tempfile.TemporaryDirectory() as place:
             folder = _readable(Path(name), Path(place))
             if folder != Path(name):

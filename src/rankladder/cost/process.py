@@ -46,11 +46,14 @@ class Process:
             raise
         self.tokens: list[int] = []
         self.cut = 0
+        """Pairs that were cut."""
+        self.card_free: float | None = None
+        """The part of a CUDA device's memory that was free once the model was warm; None for another device."""
 
     def read(self, workload: Workload) -> None:
-        """Hands the texts over and warms the model up on them: ``tokens`` of each pair, and pairs ``cut``."""
+        """Hands the texts over and warms the model up on them: ``tokens`` of each pair, ``cut``, ``card_free``."""
         read = self.ask("texts", pairs=workload.pairs, lists=workload.lists)
-        self.tokens, self.cut = read["tokens"], read["cut"]
+        self.tokens, self.cut, self.card_free = read["tokens"], read["cut"], read["card_free"]
 
     def ask(self, command: str, **fields: Any) -> dict[str, Any]:
         """The answer to a command.

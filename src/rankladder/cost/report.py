@@ -50,9 +50,10 @@ def rows(results: Sequence[Cost | Failure], workload: Workload) -> list[dict[str
 
 
 def baseline(cost: Cost, costs: Sequence[Cost]) -> Cost:
-    """What a cost is compared with: Sentence Transformers with its defaults on the same model, else the first row."""
-    peers = (one for one in costs if one.configuration.peer and one.configuration.model == cost.configuration.model)
-    return next(peers, costs[0])
+    """What a cost is compared with: Sentence Transformers with its defaults on the same model, with the same longest
+    sequence, device and threads where a request names them; else the first row.
+    """
+    return next((one for one in costs if one.configuration.is_peer_of(cost.configuration)), costs[0])
 
 
 def cost_row(cost: Cost, compared: Cost, workload: Workload) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def cost_row(cost: Cost, compared: Cost, workload: Workload) -> dict[str, Any]:
         "fastest_pass": _rounded(fastest),
         "tokens_per_second": round(throughput.tokens_per_second) if throughput.tokens else None,
         "ratio": _rounded(throughput.ratio_to(compared.throughput)),
-        "ratio_to": f"{compared.configuration.model}, {compared.engine}, {compared.dtype}",
+        "ratio_to": _named(compared, beside=cost),
         "turn": cost.turn,
         "list_documents": _rounded(latency.documents),
         "list_samples": len(latency.milliseconds),
@@ -99,6 +100,16 @@ def cost_row(cost: Cost, compared: Cost, workload: Workload) -> dict[str, Any]:
         "tried": {setting: _rounded(rate) for setting, rate in cost.tried.items()},
         "published": None if found is None else {"model": found[0], "source": SOURCE, **asdict(found[1])},
     }
+
+
+def _named(compared: Cost, *, beside: Cost) -> str:
+    """A row that another is compared with: model, engine, number format, and what is unlike the usual or the other."""
+    told = [compared.configuration.model, compared.engine, compared.dtype]
+    if compared.device not in {"cpu", "hosted"}:
+        told.append(compared.device_name or compared.device)
+    if compared.max_tokens != beside.max_tokens:
+        told.append(f"at most {compared.max_tokens} tokens")
+    return ", ".join(told)
 
 
 def failure_row(failure: Failure) -> dict[str, Any]:
@@ -133,6 +144,8 @@ def samples(cost: Cost) -> dict[str, list[float]]:
 def table_row(row: Mapping[str, Any]) -> list[str]:
     """A row of ``rows`` as the cells of ``HEADERS``; a dash stands for what could not be told."""
     engine = "Sentence Transformers" if row["peer"] else str(row["engine"])
+    if row.get("device", "cpu") not in {"cpu", "hosted"}:
+        engine += f" on {row['device']}"
     if "error" in row:
         return [row["model"], engine, row["dtype"], f"failed: {row['error']}", *[""] * (len(HEADERS) - 4)]
     share, found = row["share_of_peak"], row["published"] or {}

@@ -27,14 +27,22 @@ class Worker:
         """Opens the model."""
         self.subject = _open(peer, name, options)
         told = self.subject.describe()
-        on_cuda = told["device"].startswith("cuda")
-        return {**told, "device_name": sys.modules["torch"].cuda.get_device_name(told["device"]) if on_cuda else None}
+        self.card = told["device"] if told["device"].startswith("cuda") else None
+        """The CUDA device that it is on."""
+        return {**told, "device_name": self.card and sys.modules["torch"].cuda.get_device_name(self.card)}
 
     def texts(self, *, pairs: list[tuple[str, str]], lists: list[tuple[str, list[str]]]) -> dict[str, Any]:
         """Takes the texts and warms the model up on them."""
         self.pairs, self.lists = [(query, text) for query, text in pairs], lists
         tokens, cut = self.subject.lengths(self.pairs)
-        return {"tokens": tokens, "cut": cut}
+        return {"tokens": tokens, "cut": cut, "card_free": self._card_free()}
+
+    def _card_free(self) -> float | None:
+        """The part of the CUDA device's memory that nobody holds, 0 to 1."""
+        if self.card is None:
+            return None
+        free, total = sys.modules["torch"].cuda.mem_get_info(self.card)
+        return float(free / total)
 
     def tune(self, *, setting: int) -> dict[str, Any]:
         """Takes another setting."""
@@ -57,10 +65,8 @@ class Worker:
     def memory(self) -> dict[str, Any]:
         """The peak so far."""
         peak, source = peak_memory()
-        torch = sys.modules.get("torch")
-        on_cuda = torch is not None and torch.cuda.is_initialized()
-        device = torch.cuda.max_memory_allocated() / 2**20 if torch is not None and on_cuda else None
-        return {"peak_mb": peak, "source": source, "device_peak_mb": device}
+        held = sys.modules["torch"].cuda.max_memory_allocated(self.card) / 2**20 if self.card else None
+        return {"peak_mb": peak, "source": source, "device_peak_mb": held}
 
     def gflops(self, *, width: int) -> dict[str, Any]:
         """Matrix products alone."""

@@ -55,7 +55,7 @@ class Candidates:
             cut += depth is not None and len(ordered) > depth
             scores[query] = {document: row[document] for document in ordered[:depth]}
         remarks = []
-        if unjudged := [query for query in run.scores if query not in judged]:
+        if unjudged := [query for query, row in run.scores.items() if row and query not in judged]:
             remarks.append(f"{name}: {len(unjudged):,} queries of the run are not judged here: left out")
         if unanswered := [query for query, row in scores.items() if not row]:
             remarks.append(
@@ -204,6 +204,8 @@ def _cut(dense: DenseIndex) -> tuple[str, ...]:
 def _digest_of(scores: Mapping[str, Mapping[str, float]]) -> str:
     digest = hashlib.sha256()
     for query, row in scores.items():
+        if not row:  # a query without candidates, or left out for that: no candidate differs
+            continue
         for document in (query, *in_order(row), ""):
             digest.update(document.encode("utf-8", "surrogatepass") + b"\0")
     return digest.hexdigest()

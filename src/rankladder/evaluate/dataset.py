@@ -94,12 +94,18 @@ class Dataset:
         if count >= len(grades):
             return self
         kept = dict(grades[place] for place in places)
+        queries = {id: query for id, query in self.queries.items() if id in kept}
+        of_the_whole = set(_misfits(self.queries, self.queries, self.documents, self.qrels.grades))
         return replace(
             self,
             collection=self.collection or self.name,
             name=f"{self.name} ({how} {len(kept)} of {len(grades):,} queries)",
-            queries={id: query for id, query in self.queries.items() if id in kept},
+            queries=queries,
             qrels=Qrels(kept),
+            remarks=(
+                *(remark for remark in self.remarks if remark not in of_the_whole),
+                *_misfits(queries, queries, self.documents, kept),
+            ),
             digest=_digest(how, str(count), self.digest),
         )
 
@@ -233,7 +239,7 @@ def _misfits(
             f"{len(missing):,} judged documents{', all of them,' if every else ''} are not in the collection "
             f"({named(missing)}{shown}): their judgements count, but no model can read them"
         )
-    if hopeless := [query for query, row in grades.items() if max(row.values()) < 1]:
+    if hopeless := [query for query, row in grades.items() if row and max(row.values()) < 1]:
         yield (
             f"{len(hopeless):,} judged queries have no relevant document ({named(hopeless)}): "
             "measures of relevance are 0 on them, whatever the system"

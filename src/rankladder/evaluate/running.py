@@ -16,9 +16,9 @@ from rankladder.evaluate.comparing import compare_systems, largest_changes
 from rankladder.evaluate.dataset import Dataset
 from rankladder.evaluate.evaluation import Evaluation, System
 from rankladder.evaluate.measures import measure_run, parse_measures
-from rankladder.evaluate.scoring import rerank_candidates
+from rankladder.evaluate.scoring import open_store, rerank_candidates
 from rankladder.evaluate.statistics import Interval, bootstrap_interval
-from rankladder.evaluate.store import PairKeys, ScoreStore
+from rankladder.evaluate.store import PairKeys
 from rankladder.folders import cache_folder
 from rankladder.rerank import Long, ModelRequest, Reranker
 
@@ -151,13 +151,7 @@ def _reranked(
     for place, one in enumerate(candidates):
         name = f"{one.name} + {label}"
         try:
-            kept = ScoreStore(
-                folder,
-                collection=dataset.collection or dataset.name,
-                model=reranker.name,
-                digest=reranker.digest,
-                long=long,
-            )
+            kept = open_store(folder, reranker, dataset, one, top_k=top_k, long=long)
             found = rerank_candidates(
                 reranker, dataset, one, name=name, top_k=top_k, store=kept, keys=keys, long=long, progress=progress
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from rankladder.evaluate.candidates import Candidates, in_order
 from rankladder.evaluate.dataset import Dataset
@@ -28,6 +29,25 @@ class Reranked:
     truncated: int
 
 
+def open_store(
+    folder: Path, reranker: Reranker, dataset: Dataset, candidates: Candidates, *, top_k: int, long: Long = "truncate"
+) -> ScoreStore:
+    """The file of a reranker's scores on a data set, shared by all candidate lists.
+
+    A hosted service does not promise that a score depends on its pair alone: its scores are of one list at one depth.
+
+    Raises as ``ScoreStore``.
+    """
+    return ScoreStore(
+        folder,
+        collection=dataset.collection or dataset.name,
+        model=reranker.name,
+        digest=reranker.digest,
+        long=long,
+        listed=f"{candidates.digest} {top_k}" if is_hosted(reranker.name) else "",
+    )
+
+
 def rerank_candidates(
     reranker: Reranker,
     dataset: Dataset,
@@ -45,20 +65,20 @@ def rerank_candidates(
     Whatever cannot be read (a query or a document without a text), and candidates below ``top_k``, follow in the
     retriever's order. Texts are read as they are scored, a batch at a time; each batch is stored before the next
     begins, so an interruption loses one batch: 64 pairs, later as many as take about five seconds. A hosted model,
-    which is paid by the request, is given a query's candidates all at once.
+    which is paid by the request and may look at the list, is given a query's candidates all at once, or none of them.
 
     Raises what the reranker raises, and StorageFailed.
     """
     wanted = {query.id: _readable(query, dataset, candidates, top_k, keys) for query in dataset.queries.values()}
     total = sum(len(row) for row in wanted.values())
-    missing = [
-        (dataset.queries[query], document)
-        for query, row in wanted.items()
-        for document in row
-        if keys.of(dataset.queries[query], document) not in store
-    ]
+    missing: list[tuple[Query, str]] = []
+    hosted = is_hosted(reranker.name)
+    for id, row in wanted.items():
+        query = dataset.queries[id]
+        new = [document for document in row if keys.of(query, document) not in store]
+        missing += [(query, document) for document in (row if hosted and new else new)]
     with Progress(name, total, "pairs", done=total - len(missing), wanted=progress) as bar:
-        size, start, hosted = _FIRST_BATCH, 0, is_hosted(reranker.name)
+        size, start = _FIRST_BATCH, 0
         while start < len(missing):
             batch = missing[start : _end_of_query(missing, start + size) if hosted else start + size]
             began = time.perf_counter()
@@ -68,10 +88,10 @@ def rerank_candidates(
             size = next_size(len(batch), time.perf_counter() - began)
     scores: dict[str, dict[str, float]] = {}
     truncated = 0
-    for query, row in candidates.run.scores.items():
-        named = {document: keys.of(dataset.queries[query], document) for document in wanted.get(query, ())}
+    for id, scored in candidates.run.scores.items():
+        named = {document: keys.of(dataset.queries[id], document) for document in wanted.get(id, ())}
         truncated += sum(store.truncated(key) for key in named.values())
-        scores[query] = above(row, {document: store.score(key) for document, key in named.items()})
+        scores[id] = above(scored, {document: store.score(key) for document, key in named.items()})
     return Reranked(Run(name, scores), total, truncated)
 
 

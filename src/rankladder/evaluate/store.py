@@ -60,7 +60,8 @@ class PairKeys:
 class ScoreStore:
     """One append-only file of scores: a header line that says whose they are, then a line for each pair.
 
-    It is named after the collection and the model (name and digest), in a folder that is made where it is not there.
+    It is named after the collection and the model (name and digest), in a folder that is made where it is not there;
+    and after ``listed``, where scores hold within one candidate list only.
 
     Scores are found by the pair's texts, so a document that changed is another pair, and lists that overlap share what
     they have in common. A line that was cut short (a crash, a full disk) is dropped and written again. Several
@@ -69,8 +70,10 @@ class ScoreStore:
     Raises StorageFailed where the folder cannot be written, BadFile for a file that is not ours or is damaged.
     """
 
-    def __init__(self, folder: Path, *, collection: str, model: str, digest: str, long: str) -> None:
+    def __init__(self, folder: Path, *, collection: str, model: str, digest: str, long: str, listed: str = "") -> None:
         self.header = {"rankladder_scores": FORMAT, "collection": collection, "model": digest, "long": long}
+        if listed:
+            self.header["listed"] = listed
         key = hashlib.sha256(json.dumps(self.header, sort_keys=True).encode()).hexdigest()[:16]
         self.path = folder / f"{_slug(collection)}.{_slug(model)}.{key}.jsonl"
         self._scores: dict[bytes, float] = {}

@@ -25,7 +25,7 @@ def read_topics(path: str | Path) -> list[Query]:
     file = Path(path)
     if not file.is_file():
         raise PathMissing(f"no file at {file}")
-    text = read_text(file) if file.suffix not in {".jsonl", ".tsv", ".gz"} else ""
+    text = "" if file.name.removesuffix(".gz").endswith((".jsonl", ".tsv")) else read_text(file)
     if not text.lstrip().lower().startswith("<"):
         return read_queries(file)
     queries: dict[str, Query] = {}

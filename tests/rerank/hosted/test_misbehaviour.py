@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -119,6 +123,21 @@ def test_a_wait_longer_than_patience_allows_is_not_begun() -> None:
         with pytest.raises(ServiceFailed, match="waited for 3,600 s more"):
             reranker_of(server, held).predict(PAIRS)
         assert (held.slept, len(server.requests)) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"retry-after": "0"}, {"retry-after-ms": "0"}, {"retry-after": "Thu, 01 Jan 1970 00:00:00 GMT"}],
+    ids=["seconds", "milliseconds", "a date in the past"],
+)
+def test_a_service_that_says_at_once_again_and_again_is_not_asked_in_a_loop(headers: dict[str, str]) -> None:
+    held = HeldClock()
+    with rerank_server("cohere") as server:
+        server.script = [Reply(status=429, headers=headers)] * 99
+        with pytest.raises(ServiceFailed, match="status 429"):
+            reranker_of(server, held, total_s=100).predict(PAIRS)
+        assert held.slept == [1, 2, 4, 8, 16, 30, 30]  # at once the first time
+        assert len(server.requests) == 9
 
 
 def test_what_one_request_is_told_to_wait_holds_for_all() -> None:
@@ -275,6 +294,23 @@ def test_one_failed_request_ends_the_others() -> None:
         with pytest.raises(RequestRefused):
             reranker_of(server, threads=1).predict([(f"query {number}", "x") for number in range(200)])
         assert len(server.requests) < 20
+
+
+def test_ctrl_c_ends_a_process_at_once_though_a_service_hangs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        name = f"cohere:m@http://127.0.0.1:{silent.getsockname()[1]}"
+        script = f"from rankladder.rerank import Reranker; Reranker.open({name!r}).predict([('a', 'x'), ('b', 'x')])"
+        silent.settimeout(60)
+        with (
+            subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) as process,
+            ExitStack() as held,
+        ):
+            held.callback(process.kill)
+            for _ in range(2):
+                connection = held.enter_context(silent.accept()[0])
+                connection.recv(1)  # the request is under way, and nobody answers
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30) != 0  # a try alone may take 60 s
 
 
 def test_progress_counts_every_pair_once() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import errno
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankladder.errors import BadOption, StorageFailed
+from rankladder.errors import BadOption, RankladderError, StorageFailed
 from rankladder.evaluate.mteb.reranker import MtebReranker, catalogue_model
 from rankladder.evaluate.mteb.stages import Bm25Stage, FirstStage
 from rankladder.evaluate.mteb.tasks import loaded, trained_on, zero_shot
@@ -36,20 +36,23 @@ class TaskScore:
         task: mteb's name, or your own.
         first_stage: What found the candidates.
         model: What reranked them, as it was asked for; None for the first stage by itself.
-        ndcg: nDCG@10, as mteb gives it: rounded to five places, the mean over splits where a task has several.
+        ndcg: nDCG@10, as mteb gives it: rounded to five places, the mean over splits where a task has several. None
+            where it failed.
         zero_shot: Whether the task's data is not among what the model was trained on (in a first stage's own row, what
             that was trained on); None where nobody says, and for tasks that are not mteb's.
         catalogue_name: The model's name in our catalogue, None where it is not there.
-        file: Where mteb keeps the result.
+        file: Where mteb keeps the result; None where it failed.
+        failed: Why the model could not be finished on this task; None where it was.
     """
 
     task: str
     first_stage: str
     model: str | None
-    ndcg: float
+    ndcg: float | None
     zero_shot: bool | None
     catalogue_name: str | None
-    file: Path
+    file: Path | None
+    failed: str | None = None
 
 
 def rerank_tasks(
@@ -64,8 +67,9 @@ def rerank_tasks(
 ) -> list[TaskScore]:
     """Every first stage by itself and every model over it, on every task: nDCG@10.
 
-    Work that ``results`` holds already is not done again, so an interrupted run goes on where it stopped. One model
-    and one task's data are in memory at a time.
+    What ``results`` holds already is not done again: an interrupted run goes on with the task, first stage and model
+    that it stopped in, and begins that one anew. A model that fails on a task is a row that says why; the others are
+    finished. One model and one task's data are in memory at a time.
 
     Args:
         tasks: From ``find_task``, ``benchmark_tasks`` or ``local_task``.
@@ -84,7 +88,7 @@ def rerank_tasks(
         BadOption: ``top_k`` below 1; a task or a model that is named twice.
         Unavailable: A task's data is not here and cannot be fetched.
         StorageFailed: ``results`` cannot be written.
-        RankladderError: As ``Reranker.open`` and the first stages.
+        RankladderError: As the first stages.
     """
     need("mteb", extra="mteb")
     if top_k < 1:
@@ -104,22 +108,10 @@ def rerank_tasks(
                 result, meta, predictions[key] = _first_stage(task, stage, cache, progress)
                 scores[*key, None] = _score(result, stage, None, zero_shot(trained_on(meta), task), None, cache, meta)
         for request in models:
-            reranker = request.open(offline=offline)
-            known = catalogue_model(reranker)
-            trained = trained_on(MtebReranker(reranker).mteb_model_meta)
-            for task in tasks:
-                for stage in first_stages:
-                    key = (task.metadata.name, stage.name)
-                    settings: dict[str, str | int] = {"first_stage": _label(stage.meta(task)), "top_k": top_k}
-                    model = MtebReranker(reranker, settings=settings)
-                    meta = model.mteb_model_meta
-                    finished = _known(cache, task, meta)
-                    if finished is None:
-                        progress(f"{task.metadata.name}: {request.text} over {stage.name}")
-                        finished = _reranked(task, model, predictions[key], cache, top_k=top_k)
-                    name = known.name if known else None
-                    seen = zero_shot(trained, task)
-                    scores[*key, request.text] = _score(finished, stage, request.text, seen, name, cache, meta)
+            for score in _over_tasks(
+                request, tasks, first_stages, predictions, cache, progress, top_k=top_k, offline=offline
+            ):
+                scores[score.task, score.first_stage, score.model] = score
     return [
         scores[task.metadata.name, stage.name, model]
         for task in tasks
@@ -145,6 +137,49 @@ def _first_stage(
         result = _evaluated(stage.model(task), task, cache, overwrite="always", prediction_folder=Path(fresh))
         (Path(fresh) / file.name).replace(file)
     return result, meta, file
+
+
+def _over_tasks(
+    request: ModelRequest,
+    tasks: Sequence[AbsTaskRetrieval],
+    stages: Sequence[FirstStage],
+    predictions: Mapping[tuple[str, str], Path],
+    cache: ResultCache,
+    progress: Callable[[str], object],
+    *,
+    top_k: int,
+    offline: bool | None,
+) -> Iterator[TaskScore]:
+    """A model on each task over each first stage. It may fail in any way: a row says how, and the others go on."""
+    pairs = [(task, stage) for task in tasks for stage in stages]
+    try:
+        reranker = request.open(offline=offline)
+        known = catalogue_model(reranker)
+        trained = trained_on(MtebReranker(reranker).mteb_model_meta)
+    except Exception as error:
+        yield from (_failure(task, stage, request, error) for task, stage in pairs)
+        return
+    for task, stage in pairs:
+        try:
+            settings: dict[str, str | int] = {"first_stage": _label(stage.meta(task)), "top_k": top_k}
+            model = MtebReranker(reranker, settings=settings)
+            meta = model.mteb_model_meta
+            finished = _known(cache, task, meta)
+            if finished is None:
+                progress(f"{task.metadata.name}: {request.text} over {stage.name}")
+                finished = _reranked(task, model, predictions[task.metadata.name, stage.name], cache, top_k=top_k)
+            name = known.name if known else None
+            score = _score(finished, stage, request.text, zero_shot(trained, task), name, cache, meta)
+        except Exception as error:
+            if isinstance(error, StorageFailed) or _is_of_the_disk(error, cache.cache_path):
+                raise  # no fault of the model's, and the next would meet it too
+            score = _failure(task, stage, request, error)
+        yield score
+
+
+def _failure(task: AbsTaskRetrieval, stage: FirstStage, request: ModelRequest, error: Exception) -> TaskScore:
+    reason = str(error) if isinstance(error, RankladderError) else f"{type(error).__name__}: {error}"
+    return TaskScore(task.metadata.name, stage.name, request.text, None, None, None, None, failed=reason)
 
 
 def _reranked(
@@ -217,10 +252,17 @@ def _writing(results: Path) -> Iterator[None]:
         results.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        named = error.filename is not None and Path(str(error.filename)).is_relative_to(results)
-        if not named and error.errno != errno.ENOSPC:  # a write that finds the disk full names no file
+        if not _is_of_the_disk(error, results):
             raise
         raise StorageFailed(f"{results}: results cannot be kept there: {error.strerror or error}") from error
+
+
+def _is_of_the_disk(error: Exception, results: Path) -> bool:
+    """Whether the results could not be written. A write that finds the disk full names no file."""
+    if not isinstance(error, OSError):
+        return False
+    named = error.filename is not None and Path(str(error.filename)).is_relative_to(results)
+    return named or error.errno == errno.ENOSPC
 
 
 @contextmanager

@@ -45,9 +45,9 @@ class MeanScore:
         first_stage: None for the mean over several first stages.
         model: None for the first stage by itself.
         tasks: How many tasks.
-        ndcg: Over all of them.
+        ndcg: Over all of them; None where the model failed on one: a mean over the others compares with nothing.
         zero_shot_tasks: Of how many it is known that the model was not trained on their data.
-        zero_shot_ndcg: Over those, None where there are none.
+        zero_shot_ndcg: Over those, None where there are none, or the model failed on any task.
         published: The published mean, where every part of this one is what it was made of: the ten tasks, 100
             candidates, and for a reranker the six embedders.
     """
@@ -55,7 +55,7 @@ class MeanScore:
     first_stage: str | None
     model: str | None
     tasks: int
-    ndcg: float
+    ndcg: float | None
     zero_shot_tasks: int
     zero_shot_ndcg: float | None
     published: float | None
@@ -70,6 +70,9 @@ def mean_scores(scores: Sequence[TaskScore], *, top_k: int) -> list[MeanScore]:
     def mean(stage: str | None, model: str | None) -> MeanScore:
         chosen = [score for score in scores if score.model == model and stage in (None, score.first_stage)]
         clean = [score for score in chosen if score.zero_shot]
+        count, whole = len({score.task for score in chosen}), [one.ndcg for one in chosen if one.ndcg is not None]
+        if len(whole) < len(chosen):
+            return MeanScore(stage, model, count, None, len({score.task for score in clean}), None, None)
         published = None
         if ten and model is None and stage is not None:
             published = SIX_EMBEDDERS.get(stage)
@@ -78,10 +81,10 @@ def mean_scores(scores: Sequence[TaskScore], *, top_k: int) -> list[MeanScore]:
         return MeanScore(
             stage,
             model,
-            len({score.task for score in chosen}),
-            fmean(score.ndcg for score in chosen),
+            count,
+            fmean(whole),
             len({score.task for score in clean}),
-            fmean(score.ndcg for score in clean) if clean else None,
+            fmean(one.ndcg for one in clean if one.ndcg is not None) if clean else None,
             published,
         )
 

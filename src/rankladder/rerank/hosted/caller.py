@@ -109,7 +109,7 @@ class Caller:
                 last, setbacks, failures = outcome, setbacks + 1, failures + (not outcome.busy)
                 if failures >= self.patience.attempts:
                     raise self._gave_up(f"{failures} tries failed", last)
-                wait = self.patience.backoff_s(setbacks, self.clock.chance()) if last.asked_s is None else last.asked_s
+                wait = self.patience.wait_s(setbacks, self.clock.chance(), asked_s=last.asked_s)
                 now = self.clock.monotonic()
                 if now + wait - began > self.patience.total_s:
                     raise self._gave_up(f"it would have to be waited for {wait:,.0f} s more", last)

@@ -47,6 +47,20 @@ class Patience:
         """
         return min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(setbacks - 1, 60)) * (0.5 + chance / 2)
 
+    def wait_s(self, setbacks: int, chance: float, *, asked_s: float | None) -> float:
+        """Seconds to wait after so many setbacks: what the service asked for, else the backoff.
+
+        From the second setback on the backoff is the least, whatever was asked for: a service that says "at once" each
+        time would be asked without a pause.
+
+        >>> [Patience().wait_s(setbacks, 1.0, asked_s=0.75) for setbacks in (1, 2, 3)]
+        [0.75, 1.0, 2.0]
+        """
+        backoff_s = self.backoff_s(setbacks, chance)
+        if asked_s is None:
+            return backoff_s
+        return asked_s if setbacks == 1 else max(asked_s, backoff_s)
+
 
 def asked_wait_s(headers: Mapping[str, str], *, now_s: float) -> float | None:
     """Seconds that the service asks to wait, None where it does not: ``retry-after-ms``, then ``retry-after`` in

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 
 from rankladder.errors import BadOption, ServiceFailed
@@ -120,14 +121,28 @@ class HostedScorer:
         if len(plan) <= 1:  # a thread would only cost
             yield from ((rows, self._ask(texts, rows, abandoned)) for rows in plan)
             return
-        pool = ThreadPoolExecutor(min(self._in_flight, len(plan)), "rankladder-hosted")
+        asked = {Future[list[float]](): rows for rows in plan}
+        left = deque(asked.items())
+
+        def work() -> None:
+            while not abandoned.is_set():
+                try:
+                    answer, rows = left.popleft()
+                except IndexError:
+                    return
+                try:
+                    answer.set_result(self._ask(texts, rows, abandoned))
+                except BaseException as error:
+                    answer.set_exception(error)
+
+        # Python waits at its end for the threads of a pool, however long a service hangs; for daemons it does not.
+        for number in range(min(self._in_flight, len(plan))):
+            threading.Thread(target=work, name=f"rankladder-hosted-{number}", daemon=True).start()
         try:
-            waiting = {pool.submit(self._ask, texts, rows, abandoned): rows for rows in plan}
-            for answered in as_completed(waiting):
-                yield waiting[answered], answered.result()
+            for answer in as_completed(asked):
+                yield asked[answer], answer.result()
         finally:
             abandoned.set()  # where one request failed, no other is begun or waited for
-            pool.shutdown(wait=False, cancel_futures=True)
 
     def _ask(self, texts: list[tuple[str, str]], rows: range, abandoned: threading.Event) -> list[float]:
         service = self._address.service

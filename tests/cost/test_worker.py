@@ -1,0 +1,38 @@
+"""What a worker measures on a card, and how its peer is opened. No card is here: torch's answers are scripted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from rankladder.cost.peak import torch_shapes
+from rankladder.cost.peer import PeerSubject
+from rankladder.cost.worker import Worker
+
+
+def test_memory_is_read_on_the_card_that_the_model_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: {"cuda:1": 3 * 2**20}[device])
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: {"cuda:1": (2**30, 2**32)}[device])
+    worker = Worker()
+    worker.card = "cuda:1"
+    assert worker.memory()["device_peak_mb"] == 3.0
+    assert worker._card_free() == 0.25
+    worker.card = None
+    assert worker.memory()["device_peak_mb"] is worker._card_free() is None
+
+
+def test_the_peer_computes_where_and_with_as_many_threads_as_it_is_told(ettin: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        told = PeerSubject(str(ettin), {"device": "cpu", "threads": before + 1}).describe()
+    finally:
+        torch.set_num_threads(before)
+    assert (told["device"], told["threads"]) == ("cpu", before + 1)
+
+
+def test_every_gpu_is_measured_by_a_product_too_large_to_measure_its_launch() -> None:
+    for device in ("cuda:0", "mps"):
+        assert all(2 * rows * inner * outer > 1e12 for rows, inner, outer in torch_shapes(256, device))
+    assert torch_shapes(256, "cpu") == {(256, 256, 1024), (256, 1024, 1024)}
