@@ -3,7 +3,8 @@
 400,000 pairs of mixed lengths (log-normal, 5 to 500 tokens) in one process, then as many again. Resident memory is
 read every 5,000 pairs; ``--shape tiny`` (4 layers, width 64) takes minutes where the 17M shape takes hours. Growth
 counts from the end of the warm-up (the first 20,000 pairs), by the least-squares line and not by two single readings;
-the second load is compared with the first.
+the second load is compared with the first. With ``--long`` one pair in 500 has 1,000 tokens and more, up to what the
+model reads (7,999).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 import checkpoints
 
 STEP, WARM_UP = 5_000, 20_000
+LONG_EVERY, LONG_FROM = 500, 1_000
+TOKENS_A_WORD = 1.4  # about, of the checkpoints' tokenizer on their text
 
 
 def resident_mb() -> float:
@@ -34,14 +37,18 @@ def resident_mb() -> float:
 
 
 def load(reranker: Reranker, pairs: int, seed: int) -> list[float]:
-    """Scores ``pairs`` pairs; returns the resident memory after every step."""
+    """Scores ``pairs`` pairs, long ones among them where the model reads such; resident memory after every step."""
     rng = np.random.default_rng(seed)
     words = checkpoints.TEXT.split()
     readings = []
     for _ in range(pairs // STEP):
         lengths = rng.lognormal(np.log(18), 0.8, STEP).clip(2, 240).astype(int)
         starts = rng.integers(0, len(words), STEP)
-        texts = [" ".join((words * 4)[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
+        if reranker.max_tokens > LONG_FROM:
+            tokens = rng.integers(LONG_FROM, reranker.max_tokens, len(lengths[::LONG_EVERY]))
+            lengths[::LONG_EVERY] = tokens / TOKENS_A_WORD
+        source = words * (2 + lengths.max() // len(words))
+        texts = [" ".join(source[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
         reranker.predict([("why is the sky blue", text) for text in texts], progress=False)
         readings.append(round(resident_mb(), 1))
         print(f"{len(readings) * STEP:,} pairs: {readings[-1]} MB", file=sys.stderr, flush=True)
@@ -53,12 +60,14 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=400_000)
     parser.add_argument("--shape", default="ettin-17m", choices=["tiny", *checkpoints.ETTIN])
     parser.add_argument("--dtype", default="int8")
+    parser.add_argument("--long", action="store_true", help="one pair in 500 of 1,000 tokens and more")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         write = checkpoints.write_ettin if options.shape == "tiny" else checkpoints.write_rung
         folder = Path(temporary) / "model"
-        write(folder, **({} if options.shape == "tiny" else {"name": options.shape}))
-        reranker = Reranker.open(folder, dtype=options.dtype, max_tokens=512)
+        tiny = {"positions": checkpoints.ETTIN_POSITIONS}
+        write(folder, **(tiny if options.shape == "tiny" else {"name": options.shape}))
+        reranker = Reranker.open(folder, dtype=options.dtype, max_tokens=None if options.long else 512)
         start = time.perf_counter()
         first, second = (load(reranker, options.pairs, seed) for seed in (0, 1))
         seconds = time.perf_counter() - start
@@ -67,6 +76,7 @@ def main() -> None:
     figures = {
         "shape": options.shape,
         "dtype": options.dtype,
+        "max_tokens": reranker.max_tokens,
         "pairs": options.pairs,
         "pairs_per_second": round(2 * options.pairs / seconds),
         "warm_up_pairs": WARM_UP,

@@ -19,7 +19,7 @@ from rankladder.rerank.scorer import native_scorer
 class SharedWords:
     """An engine that counts the tokens of the document that the query has too."""
 
-    name = "shared words"
+    name = about = "shared words"
     threads = 1
     reads_ahead = False
 

@@ -96,6 +96,26 @@ def test_a_damaged_graph_is_written_again(
     assert list((tmp_path / "graphs").iterdir()) == [folder]
 
 
+def test_two_first_starts_at_once_share_the_graph_of_the_faster(
+    ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANKLADDER_CACHE", str(tmp_path))
+    fill, opened, kept = cache._fill, [], []
+
+    def overtaken(*args: object) -> None:
+        """Writes a draft; before it is moved to its place, the other process starts and ends."""
+        fill(*args)  # type: ignore[arg-type]
+        monkeypatch.setattr(cache, "_fill", fill)
+        opened.append(cache.cached_graph(open_checkpoint(ettin), "fp32"))
+        kept.append(opened[0][0].stat().st_ino)
+
+    monkeypatch.setattr(cache, "_fill", overtaken)
+    opened.append(cache.cached_graph(open_checkpoint(ettin), "fp32"))
+    assert opened[0] == opened[1] == (opened[0][0], True)
+    assert [opened[0][0].stat().st_ino] == kept, "the graph that the other process uses was removed"
+    assert list((tmp_path / "graphs").iterdir()) == [opened[0][0].parent]
+
+
 def test_graphs_of_another_writer_and_old_drafts_are_removed(
     ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,8 +199,38 @@ def test_cores_follow_the_containers_quota(
     content: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "cpu.max").write_text(content)
-    monkeypatch.setattr(processor, "_CGROUP_V2", tmp_path / "cpu.max")
+    monkeypatch.setattr(processor, "_GROUPS", tmp_path)
+    monkeypatch.setattr(processor, "_OWN_GROUPS", tmp_path / "none")
     monkeypatch.setattr(processor.os, "sched_getaffinity", lambda _pid: {0, 1}, raising=False)
+    assert processor.usable_cores() == cores
+
+
+@pytest.mark.parametrize(
+    ("own", "quotas", "cores"),
+    [
+        ("0::/slice/unit", {"slice/unit/cpu.max": "300000 100000"}, 3),
+        ("0::/slice/unit", {"slice/unit/cpu.max": "max 100000", "slice/cpu.max": "200000 100000"}, 2),
+        ("0::/slice/unit", {"slice/unit/cpu.max": "400000 100000", "slice/cpu.max": "200000 100000"}, 2),
+        ("0::/slice/unit", {"other/cpu.max": "100000 100000"}, 8),
+        ("0::/../beside", {"cpu.max": "500000 100000"}, 5),
+        ("0::/docker/not-mounted", {"cpu.max": "500000 100000"}, 5),
+        ("0::/", {}, 8),
+        ("4:memory:/a\n5:cpu,cpuacct:/b/c", {"cpu/b/cpu.cfs_quota_us": "150000", "cpu/b/c/cpu.cfs_quota_us": "-1"}, 1),
+        ("5:cpuset:/b", {"cpu/b/cpu.cfs_quota_us": "150000"}, 8),
+    ],
+)
+def test_cores_follow_the_smallest_quota_from_the_own_group_up_to_the_root(
+    own: str, quotas: dict[str, str], cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, content in quotas.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+        if name.endswith("quota_us"):
+            (tmp_path / name).with_name("cpu.cfs_period_us").write_text("100000")
+    (tmp_path / "own").write_text(own + "\n")
+    monkeypatch.setattr(processor, "_GROUPS", tmp_path)
+    monkeypatch.setattr(processor, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(processor.os, "sched_getaffinity", lambda _pid: set(range(8)), raising=False)
     assert processor.usable_cores() == cores
 
 

@@ -22,7 +22,7 @@ BLOCKS = [[("rain", f"drop {block} {place}") for place in range(5)] for block in
 class Watched:
     """An engine that scores by length, and waits in each block until the next one has been read."""
 
-    name, threads = "watched", 1
+    name, about, threads = "watched", "watched", 1
 
     def __init__(self, *, reads_ahead: bool) -> None:
         self.reads_ahead = reads_ahead
@@ -68,11 +68,19 @@ def test_scores_are_those_of_each_block_in_order(
     scorer, engine = watched(bert, reads_ahead=reads_ahead, monkeypatch=monkeypatch)
     counted: list[float] = []
     found = list(score_blocks(scorer, iter(BLOCKS), long="truncate", done=counted.append))
-    elsewhere = {thread != threading.get_ident() for thread in engine.read}
-    assert elsewhere == {reads_ahead}
+    elsewhere = [thread != threading.get_ident() for thread in engine.read]
+    assert elsewhere == [False, reads_ahead, reads_ahead, reads_ahead]
     assert sum(counted) == 20
     engine.reads_ahead = False
     assert found == [one for block in BLOCKS for one in scorer.score(block, long="truncate", done=counted.append)]
+
+
+def test_one_block_alone_needs_no_other_thread(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer, engine = watched(bert, reads_ahead=True, monkeypatch=monkeypatch)
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: pytest.fail(f"{thread.name} started"))
+    engine.scored = len(BLOCKS)  # so that it waits for no further block
+    engine.read = [0] * len(BLOCKS)
+    assert len(list(score_blocks(scorer, BLOCKS[:1], long="truncate", done=lambda count: None))) == 5
 
 
 def test_an_error_while_reading_ahead_reaches_the_caller(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from tokenizers import Tokenizer
 
 from rankladder.errors import BadOption
 from rankladder.rerank import ModelRequest, Reranker
@@ -9,6 +12,25 @@ from rankladder.rerank import ModelRequest, Reranker
 def test_a_request_opens_what_the_options_say() -> None:
     reranker = ModelRequest.parse("box, dtype=fp32, max_tokens=64").open(offline=True)
     assert (reranker.name, reranker.max_tokens) == ("box fp32", 64)
+
+
+def test_one_thread_bounds_the_tokenizer_too_and_reads_the_same() -> None:
+    readers = [Reranker.open(threads=threads).scorer.reader for threads in (1, 2)]  # type: ignore[attr-defined]
+    batches: list[list[str]] = []
+
+    class Watched:
+        def __init__(self, tokenizer: Tokenizer) -> None:
+            self.tokenizer = tokenizer
+
+        def encode_batch_fast(self, texts: list[str], **options: bool) -> Any:
+            batches.append(texts)
+            return self.tokenizer.encode_batch_fast(texts, **options)
+
+    for reader in readers:
+        reader._tokenizer = Watched(reader._tokenizer)
+    alone, together = (reader.documents(["rain falls", "", "Mars is red"]) for reader in readers)
+    assert batches == [["rain falls"], [""], ["Mars is red"], ["rain falls", "", "Mars is red"]]
+    assert [ids.tolist() for ids in alone] == [ids.tolist() for ids in together]
 
 
 @pytest.mark.parametrize(

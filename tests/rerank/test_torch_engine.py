@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,10 +13,13 @@ import numpy as np
 import pytest
 import torch
 
+from rankladder import Reranker
 from rankladder.checkpoint import open_checkpoint
 from rankladder.checkpoint.network import Checkpoint
 from rankladder.errors import BadInput, BadOption
+from rankladder.rerank import pairs as reading
 from rankladder.rerank.pairs import TokenPair
+from rankladder.rerank.torch import batches
 from rankladder.rerank.torch import device as devices
 from rankladder.rerank.torch.budget import CPU_TOKENS, MPS_TOKENS, default_budget
 from rankladder.rerank.torch.device import check_dtype, find_device
@@ -42,7 +46,16 @@ def pairs() -> list[TokenPair]:
 def test_an_engine_says_what_it_is(engine: TorchEngine, checkpoint: Checkpoint) -> None:
     assert (engine.name, engine.dtype, engine.device, engine.attention) == ("torch", "fp32", "cpu", "sdpa")
     assert (engine.threads, engine.token_budget) == (1, 300)
+    assert engine.about == "torch on cpu, attention sdpa"
     assert TorchEngine(checkpoint, dtype="fp32", device="cpu", threads=1).token_budget == CPU_TOKENS
+
+
+def test_what_it_computes_on_is_said_of_the_reranker(bert: Path) -> None:
+    assert "engine torch on cpu, attention sdpa, at most" in Reranker.open(bert, engine="torch", device="cpu").about
+
+
+def test_on_the_cpu_nothing_is_tokenised_ahead(engine: TorchEngine) -> None:
+    assert not engine.reads_ahead  # it would take the cores that compute
 
 
 def test_nothing_to_score_gives_no_scores(engine: TorchEngine) -> None:
@@ -68,6 +81,14 @@ def test_an_id_outside_the_vocabulary_is_refused(engine: TorchEngine) -> None:
         engine.score([TokenPair(np.array([1, 40000, 2], dtype=np.int32), 1)])
 
 
+def test_every_id_is_checked_once(engine: TorchEngine, pairs: list[TokenPair], monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[int] = []
+    for room in (batches, reading):
+        monkeypatch.setattr(room, "check_ids", lambda ids, vocabulary: checked.append(len(ids)))
+    engine.score(pairs)
+    assert sum(checked) == sum(len(pair.ids) for pair in pairs)
+
+
 def test_scores_do_not_depend_on_concurrent_callers(engine: TorchEngine, pairs: list[TokenPair]) -> None:
     expected = engine.score(pairs)
     with ThreadPoolExecutor(4) as pool:
@@ -89,6 +110,31 @@ def test_threads_are_set_for_a_batch_and_set_back(checkpoint: Checkpoint, pairs:
     one.score(pairs[:3])
     assert seen == [before + 1]
     assert torch.get_num_threads() == before
+
+
+def test_engines_with_other_threads_leave_the_process_as_it_was() -> None:
+    """Two passes at once: were they to overlap, the later one would set back what the earlier one had set."""
+    with ThreadPoolExecutor(1) as fresh:
+        before = fresh.submit(torch.get_num_threads).result()
+    cpu, inside, left = torch.device("cpu"), threading.Event(), threading.Event()
+    seen: list[int] = []
+
+    def second() -> None:
+        with devices.limited_threads(before + 2, cpu):
+            inside.set()
+            left.wait(20)
+            seen.append(torch.get_num_threads())
+
+    other = threading.Thread(target=second)
+    with devices.limited_threads(before + 1, cpu):
+        other.start()
+        overlapped = inside.wait(0.2)
+    left.set()
+    other.join()
+    with ThreadPoolExecutor(1) as fresh:
+        assert fresh.submit(torch.get_num_threads).result() == before
+    assert seen == [before + 2]
+    assert not overlapped
 
 
 def test_a_lack_of_memory_halves_the_budget_and_goes_on(checkpoint: Checkpoint, pairs: list[TokenPair]) -> None:

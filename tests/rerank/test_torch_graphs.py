@@ -14,7 +14,7 @@ from torch import Tensor
 from rankladder.checkpoint import open_checkpoint
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.torch.batches import HostBatch
-from rankladder.rerank.torch.graphs import Bucket, Graphs
+from rankladder.rerank.torch.graphs import Bucket, Graphs, empty_batch, fill
 from rankladder.rerank.torch.layers import Place
 from rankladder.rerank.torch.network import PackedNetwork
 
@@ -50,6 +50,7 @@ def batch(lengths: list[int], seed: int = 0) -> HostBatch:
 
 
 BATCHES = [[1], [5, 3], [40, 40, 40], [200, 56], [256], [257, 3, 3], [90] * 5, [7] * 30, [7] * 31, [390, 300]]
+BATCHES += [[400, 400, 400], [512, 512, 30]]  # whose padding is two sequences
 
 
 @pytest.mark.parametrize("model", ["ettin", "modernbert_mean", "bert"])
@@ -72,9 +73,14 @@ def test_a_bucket_holds_the_batch_its_padding_and_little_more() -> None:
         here = batch(lengths).to(CPU)
         bucket = Bucket.holding(here)
         assert bucket.tokens >= sum(lengths)
-        assert bucket.rows > len(lengths)
-        assert bucket.longest >= min(bucket.tokens, max(*lengths, bucket.tokens - sum(lengths)))
         assert bucket.tokens <= max(256, 1.5 * sum(lengths))
+        buffers = empty_batch(bucket, CPU)
+        fill(buffers, here)
+        found = buffers.ends.diff().tolist()
+        assert found[: len(lengths)] == lengths
+        assert sum(found) == bucket.tokens
+        assert max(found) <= bucket.longest
+        assert max(found[len(lengths) :]) <= 256, "padding costs its square"
 
 
 def test_the_graph_not_used_for_longest_makes_room() -> None:

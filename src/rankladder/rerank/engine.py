@@ -39,6 +39,8 @@ class Engine(Protocol):
     """Scores token pairs."""
 
     name: str
+    about: str
+    """Its name, and for people on what it computes and how."""
     threads: int
     reads_ahead: bool
     """Whether texts are tokenised while it computes: where it computes on another device than the tokeniser's."""
@@ -87,7 +89,10 @@ def choose_dtype(checkpoint: Checkpoint | Foreign, wish: DtypeWish, *, engine: E
     """
     offered = ("fp32", "int8") if engine == "onnx" else ("fp32", "bf16", "fp16")
     if wish not in {"auto", *offered}:
-        raise BadOption(f"the {engine} engine's dtype must be one of auto, {', '.join(offered)}, got {wish!r}")
+        raise BadOption(
+            f"the {engine} engine's dtype must be one of auto, {', '.join(offered)}, got {wish!r}",
+            hint='engine="torch" has it' if wish in {"bf16", "fp16"} else None,
+        )
     if wish != "auto":
         return DtypeChoice(wish, "asked for" + (_GAIN[int8_path()] if wish == "int8" else ""))
     if engine != "onnx" or isinstance(checkpoint, Foreign):

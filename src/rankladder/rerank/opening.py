@@ -56,7 +56,7 @@ def open_scorer(
     limit = _limit(checkpoint.name, max_tokens, checkpoint.max_tokens)
     choice = choose_dtype(checkpoint, dtype, engine=chosen.engine)
     runner = open_engine(checkpoint, engine=chosen.engine, dtype=choice.dtype, threads=threads, device=device)
-    return native_scorer(checkpoint, runner, dtype=choice, max_tokens=limit)
+    return native_scorer(checkpoint, runner, dtype=choice, max_tokens=limit, one_core=threads == 1)
 
 
 def _limit(name: str, wish: int | None, most: int) -> int:

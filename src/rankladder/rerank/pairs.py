@@ -85,10 +85,16 @@ class TokenPair:
 
 def check_sequences(pairs: Sequence[TokenPair], *, longest: int, vocabulary: int) -> None:
     """Raises BadInput for a sequence that a network cannot read: empty, too long, or with an id that it has not."""
+    check_lengths(pairs, longest=longest)
+    for pair in pairs:
+        check_ids(pair.ids, vocabulary=vocabulary)
+
+
+def check_lengths(pairs: Sequence[TokenPair], *, longest: int) -> None:
+    """Raises BadInput for a sequence that is empty or too long."""
     for pair in pairs:
         if not 0 < len(pair.ids) <= longest:
             raise BadInput(f"a sequence has {len(pair.ids)} tokens; the model reads 1 to {longest}")
-        check_ids(pair.ids, vocabulary=vocabulary)
 
 
 def check_ids(ids: NDArray[np.int32], *, vocabulary: int) -> None:
@@ -126,6 +132,19 @@ class Reader(Protocol):
         ...
 
 
+def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], *, one_core: bool) -> list[NDArray[np.int32]]:
+    """Token ids (n,) of each text, uncut and without special tokens; with ``one_core`` text by text, which keeps the
+    tokenizer's own threads to one.
+    """
+    readable = [encodable(text) for text in texts]
+    batches = [[text] for text in readable] if one_core else [readable]
+    return [
+        np.array(encoding.ids, dtype=np.int32)
+        for batch in batches
+        for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=False)
+    ]
+
+
 class PairReader:
     """Turns texts into token pairs for one model. Holds no state that a call changes: usable from several threads.
 
@@ -134,14 +153,14 @@ class PairReader:
     read as U+FFFD.
     """
 
-    def __init__(self, tokenizer: Tokenizer, *, max_tokens: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, max_tokens: int, one_core: bool = False) -> None:
         self.frame = Frame.of(tokenizer)
         if max_tokens < len(self.frame) + 2:
             raise BadOption(f"max_tokens must be at least {len(self.frame) + 2}, got {max_tokens}")
         self.max_tokens = max_tokens
         self.room = max_tokens - len(self.frame)
         """Tokens that a query and a document share."""
-        self._tokenizer = tokenizer
+        self._tokenizer, self._one_core = tokenizer, one_core
 
     def queries(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """See ``tokenise``."""
@@ -153,8 +172,7 @@ class PairReader:
 
     def tokenise(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids (n,) of each text, uncut and without special tokens."""
-        encodings = self._tokenizer.encode_batch_fast([encodable(text) for text in texts], add_special_tokens=False)
-        return [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+        return encode_texts(self._tokenizer, texts, one_core=self._one_core)
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Where each token of a text lies in it: characters start to end."""

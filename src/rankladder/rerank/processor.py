@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-_CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
-_CGROUP_V1 = Path("/sys/fs/cgroup/cpu")
+_GROUPS = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
 _CPUINFO = Path("/proc/cpuinfo")
 
 Int8Path = Literal["vnni", "saturating", "unknown"]
@@ -24,13 +25,37 @@ def usable_cores() -> int:
 
 
 def _container_quota() -> float | None:
-    """Cores granted by the container's CPU quota; None where there is none."""
+    """Cores granted by the smallest CPU quota of this process's control groups; None where there is none."""
+    quotas = (_quota(folder) for folder in _control_groups())
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def _control_groups() -> Iterator[Path]:
+    """Folders of the control groups that bound this process's CPU time (v2 and v1), each with those above it.
+
+    Where the kernel names a group that is not mounted here, as inside some containers, what lies above it still counts.
+    """
     try:
-        if _CGROUP_V2.exists():
-            limit, period = _CGROUP_V2.read_text().split()
+        groups = [line.split(":", 2) for line in _OWN_GROUPS.read_text().splitlines()]
+    except OSError:
+        groups = [["0", "", "/"], ["1", "cpu", "/"]]
+    for _, controllers, path in groups:
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mount = _GROUPS / "cpu" if controllers else _GROUPS
+        own = mount.joinpath(*(part for part in path.split("/") if part != ".."))
+        yield own
+        yield from (above for above in own.parents if above.is_relative_to(mount))
+
+
+def _quota(group: Path) -> float | None:
+    """Cores granted by a control group's own quota; None where it has none."""
+    try:
+        if (group / "cpu.max").exists():
+            limit, period = (group / "cpu.max").read_text().split()
             return None if limit == "max" else int(limit) / int(period)
-        limit = (_CGROUP_V1 / "cpu.cfs_quota_us").read_text()
-        return int(limit) / int((_CGROUP_V1 / "cpu.cfs_period_us").read_text()) if int(limit) > 0 else None
+        limit = (group / "cpu.cfs_quota_us").read_text()
+        return int(limit) / int((group / "cpu.cfs_period_us").read_text()) if int(limit) > 0 else None
     except (OSError, ValueError):
         return None
 

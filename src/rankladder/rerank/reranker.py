@@ -65,7 +65,8 @@ class Reranker:
             dtype: ``auto`` uses int8 where a measurement recorded with the model allows it, else fp32;
                 ``about`` says which and why.
             max_tokens: Longest sequence, special tokens included; at most, and by default, what the model reads.
-            threads: Sequences scored at once; by default the cores that this process may use.
+            threads: Sequences scored at once; by default the cores that this process may use. With 1, texts are
+                tokenised on one core too.
             revision: The hub commit, for a hub id that the catalogue does not pin.
             offline: True never touches the network; by default the network is used only for a model that is not on
                 this machine.

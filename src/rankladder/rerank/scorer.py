@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -177,27 +177,31 @@ def score_blocks(
         for block in blocks:
             yield from scorer.score(block, long=long, done=done)
         return
-    with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as pool:
-        waiting: Future[ReadPairs] | None = None
+    read: ReadPairs | None = None
+    with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as pool:  # its thread starts with the second block
         for block in blocks:
-            reading = pool.submit(scorer.read, block, long=long)
-            if waiting is not None:
-                yield from scorer.judge(waiting.result(), done=done)
-            waiting = reading
-        if waiting is not None:
-            yield from scorer.judge(waiting.result(), done=done)
+            if read is None:
+                read = scorer.read(block, long=long)
+                continue
+            coming = pool.submit(scorer.read, block, long=long)
+            yield from scorer.judge(read, done=done)
+            read = coming.result()
+        if read is not None:
+            yield from scorer.judge(read, done=done)
 
 
-def native_scorer(checkpoint: Checkpoint, engine: Engine, *, dtype: DtypeChoice, max_tokens: int) -> TokenScorer:
-    """The scorer of a checkpoint that we understand, on an engine of ours."""
+def native_scorer(
+    checkpoint: Checkpoint, engine: Engine, *, dtype: DtypeChoice, max_tokens: int, one_core: bool = False
+) -> TokenScorer:
+    """The scorer of a checkpoint that we understand, on an engine of ours; ``one_core`` is for the tokenizer."""
     return TokenScorer(
         checkpoint,
-        PairReader(checkpoint.tokenizer, max_tokens=max_tokens),
+        PairReader(checkpoint.tokenizer, max_tokens=max_tokens, one_core=one_core),
         engine,
         dtype=dtype.dtype,
         tokenizer=checkpoint.tokenizer_digest,
         identity=(checkpoint.digest, checkpoint.tokenizer_digest, dtype.dtype, engine.name, str(max_tokens)),
-        about=f"{dtype.reason}; engine {engine.name}, at most {max_tokens} tokens",
+        about=f"{dtype.reason}; engine {engine.about}, at most {max_tokens} tokens",
     )
 
 

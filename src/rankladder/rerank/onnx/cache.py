@@ -46,18 +46,33 @@ def cached_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path, bo
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_DRAFT))
         _fill(checkpoint, precision, draft)
-        shutil.rmtree(folder, ignore_errors=True)  # damaged, or it would have been taken above
-        try:
-            draft.rename(folder)
-        except OSError:
-            shutil.rmtree(draft, ignore_errors=True)
-            if not _is_whole(folder):  # else another process was first: its graph is the same
-                raise
+        _settle(draft, folder)
     except OSError as error:
         warnings.warn(CacheUnusable(f"the cache cannot be written ({error}); set RANKLADDER_CACHE"), stacklevel=2)
         return _temporary_graph(checkpoint, precision)
     _remove_old(folder, stem)
     return folder / GRAPH, True
+
+
+def _settle(draft: Path, folder: Path) -> None:
+    """Moves a draft to its folder; where another process was first its graph is the same, and stays.
+
+    Raises OSError where the folder cannot be had; the draft is gone whatever happens.
+    """
+    try:
+        for last in (False, True):
+            try:
+                draft.rename(folder)
+            except OSError:
+                if _is_whole(folder):
+                    return
+                if last:
+                    raise
+                shutil.rmtree(folder, ignore_errors=True)  # damaged
+            else:
+                return
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _temporary_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path, bool]:

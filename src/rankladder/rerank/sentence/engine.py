@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rankladder.checkpoint import Foreign
-from rankladder.errors import BadOption, DeviceMemoryFull
+from rankladder.errors import BadOption
 from rankladder.rerank.pairs import TokenPair, check_sequences
 from rankladder.rerank.processor import usable_cores
 from rankladder.rerank.sentence.batches import plan_padded
@@ -27,6 +27,7 @@ from rankladder.rerank.torch.device import (
     free_kept_memory,
     is_forked_child,
     limited_threads,
+    weights_placed,
 )
 from rankladder.rerank.torch.scheduling import Fetch, TokenBudget, score_in_batches
 
@@ -48,7 +49,7 @@ class SentenceEngine:
     Raises:
         BadOption: A device that is not there, a number format that it lacks, threads on a GPU.
         CheckpointRefused: The network is not wholly what the files hold.
-        DeviceMemoryFull: The weights do not fit on the device.
+        DeviceMemoryFull: The weights do not fit on the device, or no sequence fits beside them.
     """
 
     name = "sentence-transformers"
@@ -72,17 +73,13 @@ class SentenceEngine:
         if threads is not None and not on_cpu:
             raise BadOption(f"threads is for the CPU, not {self.device}")
         self.threads = threads or (usable_cores() if on_cpu else 1)
+        self.about = f"{self.name} on {self.device}"
         self._longest, self._vocabulary = foreign.max_tokens, foreign.vocabulary
         self._process, self._lock = os.getpid(), threading.Lock()
         network: nn.Module = load_classifier(foreign, kind) if answers is None else load_causal(foreign, kind)
         network.eval()
-        try:
+        with weights_placed(foreign.name, dtype, self._device):
             network.to(self._device)
-        except torch.OutOfMemoryError as error:
-            raise DeviceMemoryFull(
-                f"the weights of {foreign.name} in {dtype} do not fit in the memory of {self.device}",
-                hint="a number format of 16 bits takes half as much, or open it on another device",
-            ) from error
         self._network: Callable[[Sequence[TokenPair]], Tensor]
         if answers is None:
             self._network = _Classifier(network, self._device, _reads_types(foreign))

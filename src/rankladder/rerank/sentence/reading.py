@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rankladder.errors import BadConfig, BadOption
-from rankladder.rerank.pairs import PASSAGE_OVERLAP, Frame, TokenPair, passage_starts
+from rankladder.rerank.pairs import PASSAGE_OVERLAP, Frame, TokenPair, encode_texts, passage_starts
 from rankladder.rerank.sentence.prompts import Prompt
 from rankladder.surrogates import encodable
 from rankladder.values import Passage, Reading
@@ -28,8 +28,10 @@ class PromptReader:
     Raises BadOption where the prompt leaves no room, and BadConfig where the tokenizer joins the prompt to a text.
     """
 
-    def __init__(self, tokenizer: Tokenizer, prompt: Prompt, *, max_tokens: int, digest: str) -> None:
-        self._tokenizer = tokenizer
+    def __init__(
+        self, tokenizer: Tokenizer, prompt: Prompt, *, max_tokens: int, digest: str, one_core: bool = False
+    ) -> None:
+        self._tokenizer, self._one_core = tokenizer, one_core
         self.prompt = prompt
         before, between, after = (self._pieces(part) for part in (prompt.before, prompt.between, prompt.after))
         self._query_label, self._document_label = (self._ids(x) for x in (prompt.query_label, prompt.document_label))
@@ -94,10 +96,7 @@ class PromptReader:
         return tuple(chain.from_iterable(self._ids(piece) for piece in pieces))
 
     def _labelled(self, label: str, label_ids: tuple[int, ...], texts: Sequence[str], *, end: str) -> list[Ids]:
-        encodings = self._tokenizer.encode_batch_fast(
-            [f"{label} {encodable(text)}{end}" for text in texts], add_special_tokens=False
-        )
-        rows = [np.array(encoding.ids, dtype=np.int32) for encoding in encodings]
+        rows = encode_texts(self._tokenizer, [f"{label} {text}{end}" for text in texts], one_core=self._one_core)
         if any(tuple(row[: len(label_ids)]) != label_ids for row in rows):
             self._refuse(label)
         return [row[len(label_ids) :] for row in rows]

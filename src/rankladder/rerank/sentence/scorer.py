@@ -32,11 +32,17 @@ def sentence_scorer(
     reader: Reader
     if foreign.family == "causal":
         prompt = choose_prompt(foreign)
-        reader = PromptReader(foreign.tokenizer, prompt, max_tokens=max_tokens, digest=foreign.tokenizer_digest)
+        reader = PromptReader(
+            foreign.tokenizer,
+            prompt,
+            max_tokens=max_tokens,
+            digest=foreign.tokenizer_digest,
+            one_core=threads == 1,
+        )
         tokenizer, answers, said = reader.digest, answer_ids(foreign.tokenizer, prompt), f", prompt of {prompt.name}"
     else:
         prompt, answers, said = None, None, ""
-        reader = PairReader(foreign.tokenizer, max_tokens=max_tokens)
+        reader = PairReader(foreign.tokenizer, max_tokens=max_tokens, one_core=threads == 1)
         tokenizer = foreign.tokenizer_digest
     engine = SentenceEngine(foreign, answers=answers, dtype=dtype.dtype, device=device, threads=threads)
     return TokenScorer(
@@ -46,5 +52,5 @@ def sentence_scorer(
         dtype=dtype.dtype,
         tokenizer=tokenizer,
         identity=(foreign.digest(), repr(prompt), dtype.dtype, engine.name, str(max_tokens)),
-        about=f"{dtype.reason}; engine {engine.name} on {engine.device} ({why}){said}, at most {max_tokens} tokens",
+        about=f"{dtype.reason}; engine {engine.about} ({why}){said}, at most {max_tokens} tokens",
     )

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from rankladder.errors import DeviceMemoryFull
 from rankladder.rerank.pairs import TokenPair
+from rankladder.rerank.torch.device import free_kept_memory
 
 CPU_TOKENS = 4096
 """On the CPU: enough for large matrix products, and a few tens of MB."""
@@ -21,29 +23,47 @@ MOST_TOKENS = 65536
 SHARE = 0.5
 """Of the free memory that a batch may take."""
 
-_PROBE = 64, 128  # sequences and their length in the batch that is measured
+_PROBE_ROWS, _PROBE_TOKENS = (64, 32, 16, 8, 4, 2, 1), 128
+"""Sequences of the batch that is measured, fewer where they do not fit, and their length."""
 
 
 def default_budget(device: torch.device, forward: Callable[[list[TokenPair]], object], *, longest: int) -> int:
     """Tokens a batch: on CUDA as many as a share of the free memory holds, by what a trial batch takes.
 
     ``forward`` scores a batch; ``longest`` is the most tokens that the model reads.
+
+    Raises DeviceMemoryFull where not even a trial of one sequence fits.
     """
     if device.type == "cpu":
         return CPU_TOKENS
     if device.type == "mps":
         return MPS_TOKENS
-    rows, length = _PROBE[0], min(_PROBE[1], longest)
-    trial = [TokenPair(np.zeros(length, dtype=np.int32), length // 2)] * rows
+    length = min(_PROBE_TOKENS, longest)
+    for rows in _PROBE_ROWS:
+        trial = [TokenPair(np.zeros(length, dtype=np.int32), length // 2)] * rows
+        try:
+            taken = _bytes_taken(device, forward, trial)
+        except torch.OutOfMemoryError:
+            pass  # acted on outside: the error holds the failed batch's tensors
+        else:
+            free, _ = torch.cuda.mem_get_info(device)
+            return tokens_that_fit(free, taken / (rows * length))
+        free_kept_memory(device)
+    raise DeviceMemoryFull(
+        f"beside the weights a sequence of {length} tokens does not fit in the memory of {device}",
+        hint="a smaller model, a number format of 16 bits, or another device",
+    )
+
+
+def _bytes_taken(device: torch.device, forward: Callable[[list[TokenPair]], object], trial: list[TokenPair]) -> int:
+    """The most CUDA memory that a batch's computation holds at once."""
     forward(trial)  # kernels load their workspaces, which are not paid a second time
     torch.cuda.synchronize(device)
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
     forward(trial)
     torch.cuda.synchronize(device)
-    taken = torch.cuda.max_memory_allocated(device) - before
-    free, _ = torch.cuda.mem_get_info(device)
-    return tokens_that_fit(free, taken / (rows * length))
+    return torch.cuda.max_memory_allocated(device) - before
 
 
 def tokens_that_fit(free_bytes: int, bytes_per_token: float) -> int:

@@ -5,6 +5,7 @@ on torch must mind while it computes.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal, get_args
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rankladder.errors import BadInput, BadOption
+from rankladder.errors import BadInput, BadOption, DeviceMemoryFull
 
 TorchDtype = Literal["fp32", "bf16", "fp16"]
 
@@ -82,18 +83,57 @@ def _computes_in(dtype: TorchDtype, device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
+class _OneAtATime:
+    """A lock that a forked child has anew: what held it in the parent does not exist there."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        self.lock = threading.Lock()
+
+
+_CPU = _OneAtATime()
+
+
 @contextmanager
 def limited_threads(threads: int, device: torch.device) -> Iterator[None]:
-    """On the CPU torch computes with so many threads meanwhile; it keeps their number for the whole process."""
-    before = torch.get_num_threads()
-    if device.type != "cpu" or before == threads:
+    """On the CPU torch computes with so many threads meanwhile.
+
+    It keeps their number for the whole process, so what computes on the CPU takes turns: of two at once one would find,
+    and leave behind, the other's number.
+    """
+    if device.type != "cpu":
         yield
         return
-    torch.set_num_threads(threads)
+    with _CPU.lock:
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device's memory was too small. MPS has no type of its own for it, and only the message tells."""
+    return isinstance(error, torch.OutOfMemoryError) or str(error).startswith("MPS backend out of memory")
+
+
+@contextmanager
+def weights_placed(name: str, dtype: TorchDtype, device: torch.device) -> Iterator[None]:
+    """Raises DeviceMemoryFull where the weights that are moved meanwhile do not fit on the device."""
     try:
         yield
-    finally:
-        torch.set_num_threads(before)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise DeviceMemoryFull(
+            f"the weights of {name} in {dtype} do not fit in the memory of {device}",
+            hint="a number format of 16 bits takes half as much, or open it on another device",
+        ) from error
 
 
 def free_kept_memory(device: torch.device) -> None:

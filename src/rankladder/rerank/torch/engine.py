@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rankladder.checkpoint.network import Checkpoint
 from rankladder.errors import BadOption
-from rankladder.rerank.pairs import TokenPair, check_sequences
+from rankladder.rerank.pairs import TokenPair, check_lengths
 from rankladder.rerank.processor import usable_cores
 from rankladder.rerank.torch.attention import AttentionWish, choose_attention
 from rankladder.rerank.torch.batches import HostBatch
@@ -26,6 +26,7 @@ from rankladder.rerank.torch.device import (
     free_kept_memory,
     is_forked_child,
     limited_threads,
+    weights_placed,
 )
 from rankladder.rerank.torch.graphs import CudaCapture, Forward, Graphs
 from rankladder.rerank.torch.layers import Place
@@ -44,12 +45,13 @@ class TorchEngine:
     MiniLM-L4 (−0.5 to 2) 0.018 and 0.003. fp16 can overflow where bf16 cannot; scores that are not finite are refused,
     never returned.
 
-    Out of memory: ``torch.OutOfMemoryError`` halves ``token_budget`` for good and goes on. No other error is taken for
-    it, so MPS and CPU, which may report a lack of memory as a plain RuntimeError, let that error through: give them a
-    lower ``token_budget``.
+    Out of memory: a batch that does not fit halves ``token_budget`` for good, and the engine goes on. The CPU's plain
+    RuntimeError for a lack of memory is not taken for one.
 
     Fork: an engine on a GPU refuses to work in a forked child. On the CPU it works there, with one thread, because a
     fork does not copy the threads that torch computes with.
+
+    ``Reranker.open`` passes on ``dtype``, ``device`` and ``threads``; the rest is for whoever makes the engine.
 
     Args:
         checkpoint: The model.
@@ -59,15 +61,16 @@ class TorchEngine:
         token_budget: Most tokens of a batch (a longer sequence has one of its own); by default measured on CUDA.
         attention: See ``AttentionWish``; the engine's ``attention`` says which it became.
         threads: CPU only: threads of a matrix product, by default the usable cores. torch keeps this number for the
-            whole process, so it is set for each batch and then set back; another thread's torch sees it meanwhile.
+            whole process, so it is set for each batch and then set back; another thread's torch sees it meanwhile,
+            and batches of several engines take turns.
         cuda_graphs: Replay CUDA graphs; off until they are measured on a card.
 
     Raises:
         BadOption: A device that is not there, a number format that it lacks, an option that does not apply.
+        DeviceMemoryFull: The weights do not fit on the device, or no sequence fits beside them.
     """
 
     name = "torch"
-    reads_ahead = True  # on the CPU too, so that tests run what a GPU runs
 
     def __init__(
         self,
@@ -87,6 +90,7 @@ class TorchEngine:
         self.dtype = dtype
         kind = check_dtype(dtype, self._device)
         on_cpu = self._device.type == "cpu"
+        self.reads_ahead = not on_cpu
         if threads is not None and (threads < 1 or not on_cpu):
             raise BadOption(
                 f"threads must be at least 1, got {threads}" if on_cpu else f"threads is for the CPU, not {self.device}"
@@ -98,11 +102,13 @@ class TorchEngine:
         )
         if cuda_graphs and self.attention not in {"flash-attn", "varlen"}:
             raise BadOption(f"cuda_graphs needs attention flash-attn or varlen, and it is {self.attention}")
+        self.about = f"{self.name} on {self.device}, attention {self.attention}"
         self._vocabulary, self._positions = encoder.vocabulary, encoder.positions
         self._process = os.getpid()
         self._lock = threading.Lock()
         with self._current_device():
-            network = PackedNetwork(checkpoint.network, checkpoint.weights, Place(self._device, kind), attend)
+            with weights_placed(checkpoint.name, dtype, self._device):
+                network = PackedNetwork(checkpoint.network, checkpoint.weights, Place(self._device, kind), attend)
             self._graphs = Graphs(network, CudaCapture(self._device)) if cuda_graphs else None
             self._forward: Forward = self._graphs or network
             if token_budget is None:
@@ -124,12 +130,12 @@ class TorchEngine:
     ) -> NDArray[np.float32]:
         """Raw logits (N,) in the order given; ``done(B)`` is called after each batch of B, from the calling thread.
 
-        Raises BadInput as ``check_sequences`` and for scores that are not finite, DeviceMemoryFull for a sequence that
-        does not fit.
+        Raises BadInput for a sequence that the network cannot read and for scores that are not finite, DeviceMemoryFull
+        for a sequence that does not fit.
         """
         if is_forked_child(self._process, self._device):
             self._process, self._lock, self.threads = os.getpid(), threading.Lock(), 1
-        check_sequences(pairs, longest=self._positions, vocabulary=self._vocabulary)
+        check_lengths(pairs, longest=self._positions)  # a batch checks its ids, all at once
         logits = score_in_batches(pairs, budget=self._budget, launch=self._launch, release=self._release, done=done)
         check_finite(logits, self.dtype)
         return logits

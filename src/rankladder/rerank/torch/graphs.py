@@ -19,10 +19,15 @@ MOST_GRAPHS = 16
 
 _SMALLEST = 256, 8  # tokens, sequences
 
+_PADDING = 256
+"""Most tokens of one sequence of padding: attention's work grows with the square. No more than the smallest bucket has,
+so that none is longer for its padding.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """The shape of a graph: batches of up to so many tokens and sequences, padding's own sequence included."""
+    """The shape of a graph: batches of up to so many tokens and sequences, padding's own sequences included."""
 
     tokens: int
     rows: int
@@ -32,12 +37,12 @@ class Bucket:
     def holding(cls, batch: Packed) -> Bucket:
         """The smallest bucket for a batch: each number is a power of two or one and a half of it.
 
-        The padding is one more sequence, so there is always a row for it; its length counts among the longest.
+        The padding is sequences of its own, and there are rows for them.
         """
-        rows = len(batch.ends) - 1
         tokens = rounded(len(batch.ids), least=_SMALLEST[0])
-        longest = max(batch.longest, tokens - len(batch.ids))
-        return cls(tokens, rounded(rows + 1, least=_SMALLEST[1]), min(tokens, rounded(longest, least=_SMALLEST[0])))
+        rows = len(batch.ends) - 1 + -(-(tokens - len(batch.ids)) // _PADDING)
+        longest = min(tokens, rounded(batch.longest, least=_SMALLEST[0]))
+        return cls(tokens, rounded(rows, least=_SMALLEST[1]), longest)
 
 
 def rounded(number: int, *, least: int) -> int:
@@ -66,14 +71,15 @@ class CudaCapture:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._pool = torch.cuda.graph_pool_handle()
+        self._side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        """Kept: torch holds memory apart for every stream that there was."""
 
     def __call__(self, compute: Callable[[], Tensor]) -> tuple[Callable[[], object], Tensor]:
         """See Capture."""
-        side = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream(self._device))
-        with torch.cuda.stream(side):
+        self._side.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(self._side):
             compute()  # what is set up on a first run may not be captured
-        torch.cuda.current_stream(self._device).wait_stream(side)
+        torch.cuda.current_stream(self._device).wait_stream(self._side)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
             out = compute()
@@ -130,11 +136,12 @@ def empty_batch(bucket: Bucket, device: torch.device) -> Packed:
 
 
 def fill(buffers: Packed, batch: Packed) -> None:
-    """Copies a batch into a bucket's buffers: one sequence of padding follows it, then empty ones."""
+    """Copies a batch into a bucket's buffers: sequences of padding follow it, then empty ones."""
     rows, tokens = len(batch.ends) - 1, len(batch.ids)
     buffers.ids[:tokens].copy_(batch.ids)
     buffers.ids[tokens:].zero_()
     buffers.ends[: rows + 1].copy_(batch.ends)
-    buffers.ends[rows + 1 :].fill_(len(buffers.ids))
+    padding = torch.arange(1, len(buffers.ends) - rows, device=buffers.ends.device, dtype=torch.int32)
+    buffers.ends[rows + 1 :].copy_((tokens + _PADDING * padding).clamp_(max=len(buffers.ids)))
     buffers.document_starts[:rows].copy_(batch.document_starts)
     buffers.document_starts[rows:].zero_()

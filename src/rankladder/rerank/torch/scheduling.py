@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from rankladder.errors import DeviceMemoryFull
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.torch.batches import plan_batches
+from rankladder.rerank.torch.device import is_out_of_memory
 
 Fetch = Callable[[], NDArray[np.float32]]
 """Waits for a batch's logits (B,) and brings them."""
 
 Launch = Callable[[Sequence[TokenPair]], Fetch]
-"""Starts a batch. Where it raises ``torch.OutOfMemoryError`` nothing was started."""
+"""Starts a batch. Where it raises for want of memory (``is_out_of_memory``) nothing was started."""
 
 
 class Plan(Protocol):
@@ -55,8 +55,8 @@ def score_in_batches(
 ) -> NDArray[np.float32]:
     """Logits (N,) in the order of the pairs, whatever the order they are computed in; ``done(B)`` after each batch.
 
-    A batch that does not fit in memory (``torch.OutOfMemoryError`` and no other error) halves the budget, for later
-    calls too. What was started is fetched first, ``release`` frees what torch keeps for reuse, and all that was not
+    A batch that does not fit in memory (``is_out_of_memory`` and no other error) halves the budget, for later calls
+    too. What was started is fetched first, ``release`` frees what torch keeps for reuse, and all that was not
     started is planned anew, so no score is lost or computed twice.
 
     Raises DeviceMemoryFull where one sequence alone does not fit.
@@ -76,7 +76,9 @@ def score_in_batches(
         try:
             flying.append((rows, launch([pairs[row] for row in rows])))
             fits = True
-        except torch.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             fits = False  # acted on outside: the error holds the failed batch's tensors
         if fits:
             if len(flying) >= IN_FLIGHT:
