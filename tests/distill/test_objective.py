@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from rankladder.distill.buckets import ordered
-from rankladder.distill.objective import LOSSES, is_pointwise
+from rankladder.distill.objective import LOSSES, is_pointwise, make_objective
+from rankladder.distill.recipe import Train
+from rankladder.distill.student import open_student
 
 LOGITS, SCORES, SIZES = [0.5, -1.0, 2.0, 0.0, 1.5], [3.0, 1.0, 2.5, -1.0, 0.0], [3, 2]
 POSITIVE = [1.0, 0.0, 0.0, 0.0, 1.0]
@@ -78,6 +81,15 @@ def test_pointwise_losses_are_told_from_those_of_lists() -> None:
     assert is_pointwise("mse")
     assert is_pointwise({"mse": 1.0, "bce": 0.5})
     assert not is_pointwise({"mse": 1.0, "kl": 0.5})
+
+
+def test_mse_in_a_table_is_mse_with_its_weight(ettin: Path) -> None:
+    """A table has rows of two labels, the score and what is known; ``mse`` by name has the score alone."""
+    model = open_student(Train(start=str(ettin), dropout=0.0), seed=1)
+    texts = [["why rain", "git"], ["drops fall", "undo a commit"]]
+    alone = make_objective(model, "mse")(texts, torch.tensor([1.0, 2.0]))
+    table = make_objective(model, {"mse": 3.0})(texts, torch.tensor([[1.0, 0.0], [2.0, 1.0]]))
+    assert table.item() == pytest.approx(3 * alone.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("micro", [4, 8, 16])

@@ -6,84 +6,19 @@ import errno
 import json
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
 from rankladder.checkpoint.gate import read_gate
-from rankladder.distill.pipeline import Distillation
 from rankladder.distill.planning import outlook
 from rankladder.distill.recipe import read_recipe, with_data_folder
 from rankladder.errors import BadInput, BadOption, CheckpointRefused, NotFound, StorageFailed
 from rankladder.rerank import Reranker
 
-from .toy import write_toy
-
-JUDGED = '\n[evaluate]\nsets = ["judged"]\nduring = ["judged"]\ntop_k = 10\n[export]\nlicence = "apache-2.0"\n'
-
-
-class Count:
-    """A bar that counts."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def add(self, count: int) -> None:
-        self.count += count
-
-
-class Told(NamedTuple):
-    recipe: Path
-    into: Path
-    said: list[str]
-    bars: dict[str, tuple[int, Count]]
-
-    def run(self, only: Any = None, **options: Any) -> Any:
-        """The stage, or all; what was said before is forgotten."""
-        self.said.clear()
-        return Distillation(
-            self.recipe,
-            self.into,
-            data=self.recipe.parent,
-            only=only,
-            say=self.said.append,
-            watch=self.watch,
-            **options,
-        ).run()
-
-    @contextmanager
-    def watch(self, what: str, total: int, unit: str) -> Iterator[Count]:
-        self.bars[what] = (total, Count())
-        yield self.bars[what][1]
-
-    def change(self, old: str, new: str) -> None:
-        text = self.recipe.read_text()
-        assert old in text
-        self.recipe.write_text(text.replace(old, new))
-
-    def heads(self) -> list[str]:
-        """Stage and first words of what was said, in order."""
-        return [line.split(",")[0] for line in self.said]
-
-
-@pytest.fixture(scope="module")
-def _finished(tmp_path_factory: pytest.TempPathFactory, ettin: Path) -> Told:
-    folder = tmp_path_factory.mktemp("distilled")
-    told = Told(write_toy(folder / "data", ettin, more=JUDGED), folder / "work", [], {})
-    told.run()
-    return told
-
-
-@pytest.fixture
-def told(_finished: Told, tmp_path: Path) -> Told:
-    """A copy of the finished distillation."""
-    shutil.copytree(_finished.recipe.parent, tmp_path / "data")
-    shutil.copytree(_finished.into, tmp_path / "work")
-    return Told(tmp_path / "data" / "toy.toml", tmp_path / "work", list(_finished.said), dict(_finished.bars))
+from .toy import Told
 
 
 def test_a_finished_distillation_makes_nothing_again(told: Told) -> None:
@@ -282,6 +217,25 @@ def test_a_dry_run_plans_and_makes_nothing(told: Told, tmp_path: Path) -> None:
     assert plan.hours > 0
     assert plan.parameters
     assert plan.memory_mib
+
+
+def test_a_dry_run_times_passes_of_whole_queries_where_their_candidates_are_compared(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sentence_transformers import CrossEncoder
+
+    read, sizes = CrossEncoder.preprocess, []
+
+    def counting(model: Any, pairs: Any) -> Any:
+        sizes.append(len(pairs))
+        return read(model, pairs)
+
+    monkeypatch.setattr(CrossEncoder, "preprocess", counting)
+    told.change("[train]", '[train]\nloss = "kl"')
+    plan = outlook(with_data_folder(read_recipe(told.recipe), told.recipe.parent))
+    assert plan.plan is not None
+    assert (plan.rows, plan.plan.rows, plan.plan.micro_batch_size) == (240, 40, 8)
+    assert set(sizes) == {8 * 6}
 
 
 def test_a_dry_run_without_the_start_says_what_it_cannot_know(told: Told) -> None:

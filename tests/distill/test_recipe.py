@@ -31,6 +31,9 @@ ROOT = Path(__file__).parents[2]
         ('[{ model = "bm25", weight = 2.0 }, { model = "labels" }]', "[]", "teachers: .*length >= 1"),
         ("weight = 2.0", "weight = 0.0", "weight: .*> 0"),
         ("[mine]", "[mine", "at line 11"),
+        (', { model = "labels" }]', "]", "one teacher alone has no weight"),
+        ("[label]", "[label]\nstandardise = false\nscale = 2.0", "scale is for standardised scores"),
+        ('queries = "queries.jsonl"\ndocuments = "documents.jsonl"', 'scored = "s"', "a teacher has nothing to do"),
     ],
 )
 def test_a_bad_recipe_is_refused_naming_the_key(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from rankladder.distill.recipe import Data, Recipe, Train
+from rankladder.distill.buckets import row_lengths
+from rankladder.distill.questions import Question, need_positives
+from rankladder.distill.recipe import Data, Label, Recipe, Teacher, Train
 from rankladder.distill.rows import as_lists, training_rows
 from rankladder.errors import BadFile, BadInput, StorageFailed
 
@@ -37,6 +39,21 @@ def test_a_score_that_is_not_finite_is_refused_naming_its_row(tmp_path: Path, sc
         training_rows(made, tmp_path / "work", None)
 
 
+@pytest.mark.parametrize(("loss", "said"), [("mse", "teacher labels"), ("bce", "loss bce")])
+def test_learning_from_positives_that_nobody_knows_is_refused(tmp_path: Path, loss: Any, said: str) -> None:
+    teacher = "labels" if loss == "mse" else "bm25"
+    made = Recipe(
+        name="r",
+        data=(Data(name="d", queries="log.txt"),),
+        train=Train(start="s", loss=loss),
+        label=Label(teachers=(Teacher(model=teacher),)),
+    )
+    unknown, known = Question("1", "why rain", ()), Question("2", "why git", ("commit",))
+    with pytest.raises(BadInput, match=f"{said}: no question has a known positive"):
+        need_positives(made, {"d": [unknown]})
+    need_positives(made, {"d": [unknown, known]})
+
+
 def test_rows_of_one_query_are_too_few(tmp_path: Path) -> None:
     rows = [{"query": "q", "document": f"d{n}", "score": n} for n in range(5)]
     with pytest.raises(BadInput, match="5 rows of one query are too few"):
@@ -52,6 +69,62 @@ def test_whole_queries_are_held_out_and_the_same_ones_when_others_come(tmp_path:
     assert set(fewer_apart["query"]) <= set(apart["query"])
     assert len(fewer)
     assert all(len(row["document"]) == 4 for row in as_lists(apart))
+
+
+@pytest.mark.parametrize("most", [30, 50])
+def test_the_limit_on_held_out_rows_divides_no_query_and_has_no_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr("rankladder.distill.rows.HELD_OUT_MOST", most)
+    monkeypatch.setattr("rankladder.distill.rows.HELD_OUT", 1.0)
+    rows = [{"query": f"q{n // 4}", "document": f"d{n}", "score": n} for n in range(2000)]
+    kept, apart = training_rows(recipe(tmp_path, rows), tmp_path / "a", None)
+    _, turned = training_rows(recipe(tmp_path, rows[::-1]), tmp_path / "b", None)
+    assert not set(kept["query"]) & set(apart["query"])
+    assert sorted(apart["document"]) == sorted(turned["document"])
+    assert 0 < len(apart) < 3 * most
+
+
+def test_rows_keep_their_order_and_their_lengths_are_characters(tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    rows = [{"query": f"q{n // 4}", "document": "héß " * (n % 7), "score": n} for n in range(2000)]
+    kept, apart = training_rows(recipe(tmp_path, rows), tmp_path / "work", None)
+    for part in (kept, apart):
+        assert part["score"] == sorted(part["score"])
+        expected = [len(row["query"]) + len(row["document"]) for row in part]
+        assert row_lengths(part).tolist() == expected
+        assert row_lengths(part.select([3, 1])).tolist() == [expected[3], expected[1]]
+    lists = Dataset.from_dict({"query": ["ab", "c"], "document": [["ü", "abc", ""], ["", ""]]})
+    assert row_lengths(lists).tolist() == [5, 1]
+
+
+GOOD = '{"query": "q", "document": "d", "score": 1.0}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("scored.jsonl", GOOD + '{"query": "q", "docu', "cannot be read as JSON Lines"),
+        ("scored.jsonl", GOOD + '{"query": null, "document": "d", "score": 2}\n', "row 1 has no query"),
+        ("scored.jsonl", GOOD + '{"query": "q", "score": 2}\n', "row 1 has no document"),
+        ("scored.jsonl", '{"query": "q", "document": "d", "score": "1.0"}\n', "score: expected float, found string"),
+        ("scored.jsonl", GOOD + '{"query": "q", "document": "d", "score": "high"}\n', "scored.jsonl"),
+        ("scored.jsonl", '{"query": 3, "document": "d", "score": 1.0}\n', "query: expected string, found int64"),
+        ("scored.csv", "query,document,score\nq,d,1.0\n", "scored.csv: cannot be read as JSON Lines"),
+        ("scored.parquet", "no such format", "cannot be read as Parquet"),
+        ("folder/none.txt", "", "folder: no Parquet file in this folder"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, message: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    where = path.parent if name.startswith("folder") else path
+    made = Recipe(name="r", data=(Data(name="d", scored=str(where)),), train=Train(start="s"))
+    with pytest.raises(BadFile, match=message) as met:
+        training_rows(made, tmp_path / "work", None)
+    assert str(where) in str(met.value)
 
 
 def test_a_disk_that_fills_while_training_is_an_error_with_the_next_step(

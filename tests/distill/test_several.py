@@ -54,13 +54,13 @@ from rankladder.distill.scores import ScoreCache
 from rankladder.distill.stage import Stage
 from rankladder.distill.teachers import open_teacher
 
-folder, teacher = Path(sys.argv[1]), sys.argv[2]
+folder, teacher, gpus = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 documents = [f"drops of rain {n} " * (n % 20 + 1) for n in range(240)]
 rows = {"query": [f"why rain {n % 9}" for n in range(240)], "document": documents}
 made = Stage(folder / "mine", settings={}, inputs={}).run(["all"], lambda place: pa.table(rows))
 ahead.BATCH_PAIRS = 8
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-workers = [cluster.add_node(num_cpus=1) for _ in range(2)]
+workers = [cluster.add_node(num_cpus=1, num_gpus=gpus) for _ in range(2)]
 told = []
 
 def each(count):
@@ -82,10 +82,13 @@ print(json.dumps({
 
 
 @pytest.mark.slow
-def test_a_ray_cluster_that_loses_a_worker_midway_scores_every_pair_once(tmp_path: Path, ettin: Path) -> None:
+@pytest.mark.parametrize("gpus", [0, 1])  # as the cluster counts them: tasks on CPUs, actors on GPUs
+def test_a_ray_cluster_that_loses_a_worker_midway_scores_every_pair_once(
+    tmp_path: Path, ettin: Path, gpus: int
+) -> None:
     pytest.importorskip("ray", reason="ray is not installed")
     done = subprocess.run(
-        [sys.executable, "-c", CLUSTER, str(tmp_path), f"{ettin},threads=1"],
+        [sys.executable, "-c", CLUSTER, str(tmp_path), f"{ettin},threads=1", str(gpus)],
         capture_output=True,
         text=True,
         check=False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from rankladder.distill import ahead, label
+from rankladder.distill import ahead, label, recipe
 from rankladder.distill.label import BLOCK, Counted, ensemble, score_rows
+from rankladder.distill.recipe import Label
 from rankladder.distill.scores import ScoreCache
-from rankladder.distill.stage import Made, Stage
+from rankladder.distill.stage import Made, Stage, open_made
 from rankladder.distill.teachers import CosineTeacher, MaxSimTeacher, open_teacher
 from rankladder.errors import BadInput, BadOption, ModelMissing, StorageFailed
 
@@ -161,6 +163,20 @@ def test_one_teacher_is_left_as_it_is_and_several_are_standardised_and_weighed()
     assert ensemble(table, {"ensemble": how}).tolist() == [1.0, 3.0]
     both = {"standardise": True, "scale": 2.0, "weight": [3.0, 1.0], "mean": [2.0, 0.0], "sd": [1.0, 10.0]}
     assert ensemble(table, {"ensemble": both}).tolist() == [2 * (-0.75 + 0.25), 2 * (0.75 - 0.25)]
+
+
+def test_how_scores_are_joined_is_known_without_reading_the_labelled_rows(tmp_path: Path) -> None:
+    columns = {"teacher_0": np.arange(5, dtype=np.float32) / 3, "teacher_1": np.ones(5, np.float32)}
+    stage = Stage(tmp_path / "label", settings={}, inputs={})
+    found = stage.run(["all"], lambda place: pa.table(columns), facts=lambda made: {"sums": label.sums_of(made, 2)})
+    settings = Label(teachers=(recipe.Teacher(model="bm25"), recipe.Teacher(model="labels")))
+    before = label.ensemble_of(replace(found, facts={}), settings)
+    (tmp_path / "label" / "part-00000.parquet").unlink()
+    opened = open_made(tmp_path / "label")
+    assert opened is not None
+    assert label.ensemble_of(opened, settings) == before
+    assert before["mean"] == pytest.approx([2 / 3, 1.0], abs=1e-6)
+    assert before["sd"] == pytest.approx([np.std(columns["teacher_0"]), 0.0], abs=1e-6)
 
 
 def made(folder: Path, count: int = 30) -> Made:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from rankladder.distill.pipeline import Distillation
 
 THINGS = {
     "rain": ["clouds", "drops", "umbrella", "storm", "puddle", "drizzle", "thunder", "flood", "mist", "shower"],
@@ -41,6 +46,7 @@ learning_rate = 0.003
 max_tokens = 32
 evaluate_every = 0.25
 """
+JUDGED = '\n[evaluate]\nsets = ["judged"]\nduring = ["judged"]\ntop_k = 10\n[export]\nlicence = "apache-2.0"\n'
 
 
 def write_data(folder: Path) -> Path:
@@ -75,3 +81,43 @@ def write_toy(folder: Path, start: Path | str, *, more: str = "", **changed: str
     path = folder / "toy.toml"
     path.write_text(text)
     return path
+
+
+class Count:
+    """A bar that counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def add(self, count: int) -> None:
+        self.count += count
+
+
+class Told(NamedTuple):
+    recipe: Path
+    into: Path
+    said: list[str]
+    bars: dict[str, tuple[int, Count]]
+
+    def run(self, only: Any = None, **options: Any) -> Any:
+        """The stage, or all; what was said before is forgotten."""
+        self.said.clear()
+        return Distillation(
+            self.recipe,
+            self.into,
+            data=self.recipe.parent,
+            only=only,
+            say=self.said.append,
+            watch=self.watch,
+            **options,
+        ).run()
+
+    @contextmanager
+    def watch(self, what: str, total: int, unit: str) -> Iterator[Count]:
+        self.bars[what] = (total, Count())
+        yield self.bars[what][1]
+
+    def change(self, old: str, new: str) -> None:
+        text = self.recipe.read_text()
+        assert old in text
+        self.recipe.write_text(text.replace(old, new))

@@ -30,7 +30,9 @@ BATCH_CHARACTERS = 200_000
 """Characters in a batch: about 50,000 tokens. A worker that is lost costs this much."""
 BATCH_PAIRS = 1024
 WAVE = 256
-"""Batches that a Ray cluster holds at a time: what the driver keeps in memory."""
+"""Batches that a Ray cluster holds at a time, for each GPU where it has any: what the driver keeps in memory, and how
+much is scored between two loads of a teacher on a GPU.
+"""
 
 
 def plan_batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
@@ -133,21 +135,29 @@ def _with_ray(name: str, batches: Iterator[list[Pair]], address: str) -> Iterato
             hint="ray start --head starts one; its address is HOST:6379, or auto on a machine of the cluster",
         ) from error
     try:
-        # A task that asks for no GPU sees none.
-        gpus = {"num_gpus": 1} if ray.cluster_resources().get("GPU") else {}  # type: ignore[no-untyped-call]
-        while wave := list(islice(batches, WAVE)):
+        gpus = int(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
+        while wave := list(islice(batches, WAVE * max(1, gpus))):
             yield from _wave(name, wave, gpus)
     finally:
         ray.shutdown()
 
 
-def _wave(name: str, wave: list[list[Pair]], resources: dict[str, Any]) -> Iterator[tuple[list[Pair], Sequence[float]]]:
+def _wave(name: str, wave: list[list[Pair]], gpus: int) -> Iterator[tuple[list[Pair], Sequence[float]]]:
+    """A wave's batches as they are scored: by tasks, or, where there are GPUs, by actors that hold one each.
+
+    Ray ends the process of a task on a GPU after one call, and with it the teacher; an actor's lives for the wave.
+    """
     import ray.data
 
     ray.data.DataContext.get_current().enable_progress_bars = False
     rows: Any = ray.data.from_items([{"pairs": _packed(batch)} for batch in wave], override_num_blocks=len(wave))
+    if gpus:
+        pool = ray.data.ActorPoolStrategy(min_size=1, max_size=gpus)
+        scored = rows.map(_Scorer, fn_constructor_args=(name,), compute=pool, num_gpus=1)
+    else:
+        scored = rows.map(_scored_row, fn_args=(name,))
     try:
-        for row in rows.map(_scored_row, fn_args=(name,), **resources).iter_rows():
+        for row in scored.iter_rows():
             yield _unpacked(row["pairs"]), row["scores"]
     except ray.exceptions.RayError as error:
         cause: BaseException | None = error
@@ -163,6 +173,16 @@ def _wave(name: str, wave: list[list[Pair]], resources: dict[str, Any]) -> Itera
 
 def _scored_row(row: dict[str, Any], name: str) -> dict[str, Any]:
     return {"pairs": row["pairs"], "scores": score_pairs(name, _unpacked(row["pairs"]))}
+
+
+class _Scorer:
+    """A row's scores by a teacher that is opened with the first and stays in the actor's process."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        return _scored_row(row, self.name)
 
 
 def _packed(batch: list[Pair]) -> str:

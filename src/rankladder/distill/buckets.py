@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 STEPS_SORTED_TOGETHER = 32
 """Steps whose pairs are sorted by length together: enough to fill batches evenly, few enough to keep them random."""
+_BLOCK = 10_000
 
 
-def ordered(lengths: NDArray[np.int64], *, step: int, micro: int, seed: int) -> NDArray[np.int64]:
+def ordered(lengths: NDArray[np.integer[Any]], *, step: int, micro: int, seed: int) -> NDArray[np.int64]:
     """Places of all pairs (N,) in the order in which they are trained on.
 
     Every run of ``step`` places is one optimiser step, whatever the number of processes or of passes that it is divided
@@ -45,7 +46,7 @@ def bucket_sampler(rows: Any, *, batch: int, step: int, drop_last: bool, seed: i
     """
     from sentence_transformers.base.sampler import DefaultBatchSampler
 
-    lengths = np.array(row_lengths(rows), dtype=np.int64)
+    lengths = row_lengths(rows)
 
     class Buckets(DefaultBatchSampler):
         def __iter__(self) -> Iterator[list[int]]:
@@ -61,9 +62,19 @@ def bucket_sampler(rows: Any, *, batch: int, step: int, drop_last: bool, seed: i
     return Buckets(rows, batch_size=batch, drop_last=drop_last)
 
 
-def row_lengths(rows: Any) -> list[int]:
-    """Characters of each row's texts, with the longest candidate's where there are several."""
-    return [
-        len(query) + (len(text) if isinstance(text, str) else max(map(len, text)))
-        for query, text in zip(rows["query"], rows["document"], strict=True)
-    ]
+def row_lengths(rows: Any) -> NDArray[np.int32]:
+    """Characters of each row's texts (N,), with the longest candidate's where there are several."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = [np.zeros(0, dtype=np.int32)]
+    for block in rows.select_columns(["query", "document"]).with_format("arrow").iter(_BLOCK):
+        queries, documents = block["query"], block["document"].combine_chunks()
+        if pa.types.is_string(documents.type):
+            longest = pc.utf8_length(documents).to_numpy()
+        else:
+            counts = pc.list_value_length(documents).to_numpy()
+            lengths = pc.utf8_length(pc.list_flatten(documents)).to_numpy()
+            longest = np.maximum.reduceat(lengths, np.cumsum(counts) - counts)
+        found.append((pc.utf8_length(queries).to_numpy() + longest).astype(np.int32))
+    return np.concatenate(found)

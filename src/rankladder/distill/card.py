@@ -26,7 +26,7 @@ def model_card(recipe: Recipe, measured: Measured, provenance: Mapping[str, Any]
             "Scores are raw logits, higher is better; they order documents and are no chances.",
             "",
             *_use(recipe),
-            *_figures(measured),
+            *_figures(recipe, measured),
             *_data(recipe),
             *_digests(provenance),
             "## Limits",
@@ -75,12 +75,13 @@ def _use(recipe: Recipe) -> list[str]:
     ]
 
 
-def _figures(measured: Measured) -> Iterator[str]:
+def _figures(recipe: Recipe, measured: Measured) -> Iterator[str]:
     yield from ("## Quality", "")
     if not measured.figures:
         yield from ("Not measured: the recipe names no evaluation set.", "")
         return
-    yield f"{MEASURE} over BM25's candidates; 95 % bootstrap intervals over queries."
+    depth = f"the first {recipe.evaluate.top_k} of BM25's candidates"
+    yield f"{MEASURE} over {depth}; 95 % bootstrap intervals over queries."
     yield from ("", "| set | queries | system | role | " + MEASURE + " |", "|---|--:|---|---|---|")
     for one in measured.figures:
         yield f"| {_cell(one.dataset)} | {one.queries:,} | {_cell(one.system)} | {one.role} | {_value(one)} |"
@@ -112,10 +113,13 @@ def _digests(provenance: Mapping[str, Any]) -> Iterator[str]:
 def _limits(recipe: Recipe, measured: Measured, apart: float) -> Iterator[str]:
     yield f"- It reads {recipe.train.max_tokens} tokens of a pair, the longer text being cut first."
     yield "- A student repeats its teacher's mistakes, and knows the languages and subjects of the data above alone."
-    if recipe.label is None:
-        yield "- The scores it learned came with the data: who made them, and how, is the data's own account."
-    if measured.overlap == "allow":
-        yield "- Judged queries may be among those it was trained on: those figures say little about new queries."
+    if foreign := [_cell(one.name) for one in recipe.data if one.scored]:
+        what = "The scores it learned" if recipe.label is None else f"The scores of {', '.join(foreign)}"
+        yield f"- {what} came with the data: who made them, and how, is the data's own account."
+    for name, count in measured.trained_on.items():
+        yield f"- {_cell(name)}: {count:,} of its queries were trained on: its figures say little about new queries."
+    for path in sorted({*recipe.evaluate.sets} & {*recipe.evaluate.during}):
+        yield f"- {_named(path)}: the best checkpoint was chosen by this set, so its figures are no held-out ones."
     if not any(one.role == "student int8" and one.mean is not None for one in measured.figures):
         yield "- int8 was not measured: rankladder runs it in fp32 unless told otherwise."
     yield f"- Scores here and in Sentence Transformers lay within {apart:.1g} of each other at export (fp32)."

@@ -18,7 +18,7 @@ from rankladder.checkpoint.gate import GATE
 from rankladder.distill.card import model_card
 from rankladder.distill.measure import Figure, Measured
 from rankladder.distill.recipe import Recipe, recipe_text, write_recipe
-from rankladder.distill.train import Trained
+from rankladder.distill.trained import Trained
 from rankladder.errors import CheckpointRefused, RankladderError, StorageFailed
 from rankladder.rerank import PairsTruncated, Reranker
 
@@ -76,7 +76,7 @@ def export(
         figures = {"key": key, "figures": [asdict(one) for one in measured.figures]}
         (partial / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         apart = disagreement(partial)
-        if apart > AGREEMENT:
+        if not apart <= AGREEMENT:  # NaN too
             raise CheckpointRefused(
                 f"{trained.folder}: our scores and Sentence Transformers' lie {apart:.2g} apart, at most {AGREEMENT} "
                 "was expected: nothing was exported"

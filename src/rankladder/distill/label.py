@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankladder.distill.ahead import score_ahead
-from rankladder.distill.recipe import Label, Recipe
+from rankladder.distill.recipe import Label, Recipe, standardises
 from rankladder.distill.scores import ScoreCache
 from rankladder.distill.stage import Made, Stage
 from rankladder.distill.teachers import Teacher, checked, open_teacher, usage_of
@@ -64,7 +64,10 @@ def label(
             table = table.append_column(f"teacher_{number}", [scores])
         return table
 
-    made = stage.run([part.name for part in mined.parts], rows, facts=lambda made: {"teachers": names})
+    def facts(made: Made) -> Mapping[str, Any]:
+        return {"teachers": names, "sums": sums_of(made, len(names))}
+
+    made = stage.run([part.name for part in mined.parts], rows, facts=facts)
     seconds = time.perf_counter() - started
     if made_now.total:
         rate = made_now.total / max(seconds, 1e-9)
@@ -140,19 +143,26 @@ def score_rows(
     return scores
 
 
-def ensemble_of(made: Made, settings: Label | None) -> dict[str, Any]:
-    """How teachers' scores are joined: each one's mean, standard deviation and weight over all rows, and the scale."""
-    assert settings is not None
-    count = len(settings.teachers)
-    sums, squares, total = np.zeros(count), np.zeros(count), 0
+def sums_of(made: Made, count: int) -> dict[str, Any]:
+    """Rows, and by teacher the sum of its scores and of their squares, as JSON values."""
+    sums, squares, rows = np.zeros(count), np.zeros(count), 0
     for table in made.tables():
         values = np.stack([table[f"teacher_{number}"].to_numpy().astype(np.float64) for number in range(count)])
-        sums, squares, total = sums + values.sum(axis=1), squares + (values**2).sum(axis=1), total + values.shape[1]
-    mean = sums / max(1, total)
-    sd = np.sqrt(np.maximum(squares / max(1, total) - mean**2, 0))
-    standardise = count > 1 if settings.standardise is None else settings.standardise
+        sums, squares, rows = sums + values.sum(axis=1), squares + (values**2).sum(axis=1), rows + values.shape[1]
+    return {"rows": rows, "scores": sums.tolist(), "squares": squares.tolist()}
+
+
+def ensemble_of(made: Made, settings: Label | None) -> dict[str, Any]:
+    """How teachers' scores are joined: each one's mean, standard deviation and weight over all rows, and the scale.
+
+    A stage that was completed before its facts held the sums is read for them.
+    """
+    assert settings is not None
+    sums = made.facts.get("sums") or sums_of(made, len(settings.teachers))
+    mean = np.array(sums["scores"]) / max(1, sums["rows"])
+    sd = np.sqrt(np.maximum(np.array(sums["squares"]) / max(1, sums["rows"]) - mean**2, 0))
     return {
-        "standardise": standardise,
+        "standardise": standardises(settings),
         "scale": settings.scale,
         "weight": [teacher.weight for teacher in settings.teachers],
         "mean": mean.round(6).tolist(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,20 +15,22 @@ import numpy as np
 from rankladder.checkpoint import foreign_family
 from rankladder.checkpoint.digests import file_digest
 from rankladder.distill.label import join_scores
+from rankladder.distill.manifests import read_json, write_json
 from rankladder.distill.mine import path_digest
+from rankladder.distill.overlap import Overlap
 from rankladder.distill.progress_check import read_judged
 from rankladder.distill.recipe import Recipe
 from rankladder.distill.student import scores_by_itself, start_folder
 from rankladder.distill.teachers import Teacher, open_teacher
-from rankladder.distill.train import Trained
+from rankladder.distill.trained import Trained
 from rankladder.errors import BadInput, BadOption, NotFound, RankladderError
 from rankladder.evaluate import Candidates, Dataset, System, bm25_candidates, evaluate
 from rankladder.evaluate.report import write_report
 from rankladder.rerank import EncodedDocument, ModelRequest, Reranker
 from rankladder.rerank.scorer import Long, Scored
-from rankladder.textfiles import whole_file
 from rankladder.values import Document, Run
 
+FORMAT = 2
 MEASURE = "nDCG@10"
 Role = Literal["student", "student int8", "start", "teacher", "retriever"]
 _VECTORS = ("cosine", "maxsim")
@@ -54,8 +57,8 @@ class Measured:
     folder: Path
     key: str
     figures: tuple[Figure, ...]
-    overlap: str
-    """``allow`` where judged queries may be among those trained on."""
+    trained_on: Mapping[str, int]
+    """By judged set, how many of its queries were trained on; sets without any are not in it."""
 
 
 class TeacherScorer:
@@ -88,13 +91,20 @@ class TeacherScorer:
 
 
 def measure(
-    recipe: Recipe, work: Path, trained: Trained, joined: Mapping[str, Any] | None, *, say: Callable[[str], object]
+    recipe: Recipe,
+    work: Path,
+    trained: Trained,
+    joined: Mapping[str, Any] | None,
+    overlaps: Callable[[], Sequence[Overlap]],
+    *,
+    say: Callable[[str], object],
 ) -> Measured:
     """nDCG@10 of every system on every set of ``evaluate.sets``, over BM25's candidates.
 
     Teachers that are models are measured one by one, and those of an ensemble together, joined as the labels were
     (``joined``); ``labels`` know nothing of other queries and are left out, and BM25 alone is the retriever's row. A
-    start that cannot rank without training has no row. Scores are kept as they come. Raises what reading the sets
+    start that cannot rank without training has no row. Scores are kept as they come. ``overlaps`` finds the judged
+    queries that were trained on, and is asked before anything is measured. Raises what it raises, what reading the sets
     raises, and what opening or running the student raises.
     """
     folder = work / "evaluate"
@@ -102,6 +112,7 @@ def measure(
     if (done := open_measured(folder)) is not None and done.key == key:
         say(f"evaluate: complete, {len(done.figures)} figures")
         return done
+    known = Counter(one.dataset for one in overlaps())
     folder.mkdir(parents=True, exist_ok=True)
     figures: list[Figure] = []
     systems = _systems(recipe, trained, say) if recipe.evaluate.sets else []
@@ -126,16 +137,15 @@ def measure(
         figures += [_figure(dataset, role, name, system) for (role, name), system in rows]
     if not figures:
         say("evaluate: the recipe names no sets: nothing is known of the student's quality")
-    measured = Measured(folder, key, tuple(figures), recipe.evaluate.overlap)
-    with whole_file(folder / "manifest.json") as file:
-        shown = [asdict(one) for one in figures]
-        file.write(json.dumps({"key": key, "overlap": measured.overlap, "figures": shown}, indent=1) + "\n")
-    return measured
+    shown = [asdict(one) for one in figures]
+    write_json(folder / "manifest.json", {"key": key, "trained_on": known, "figures": shown})
+    return Measured(folder, key, tuple(figures), known)
 
 
 def measure_key(recipe: Recipe, trained: Trained) -> str:
     """What an evaluation depends on: the student's weights, the sets, the systems beside it."""
     parts = {
+        "format": FORMAT,
         "run": trained.digest,
         "student": {path.name: file_digest(path) for path in sorted(trained.folder.rglob("*.safetensors"))},
         "sets": [path_digest(path) for path in recipe.evaluate.sets],
@@ -153,11 +163,10 @@ def measure_key(recipe: Recipe, trained: Trained) -> str:
 
 def open_measured(folder: Path) -> Measured | None:
     """A finished evaluation as its manifest has it, or None."""
-    try:
-        found: Mapping[str, Any] = json.loads((folder / "manifest.json").read_bytes())
-    except (FileNotFoundError, ValueError):
+    found = read_json(folder / "manifest.json")
+    if found is None or "trained_on" not in found:  # format 1 did not look for overlaps
         return None
-    return Measured(folder, found["key"], tuple(Figure(**row) for row in found["figures"]), found["overlap"])
+    return Measured(folder, found["key"], tuple(Figure(**row) for row in found["figures"]), found["trained_on"])
 
 
 def need_measured(recipe: Recipe, work: Path, trained: Trained) -> Measured:

@@ -28,8 +28,8 @@ def is_pointwise(loss: Loss | Mapping[Loss, float]) -> bool:
 def make_objective(model: CrossEncoder, loss: Loss | Mapping[Loss, float]) -> torch.nn.Module:
     """The loss module of a recipe for Sentence Transformers' trainer.
 
-    ``mse`` alone is Sentence Transformers' own MSELoss, as in the published recipe. Anything else is a weighted sum
-    over one pass of the student:
+    ``mse`` by name alone is Sentence Transformers' own MSELoss, as in the published recipe. Anything else is a weighted
+    sum over one pass of the student:
 
     - ``mse``: mean squared difference of logit and score;
     - ``bce``: binary cross-entropy of the logit against 1 for a known positive, 0 for the rest;
@@ -41,8 +41,7 @@ def make_objective(model: CrossEncoder, loss: Loss | Mapping[Loss, float]) -> to
     """
     from sentence_transformers.cross_encoder.losses import MSELoss
 
-    weights = weights_of(loss)
-    return MSELoss(model) if list(weights) == ["mse"] else _mixture(model, weights)
+    return MSELoss(model) if loss == "mse" else _mixture(model, weights_of(loss))
 
 
 def _mixture(model: CrossEncoder, weights: Mapping[Loss, float]) -> torch.nn.Module:

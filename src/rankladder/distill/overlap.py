@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rankladder.distill.corpus import text_digest
+from rankladder.distill.recipe import Recipe
 from rankladder.errors import BadInput
-from rankladder.evaluate import Dataset
+from rankladder.evaluate import Dataset, read_dataset
 from rankladder.values import Query
 
 _NEAR = 0.8
@@ -105,3 +106,12 @@ def check_overlaps(
             )
         say(message)
     return found
+
+
+def overlaps_of(recipe: Recipe, trained_on: Iterable[str], *, say: Callable[[str], object]) -> list[Overlap]:
+    """The overlaps of a recipe's judged sets with what is trained on, as ``check_overlaps`` has them.
+
+    Raises what reading the sets raises, and BadInput where the recipe does not allow overlaps.
+    """
+    judged = [read_dataset(path) for path in dict.fromkeys((*recipe.evaluate.sets, *recipe.evaluate.during))]
+    return check_overlaps(trained_on, judged, allowed=recipe.evaluate.overlap == "allow", say=say)

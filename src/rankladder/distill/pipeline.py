@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -14,16 +14,19 @@ from typing import Any, Literal, Protocol
 from rankladder.distill.drawings import distribution
 from rankladder.distill.export import export
 from rankladder.distill.label import joined, label, label_depends
+from rankladder.distill.manifests import held
 from rankladder.distill.measure import Measured, measure, need_measured
 from rankladder.distill.mine import mine, mine_depends, questions_of
-from rankladder.distill.overlap import check_overlaps
+from rankladder.distill.overlap import Overlap, overlaps_of
+from rankladder.distill.questions import need_positives
 from rankladder.distill.recipe import read_recipe, with_data_folder
+from rankladder.distill.rows import asked_in_training
 from rankladder.distill.sample import sample, sample_depends
 from rankladder.distill.stage import Made, need_made
-from rankladder.distill.train import Trained, need_trained, open_trained, train
+from rankladder.distill.train import is_leader, train
+from rankladder.distill.trained import Trained, need_trained, open_trained
 from rankladder.distill.watching import without_library_bars
 from rankladder.errors import BadOption, WorkerFailed
-from rankladder.evaluate import read_dataset
 from rankladder.rerank.engine import need
 from rankladder.textfiles import whole_file
 
@@ -117,17 +120,12 @@ class Distillation:
         if not asked:
             self._said_nothing("mine")
             return None
+        need_positives(self.recipe, asked)
         if not self._makes("mine"):
             settings, inputs = mine_depends(self.recipe, asked)
             return need_made(self.into / "mine", settings=settings, inputs=inputs)
         questions = [question for row in asked.values() for question in row]
-        judged = dict.fromkeys((*self.recipe.evaluate.sets, *self.recipe.evaluate.during))
-        check_overlaps(
-            (question.text for question in questions),
-            [read_dataset(path) for path in judged],
-            allowed=self.recipe.evaluate.overlap == "allow",
-            say=self.say,
-        )
+        overlaps_of(self.recipe, (question.text for question in questions), say=self.say)
         with self.watch("mining", len(questions), "queries") as bar:
             return mine(self.recipe, self.into, say=self.say, each=bar.add)
 
@@ -174,7 +172,8 @@ class Distillation:
         if not self._makes("train"):
             return need_trained(self.recipe, self.into, sampled)
         if self.processes == 1 or "WORLD_SIZE" in os.environ:
-            return train(self.recipe, self.into, sampled, say=self.say)
+            with self._alone("train") if is_leader() else nullcontext():
+                return train(self.recipe, self.into, sampled, say=self.say)
         self._torchrun()
         trained = open_trained(self.into / "train")
         assert trained is not None  # it ended well
@@ -188,12 +187,23 @@ class Distillation:
             return need_measured(self.recipe, self.into, trained)
         need("ir_measures", extra="evaluate")
         joined = self.labelled.facts["ensemble"] if self.labelled is not None else None
-        return measure(self.recipe, self.into, trained, joined, say=self.say)
+
+        def overlaps() -> Sequence[Overlap]:
+            return overlaps_of(self.recipe, asked_in_training(self.recipe, self.into), say=self.say)
+
+        with self._alone("evaluate"):
+            return measure(self.recipe, self.into, trained, joined, overlaps, say=self.say)
 
     @cached_property
     def exported(self) -> Path:
         """The folder of the finished checkpoint."""
-        return export(self.written, self.into, self.trained, self.measured, self._provenance(), say=self.say)
+        trained, measured, provenance = self.trained, self.measured, self._provenance()
+        with self._alone("export"):
+            return export(self.written, self.into, trained, measured, provenance, say=self.say)
+
+    def _alone(self, stage: StageName) -> AbstractContextManager[None]:
+        """The stage, nobody else's meanwhile; the lock lies beside its folder, which may be removed."""
+        return held(self.into / stage, self.into / f"{stage}.lock")
 
     def _makes(self, stage: StageName) -> bool:
         return self.only in {None, stage}

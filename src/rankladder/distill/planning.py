@@ -13,8 +13,8 @@ from rankladder.distill.mine import MOST_CANDIDATES, questions_of
 from rankladder.distill.objective import is_pointwise
 from rankladder.distill.questions import Question
 from rankladder.distill.recipe import Recipe, Sample, Train
-from rankladder.distill.rows import HELD_OUT
-from rankladder.distill.schedule import Plan, plan_training
+from rankladder.distill.rows import HELD_OUT, HELD_OUT_MOST
+from rankladder.distill.schedule import Plan, plan_training, rows_a_pass
 from rankladder.distill.train import choose_train_dtype
 from rankladder.distill.watching import without_library_bars
 from rankladder.errors import NotFound, Unavailable
@@ -57,6 +57,7 @@ def outlook(recipe: Recipe, *, processes: int = 1) -> Outlook:
     questions = [one for row in questions_of(recipe).values() for one in row]
     candidates = sum(_candidates(recipe, question) for question in questions)
     rows: int | None = sum(_sampled(recipe.sample, _candidates(recipe, question)) for question in questions)
+    each = 1 if is_pointwise(recipe.train.loss) or not rows else max(1, round(rows / len(questions)))
     for one in recipe.data:
         if one.scored:
             scored = scored_rows(one.scored)
@@ -65,22 +66,25 @@ def outlook(recipe: Recipe, *, processes: int = 1) -> Outlook:
             rows = None if scored is None or rows is None else rows + scored
     if questions:
         remarks.append("rows and candidates are at most so many: duplicates and small corpora leave fewer")
+    elif not is_pointwise(recipe.train.loss):
+        remarks.append("the loss compares the candidates of a query, which scored rows are counted as: one a query")
     try:
-        parameters, seconds, peak = time_passes(recipe, questions)
+        parameters, seconds, peak = time_passes(recipe, questions, candidates=each)
         remarks.append("hours and memory: a few passes over pairs of this data, timed here, in one process")
     except (NotFound, Unavailable) as error:
         parameters, seconds, peak = None, None, None
         remarks.append(f"neither hours nor memory: {str(error).splitlines()[0]}")
     plan = None
     if rows is not None and parameters is not None:
-        share = rows if is_pointwise(recipe.train.loss) or not questions else len(questions)
+        share = rows // each
         plan = plan_training(
             recipe.train,
             rows=share,
-            held_out=round(share * HELD_OUT),
+            held_out=round(share * min(HELD_OUT, HELD_OUT_MOST / max(1, rows))),
             parameters=parameters,
             processes=processes,
             dtype=_dtype(recipe.train),
+            candidates=each,
         )
         if plan.dtype != "fp32" and not _has_gpu():
             remarks.append(f"{plan.dtype} needs a GPU, and there is none here: the passes were timed in fp32")
@@ -144,8 +148,12 @@ def _lines_or_rows(file: Path) -> int:
         return sum(1 for line in lines if line.strip())
 
 
-def time_passes(recipe: Recipe, questions: Sequence[Question]) -> tuple[int, float, float | None]:
+def time_passes(
+    recipe: Recipe, questions: Sequence[Question], *, candidates: int = 1
+) -> tuple[int, float, float | None]:
     """Parameters of the student, seconds a pair takes forth and back, and MiB with the optimiser's state.
+
+    A pass has as many pairs as one in training, where it holds whole queries with so many ``candidates``.
 
     Raises what opening the start raises.
     """
@@ -154,15 +162,16 @@ def time_passes(recipe: Recipe, questions: Sequence[Question]) -> tuple[int, flo
 
     from rankladder.distill.student import open_student
 
+    half = _dtype(recipe.train) if _has_gpu() else "fp32"
     with without_library_bars():
-        model = open_student(recipe.train, seed=recipe.seed)
+        model = open_student(recipe.train, seed=recipe.seed, dtype=half)
     if _has_gpu():
         model.to("cuda")
     parameters = sum(weight.numel() for weight in model.parameters())
-    size = recipe.train.micro_batch_size or min(32, recipe.train.batch_size or 32)
+    most = rows_a_pass(recipe.train, candidates)
+    size = min(most, recipe.train.batch_size or most) * candidates
     known = [(one.text, text) for one in questions[:_PAIRS] for text in one.positives[:1]]
     pairs = (known or [("why does it rain", "drops grow heavy and fall " * 30)]) * size
-    half = _dtype(recipe.train) if _has_gpu() else "fp32"
     spent = 0.0
     for turn in range(_PASSES + 1):
         start = time.perf_counter()

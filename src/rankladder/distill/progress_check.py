@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rankladder.distill.recipe import Evaluate
+from rankladder.distill.student import needs_bf16
 from rankladder.errors import BadInput
 from rankladder.evaluate import Candidates, Dataset, bm25_candidates, measure_run, read_dataset
 from rankladder.rerank import Reranker
@@ -28,12 +29,17 @@ def read_judged(path: str, queries: int | None) -> Dataset:
 
 
 class Judged:
-    """The sets of ``evaluate.during``, with BM25's candidates: what every checkpoint is compared on."""
+    """The sets of ``evaluate.during``, with BM25's candidates: what every checkpoint is compared on.
+
+    Raises what reading them raises, and BadInput for two of one name: their figures could not be told apart.
+    """
 
     def __init__(self, settings: Evaluate) -> None:
         self.sets: list[tuple[Dataset, Candidates]] = []
         for path in settings.during:
             dataset = read_judged(path, settings.queries_during)
+            if any(dataset.name == one.name for one, _ in self.sets):
+                raise BadInput(f"two sets of evaluate.during are called {dataset.name}: rename the folder of one")
             self.sets.append((dataset, bm25_candidates(dataset, depth=settings.top_k, progress=False)))
         if not self.sets:
             raise BadInput("no set to compare checkpoints on")
@@ -59,7 +65,10 @@ class Judged:
 def predict(model: CrossEncoder, pairs: Sequence[tuple[str, str]]) -> Any:
     """Raw scores (N,) of the student as it stands: on a CPU by our own engine, which is faster there."""
     if model.device.type != "cpu":
-        return model.predict(list(pairs), show_progress_bar=False, batch_size=128)
+        import torch
+
+        with torch.autocast(model.device.type, torch.bfloat16, needs_bf16(model)):
+            return model.predict(list(pairs), show_progress_bar=False, batch_size=128)
     with tempfile.TemporaryDirectory(prefix="rankladder-") as folder:
         save_student(model, Path(folder) / "student")
         return _quiet(Reranker.open(Path(folder) / "student", dtype="fp32"), pairs)

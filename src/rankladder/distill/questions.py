@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from rankladder.distill.recipe import Data
-from rankladder.errors import BadFile
+from rankladder.distill.objective import weights_of
+from rankladder.distill.recipe import Data, Recipe
+from rankladder.errors import BadFile, BadInput
 from rankladder.textfiles.bytestream import numbered_lines
 from rankladder.textfiles.passages import cut_text
 from rankladder.textfiles.records import json_objects
@@ -54,6 +55,17 @@ def read_questions(data: Data, *, seed: int) -> list[Question]:
         return questions
     chosen = np.random.default_rng([seed, *data.name.encode()]).permutation(len(questions))[: data.max_queries]
     return [questions[place] for place in sorted(chosen)]
+
+
+def need_positives(recipe: Recipe, asked: Mapping[str, Sequence[Question]]) -> None:
+    """Raises BadInput where a teacher or a loss learns from known positives and no question has any: all would be 0."""
+    if any(question.positives for questions in asked.values() for question in questions):
+        return
+    hint = "name positives in the queries, or leave it out"
+    if recipe.label is not None and any(teacher.model == "labels" for teacher in recipe.label.teachers):
+        raise BadInput(f"recipe {recipe.name}: teacher labels: no question has a known positive", hint=hint)
+    if "bce" in weights_of(recipe.train.loss) and not any(one.scored for one in recipe.data):
+        raise BadInput(f"recipe {recipe.name}: loss bce: no question has a known positive", hint=hint)
 
 
 def _records(path: Path, passage_words: int | None) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -74,11 +74,13 @@ class Teacher(_Table, frozen=True):
 
 
 class Label(_Table, frozen=True):
-    """The teachers. Several are standardised over all scored pairs and summed by weight; one alone is left as it is."""
+    """The teachers. Several are standardised over all scored pairs and averaged by weight; one alone stays as it is."""
 
     teachers: Annotated[tuple[Teacher, ...], Meta(min_length=1)]
     scale: Positive = 1.0
-    """The ensemble's standard deviation: a student's logits are easier to read when they spread over a few units."""
+    """The weighted mean of standardised scores is multiplied by this: logits are easier to read when they spread over a
+    few units. The ensemble's own standard deviation is smaller, the more the teachers disagree.
+    """
     standardise: bool | None = None
     """Left out: only where there are several teachers."""
 
@@ -242,6 +244,10 @@ def _agree(recipe: Recipe, where: str) -> None:
             raise BadFile(f"{where}: queries need a teacher", hint='add [label] with teachers = [{ model = "…" }]')
         if not recipe.mine.bm25 + recipe.mine.dense + recipe.mine.random:
             raise BadFile(f"{where}: mine: bm25, dense and random are all 0: there would be no candidates")
+    elif recipe.label is not None:
+        raise BadFile(f"{where}: label: all data is scored already: a teacher has nothing to do", hint="leave it out")
+    if recipe.label is not None:
+        _agree_on_labels(recipe.label, where)
     train = recipe.train
     if train.batch_size and train.micro_batch_size and train.batch_size % train.micro_batch_size:
         raise BadFile(
@@ -249,6 +255,19 @@ def _agree(recipe: Recipe, where: str) -> None:
         )
     if recipe.sample.scheme == "quantile-anchored" and not recipe.sample.head + recipe.sample.band:
         raise BadFile(f"{where}: sample: head and band are both 0: nothing would be trained on")
+
+
+def _agree_on_labels(label: Label, where: str) -> None:
+    """Raises BadFile for a weight or a scale that would change nothing."""
+    if len(label.teachers) == 1 and label.teachers[0].weight != 1:
+        raise BadFile(f"{where}: label: one teacher alone has no weight", hint="leave weight out")
+    if label.scale != 1 and not standardises(label):
+        raise BadFile(f"{where}: label: scale is for standardised scores", hint="standardise = true, or leave it out")
+
+
+def standardises(label: Label) -> bool:
+    """Whether teachers' scores are standardised before they are joined."""
+    return len(label.teachers) > 1 if label.standardise is None else label.standardise
 
 
 def _said(message: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -10,42 +11,47 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rankladder.distill.mine import path_digest
+from rankladder.distill.mine import path_digest, questions_of
 from rankladder.distill.recipe import Data, Recipe
 from rankladder.distill.stage import Made
-from rankladder.errors import BadFile, BadInput
+from rankladder.errors import BadFile, BadInput, StorageFailed
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 HELD_OUT = 0.01
-HELD_OUT_MOST = 5000  # rows, as in the Ettin release
+HELD_OUT_MOST = 5000
+"""About so many rows are held out at most, as in the Ettin release."""
 _BLOCK = 10_000
 _COLUMNS = ("query", "document", "score", "positive")
+_SCORED = {
+    "query": ("string", "large_string"),
+    "document": ("string", "large_string"),
+    "score": ("float", "int", "uint"),
+}
+"""What rows that somebody else scored must have, and how the names of each column's types begin."""
 
 
 def training_rows(recipe: Recipe, work: Path, sampled: Made | None) -> tuple[Dataset, Dataset]:
     """Rows of query, document, score and positive: those to train on, and those held out (whole queries, by a digest of
     their text, so that they stay the same when others come and go).
 
-    Raises BadInput where nothing is left to train on, and BadFile for scored rows without these columns, or with a
-    score that is not finite.
+    Raises BadInput where nothing is left to train on; BadFile for scored rows that cannot be read, that lack one of
+    these columns or a value, or have a score that is not finite; StorageFailed where the disk is full.
     """
     from datasets import concatenate_datasets
 
     cache = work / "rows"
     parts = [_scored(one, cache) for one in recipe.data if one.scored]
     if sampled is not None and sampled.rows:
-        for _ in sampled.tables():
-            pass  # each part is checked against its digest
-        parts.append(_parquet([str(sampled.folder / f"{part.name}.parquet") for part in sampled.parts], cache))
-    if not parts:
+        parts.append(_parquet(sampled.files(), cache))
+    rows = concatenate_datasets(parts) if parts else ()
+    if not len(rows):
         raise BadInput(f"recipe {recipe.name}: no rows to train on")
-    rows = concatenate_datasets(parts)
     apart = _held_out(rows)
     if apart.all():
         raise BadInput(f"recipe {recipe.name}: {len(rows)} rows of one query are too few to train on")
-    return rows.select(np.flatnonzero(~apart)), rows.select(np.flatnonzero(apart))
+    return _where(rows, ~apart), _where(rows, apart)
 
 
 def trained_on(rows: Iterable[Dataset]) -> Iterator[str]:
@@ -56,6 +62,19 @@ def trained_on(rows: Iterable[Dataset]) -> Iterator[str]:
             if query != last:
                 last = query
                 yield query
+
+
+def asked_in_training(recipe: Recipe, work: Path) -> Iterator[str]:
+    """The queries of a recipe's data: its questions, and those of rows that were scored already."""
+    for questions in questions_of(recipe).values():
+        for question in questions:
+            yield question.text
+    yield from trained_on(_scored(one, work / "rows") for one in recipe.data if one.scored)
+
+
+def has_positives(rows: Dataset) -> bool:
+    """Whether any row is a known positive."""
+    return any(known for (known,) in _zipped(rows, "positive"))
 
 
 def rows_digest(recipe: Recipe, sampled: Made | None) -> str:
@@ -87,66 +106,118 @@ def as_lists(rows: Dataset) -> Dataset:
     return Dataset.from_dict({"query": list(texts), "document": list(texts.values()), "label": list(labels.values())})
 
 
-def _parquet(files: Sequence[str], cache: Path) -> Dataset:
+def _parquet(files: Sequence[Path], cache: Path) -> Dataset:
     from datasets import load_dataset
 
-    found = load_dataset("parquet", data_files=list(files), split="train", cache_dir=str(cache))
-    return _typed(found)
+    return _typed(
+        load_dataset("parquet", data_files=[str(file) for file in files], split="train", cache_dir=str(cache))
+    )
 
 
 def _scored(data: Data, cache: Path) -> Dataset:
-    from datasets import concatenate_datasets, load_dataset
-
     assert data.scored is not None
-    if data.scored.startswith("hf:"):
-        hub_id, _, revision = data.scored.removeprefix("hf:").partition("@")
-        splits = load_dataset(hub_id, revision=revision or None, cache_dir=str(cache))
-        found = concatenate_datasets([splits[name] for name in splits])
-    else:
-        kind = "parquet" if data.scored.endswith(".parquet") or Path(data.scored).is_dir() else "json"
-        where = f"{data.scored}/*.parquet" if Path(data.scored).is_dir() else data.scored
-        found = load_dataset(kind, data_files=where, split="train", cache_dir=str(cache))
-    if missing := [name for name in ("query", "document", "score") if name not in found.column_names]:
+    found = _from_hub(data.scored, cache) if data.scored.startswith("hf:") else _from_files(data, cache)
+    if missing := [name for name in _SCORED if name not in found.column_names]:
         raise BadFile(
             f"data {data.name}: {data.scored}: no column {', '.join(missing)}, found {', '.join(found.column_names)}",
             hint="scored rows have query, document and score",
         )
+    for name, kinds in _SCORED.items():
+        kind = str(getattr(found.features[name], "dtype", "list"))
+        if not kind.startswith(kinds):
+            raise BadFile(f"data {data.name}: {data.scored}: {name}: expected {kinds[0]}, found {kind}")
     if "positive" not in found.column_names:
         found = found.add_column("positive", np.zeros(len(found), dtype=bool))
-    found = _typed(found)
-    for start in range(0, len(found), _BLOCK):
-        scores = np.array(found[start : start + _BLOCK]["score"], dtype=np.float32)
-        if not np.isfinite(scores).all():
-            place = start + int(np.flatnonzero(~np.isfinite(scores))[0])
-            raise BadFile(f"data {data.name}: row {place:,} has the score {scores[place - start]}")
+    _check_values(found := _typed(found), data)
     return found
 
 
+def _from_hub(name: str, cache: Path) -> Dataset:
+    from datasets import concatenate_datasets, load_dataset
+
+    hub_id, _, revision = name.removeprefix("hf:").partition("@")
+    splits = load_dataset(hub_id, revision=revision or None, cache_dir=str(cache))
+    return concatenate_datasets([splits[name] for name in splits])
+
+
+def _from_files(data: Data, cache: Path) -> Dataset:
+    """The rows of a Parquet or JSON Lines file, or of a folder of Parquet. Raises BadFile, or StorageFailed."""
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetsError
+
+    path = Path(str(data.scored))
+    files = [str(file) for file in sorted(path.glob("*.parquet"))] if path.is_dir() else [str(path)]
+    if not files:
+        raise BadFile(f"data {data.name}: {path}: no Parquet file in this folder")
+    kind, shown = ("parquet", "Parquet") if files[0].endswith(".parquet") else ("json", "JSON Lines")
+    try:
+        return load_dataset(kind, data_files=files, split="train", cache_dir=str(cache))
+    except (DatasetsError, ValueError, TypeError) as error:  # Arrow's own are ValueErrors
+        cause = error.__cause__ or error
+        if getattr(cause, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageFailed(f"{cache}: the disk is full", hint="free space, then run it again") from error
+        said = str(cause).strip().partition("\n")[0]
+        raise BadFile(f"data {data.name}: {path}: cannot be read as {shown}: {said}") from error
+
+
+def _check_values(rows: Dataset, data: Data) -> None:
+    """Raises BadFile, naming the row, for a value that is not there and for a score that is not finite."""
+    import pyarrow.compute as pc
+
+    start = 0
+    for block in rows.with_format("arrow").iter(_BLOCK):
+        for name in _COLUMNS:
+            if block[name].null_count:
+                place = start + pc.index(pc.is_null(block[name]), True).as_py()
+                raise BadFile(f"data {data.name}: {data.scored}: row {place:,} has no {name}")
+        place = pc.index(pc.is_finite(block["score"]), False).as_py()
+        if place >= 0:
+            score = block["score"][place].as_py()
+            raise BadFile(f"data {data.name}: {data.scored}: row {start + place:,} has the score {score}")
+        start += block.num_rows
+
+
 def _typed(rows: Dataset) -> Dataset:
+    """The rows' own columns, copied only where their types are other ones."""
     from datasets import Features, Value
 
     kinds = {"query": "string", "document": "string", "score": "float32", "positive": "bool"}
-    return rows.select_columns(list(_COLUMNS)).cast(Features({name: Value(kind) for name, kind in kinds.items()}))
+    wanted = Features({name: Value(kind) for name, kind in kinds.items()})
+    chosen = rows.select_columns(list(_COLUMNS))
+    return chosen if chosen.features == wanted else chosen.cast(wanted)
 
 
 def _held_out(rows: Dataset) -> NDArray[np.bool_]:
-    """Which rows are held out (N,): about one query in a hundred; the last query where that is none."""
+    """Which rows are held out (N,): about one query in a hundred, or ``HELD_OUT_MOST`` rows; the last query where that
+    is none. It depends on a query's text alone, so a query is never divided.
+    """
+    most = min(HELD_OUT, HELD_OUT_MOST / len(rows))
     apart = np.zeros(len(rows), dtype=bool)
-    count, last = 0, ""
+    held, last = False, None
     for place, (query,) in enumerate(_zipped(rows, "query")):
-        if _share(query) < HELD_OUT and count < HELD_OUT_MOST:
-            apart[place] = True
-            count += 1
-        last = query
-    if not count:
+        if query != last:
+            held, last = _share(query) < most, query
+        apart[place] = held
+    if not apart.any():
         apart[:] = [query == last for (query,) in _zipped(rows, "query")]
     return apart
 
 
+def _where(rows: Dataset, wanted: NDArray[np.bool_]) -> Dataset:
+    """The rows that are wanted (N,), in order, as slices of the file: rows picked one by one are slow to read."""
+    from datasets import concatenate_datasets
+
+    ends = np.flatnonzero(np.diff(wanted, prepend=False, append=False)).tolist()
+    return concatenate_datasets(
+        [rows.select(range(start, end)) for start, end in zip(ends[::2], ends[1::2], strict=True)]
+    )
+
+
 def _zipped(rows: Dataset, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """The rows' values, read a block at a time."""
-    for start in range(0, len(rows), _BLOCK):
-        block = rows[start : start + _BLOCK]
+    """The rows' values, read a block at a time; other columns are not decoded."""
+    read = rows.select_columns(list(columns))
+    for start in range(0, len(read), _BLOCK):
+        block = read[start : start + _BLOCK]
         yield from zip(*(block[name] for name in columns), strict=True)
 
 

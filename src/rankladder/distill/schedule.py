@@ -28,13 +28,21 @@ class Plan:
     dtype: str
 
 
-def plan_training(settings: Train, *, rows: int, held_out: int, parameters: int, processes: int, dtype: str) -> Plan:
-    """What the settings come to. Raises BadOption for a batch that does not divide over the processes."""
+def plan_training(
+    settings: Train, *, rows: int, held_out: int, parameters: int, processes: int, dtype: str, candidates: int = 1
+) -> Plan:
+    """What the settings come to.
+
+    Where the loss compares a query's ``candidates`` (so many, about), batch and pass count queries: those that are
+    worked out here have as many pairs as the published ones. Raises BadOption for a batch that does not divide over the
+    processes.
+    """
     published = published_settings(parameters)
-    batch = settings.batch_size or min(published.batch_size, max(1, rows))
+    most = rows_a_pass(settings, candidates)
+    batch = settings.batch_size or _whole_passes(min(published.batch_size // candidates, rows), most * processes)
     share = batch // processes
     micro = settings.micro_batch_size or next(
-        size for size in range(min(_MICRO, max(1, share)), 0, -1) if share % size == 0
+        size for size in range(min(most, max(1, share)), 0, -1) if share % size == 0
     )
     if batch % processes or share % micro:
         raise BadOption(
@@ -52,6 +60,20 @@ def plan_training(settings: Train, *, rows: int, held_out: int, parameters: int,
         max(1, round(steps * settings.evaluate_every)),
         dtype,
     )
+
+
+def rows_a_pass(settings: Train, candidates: int) -> int:
+    """How many pairs, or queries of so many candidates, go through the student at a time, at most."""
+    return settings.micro_batch_size or max(1, _MICRO // candidates)
+
+
+def _whole_passes(batch: int, step: int) -> int:
+    """The batch, rounded down to a multiple of ``step``, or one ``step``: no pass is smaller than it need be.
+
+    >>> _whole_passes(997, 32), _whole_passes(10, 32)
+    (992, 32)
+    """
+    return max(1, batch // step) * step
 
 
 def plan_facts(plan: Plan) -> dict[str, Any]:

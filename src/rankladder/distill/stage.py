@@ -15,15 +15,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
-from rankladder.errors import BadFile, NotFound, StorageFailed
-from rankladder.textfiles import whole_bytes, whole_file
+from rankladder.distill.manifests import difference, held, plain, read_json, write_json
+from rankladder.errors import BadFile, NotFound
+from rankladder.textfiles import whole_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,7 +64,13 @@ class Made:
 
     def table(self, place: int) -> pa.Table:
         """One part, checked against its digest. Raises BadFile where it was altered."""
-        return _read_part(self.folder, self.parts[place])
+        import pyarrow.parquet as pq
+
+        return pq.read_table(_checked(self.folder, self.parts[place]))
+
+    def files(self) -> list[Path]:
+        """The parts' files in order, each checked against its digest. Raises BadFile for one that was altered."""
+        return [_checked(self.folder, part) for part in self.parts]
 
 
 class Stage:
@@ -88,7 +92,7 @@ class Stage:
         say: Callable[[str], object] = lambda line: None,
     ) -> None:
         self.folder = folder
-        self.depends = {"format": FORMAT, "settings": _plain(settings), "inputs": _plain(inputs)}
+        self.depends = {"format": FORMAT, "settings": plain(settings), "inputs": plain(inputs)}
         self.key = hashlib.sha256(json.dumps(self.depends, sort_keys=True).encode()).hexdigest()
         self.say = say
 
@@ -116,7 +120,7 @@ class Stage:
 
         Raises StorageFailed where the disk is full or the folder cannot be written: what was committed stays.
         """
-        with self._held():
+        with held(self.folder, self.folder / "lock"):
             self._clear_what_does_not_fit()
             there = [self._committed(place) for place in range(len(names))]
             kept = sum(part is not None for part in there)
@@ -131,7 +135,7 @@ class Stage:
                 each(place)
             made = Made(self.folder, self.key, tuple(parts), {})
             made = replace(made, facts=dict(facts(made)))
-            _write_json(
+            write_json(
                 self.folder / "manifest.json",
                 {
                     "key": self.key,
@@ -142,34 +146,22 @@ class Stage:
             )
         return made
 
-    @contextmanager
-    def _held(self) -> Iterator[None]:
-        """The folder, made where it is not there, and nobody else's meanwhile."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / "lock", timeout=0):
-                yield
-        except Timeout as error:
-            raise StorageFailed(f"{self.folder}: another process is making this stage") from error
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
-            raise StorageFailed(f"{self.folder}: cannot be written: {error.strerror}") from error
-
     def _clear_what_does_not_fit(self) -> None:
         """Removes what other settings or inputs made, saying what changed; then writes what the new parts depend on."""
         marker = self.folder / "stage.json"
-        before = _read_json(marker)
+        before = read_json(marker)
         if before is not None and before != self.depends:
-            self.say(f"{self.folder.name}: made anew: {_difference(before, self.depends)}")
+            self.say(f"{self.folder.name}: made anew: {difference(before, self.depends)}")
         if before != self.depends:
             for file in sorted(self.folder.iterdir()):
                 if file.name == "manifest.json" or file.name.startswith("part-"):
                     file.unlink()
-            _write_json(marker, self.depends)
+            write_json(marker, self.depends)
 
     def _committed(self, place: int) -> Part | None:
         """The part at a place, if its file is there and as long as it was when it was committed."""
         name = _part_name(place)
-        record = _read_json(self.folder / f"{name}.json")
+        record = read_json(self.folder / f"{name}.json")
         if record is None:
             return None
         part = Part(name, record["rows"], record["sha256"])
@@ -187,13 +179,13 @@ class Stage:
         with whole_bytes(self.folder / f"{name}.parquet") as file:
             pq.write_table(table, file, compression="zstd")
         part = Part(name, table.num_rows, _digest(self.folder / f"{name}.parquet"))
-        _write_json(record, {"rows": part.rows, "sha256": part.sha256})
+        write_json(record, {"rows": part.rows, "sha256": part.sha256})
         return part
 
 
 def open_made(folder: Path) -> Made | None:
     """A complete stage as its manifest has it, or None."""
-    found = _read_json(folder / "manifest.json")
+    found = read_json(folder / "manifest.json")
     if found is None:
         return None
     parts = tuple(Part(part["name"], part["rows"], part["sha256"]) for part in found["parts"])
@@ -207,13 +199,13 @@ def need_made(folder: Path, *, settings: Mapping[str, Any], inputs: Mapping[str,
     """
     hint = f"rankladder distill {folder.name} RECIPE makes it"
     found = open_made(folder)
-    record = _read_json(folder / "manifest.json")
+    record = read_json(folder / "manifest.json")
     if found is None or record is None:
         raise NotFound(f"{folder}: this stage is not complete", hint=hint)
     had = {"settings": record["settings"], "inputs": {name: record["inputs"].get(name) for name in inputs}}
-    wanted = {"settings": _plain(settings), "inputs": _plain(inputs)}
+    wanted = {"settings": plain(settings), "inputs": plain(inputs)}
     if had != wanted:
-        raise NotFound(f"{folder}: made with something else: {_difference(had, wanted)}", hint=hint)
+        raise NotFound(f"{folder}: made with something else: {difference(had, wanted)}", hint=hint)
     return found
 
 
@@ -221,13 +213,11 @@ def _part_name(place: int) -> str:
     return f"part-{place:05d}"
 
 
-def _read_part(folder: Path, part: Part) -> pa.Table:
-    import pyarrow.parquet as pq
-
+def _checked(folder: Path, part: Part) -> Path:
     path = folder / f"{part.name}.parquet"
     if not _fits(folder, part):
         raise BadFile(f"{path}: altered since it was written, or gone", hint="run the distillation again: it is remade")
-    return pq.read_table(path)
+    return path
 
 
 def _fits(folder: Path, part: Part) -> bool:
@@ -240,40 +230,3 @@ def _fits(folder: Path, part: Part) -> bool:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _plain(settings: Mapping[str, Any]) -> Any:
-    """Settings as they come back from JSON: tuples are lists there."""
-    return json.loads(json.dumps(settings))
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-
-
-def _write_json(path: Path, value: Any) -> None:
-    with whole_file(path) as file:
-        file.write(json.dumps(value, indent=1) + "\n")
-
-
-def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """What changed, for people: the dotted keys and, where short, their values."""
-    old, new = dict(_flat(before)), dict(_flat(now))
-    changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    return "; ".join(f"{key} was {_short(old.get(key))}, is {_short(new.get(key))}" for key in changed)
-
-
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{prefix}.{key}" if prefix else key)
-    else:
-        yield prefix.removeprefix("settings.").removeprefix("inputs."), value
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else text[:37] + "…"

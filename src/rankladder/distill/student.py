@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
 _MODULES = "modules.json"
+_FLASH = "flash_attention_2"
 
 
 def start_folder(settings: Train) -> Path:
@@ -31,8 +32,8 @@ def start_folder(settings: Train) -> Path:
     return find_checkpoint(name, revision=settings.revision).folder
 
 
-def open_student(settings: Train, *, seed: int) -> CrossEncoder:
-    """The student, in fp32, ready to be trained; new weights are drawn by ``seed``.
+def open_student(settings: Train, *, seed: int, dtype: str = "fp32") -> CrossEncoder:
+    """The student, its weights in fp32, ready to be trained in ``dtype``; new weights are drawn by ``seed``.
 
     A reranker is taken as it is; a ModernBERT encoder gets the Ettin rerankers' head (CLS → Dense, GELU → LayerNorm →
     Dense), any other encoder the classification head of its family. An encoder may lie in a bi-encoder's folder.
@@ -43,13 +44,15 @@ def open_student(settings: Train, *, seed: int) -> CrossEncoder:
     from transformers import set_seed
 
     folder = start_folder(settings)
+    options = attention_for(dtype)
     set_seed(seed)
     with tempfile.TemporaryDirectory(prefix="rankladder-") as temporary:
         config = _config(folder)
+        modernbert = config.get("model_type") == "modernbert"
         if _is_reranker(folder, config):
-            model: CrossEncoder = _reranker(folder, Path(temporary))
-        elif config.get("model_type") == "modernbert":
-            model = _with_ettin_head(_encoder(folder))
+            model: CrossEncoder = _reranker(folder, Path(temporary), options if modernbert else {})
+        elif modernbert:
+            model = _with_ettin_head(_encoder(folder), options)
         else:
             model = _with_classifier(_encoder(folder))
     if model.num_labels != 1:
@@ -60,6 +63,23 @@ def open_student(settings: Train, *, seed: int) -> CrossEncoder:
     model.max_seq_length = settings.max_tokens
     model.activation_fn = torch.nn.Identity()
     return model
+
+
+def attention_for(dtype: str) -> dict[str, str]:
+    """What a ModernBERT is opened with: FlashAttention 2 where it is installed and the GPU computes in bf16.
+
+    Elsewhere nothing, which leaves the choice to transformers.
+    """
+    import torch
+    from transformers.utils.import_utils import is_flash_attn_2_available
+
+    there = dtype == "bf16" and torch.cuda.is_available() and is_flash_attn_2_available()
+    return {"attn_implementation": _FLASH} if there else {}
+
+
+def needs_bf16(model: CrossEncoder) -> bool:
+    """Whether a student's attention takes half precision alone."""
+    return bool(_network(model).config._attn_implementation == _FLASH)
 
 
 def scores_by_itself(folder: Path) -> Literal["reranker", "embedder", "encoder"]:
@@ -116,10 +136,15 @@ def head_pattern(model: CrossEncoder) -> str:
 
 
 def _set_dropout(model: CrossEncoder, share: float) -> None:
-    """The same share for every dropout of the network, those of attention among them."""
+    """The same share for every dropout of the network, those of attention among them.
+
+    ModernBERT has none behind its attention where the start's configuration says 0: there one is put in.
+    """
     import torch
 
-    for module in model.modules():
+    for module in list(model.modules()):
+        if isinstance(getattr(module, "out_drop", None), torch.nn.Identity):
+            module.out_drop = torch.nn.Dropout(share)
         if isinstance(module, torch.nn.Dropout):
             module.p = share
         elif isinstance(getattr(module, "attention_dropout", None), float):  # ModernBERT keeps a number beside it
@@ -140,12 +165,12 @@ def _is_reranker(folder: Path, config: dict[str, Any]) -> bool:
     return settings.is_file() and json.loads(settings.read_bytes()).get("model_type") == "CrossEncoder"
 
 
-def _reranker(folder: Path, temporary: Path) -> Any:
+def _reranker(folder: Path, temporary: Path, options: dict[str, str]) -> Any:
     """A reranker that our own loader has understood in full, handed over in float32."""
     from sentence_transformers import CrossEncoder
 
     write_expanded(folder, temporary / "start")
-    return CrossEncoder(str(temporary / "start"), device="cpu", local_files_only=True)
+    return CrossEncoder(str(temporary / "start"), device="cpu", local_files_only=True, model_kwargs=options)
 
 
 def _encoder(folder: Path) -> Path:
@@ -167,13 +192,13 @@ def _with_classifier(folder: Path) -> Any:
     return CrossEncoder(str(folder), num_labels=1, device="cpu", local_files_only=True)
 
 
-def _with_ettin_head(folder: Path) -> Any:
+def _with_ettin_head(folder: Path, options: dict[str, str]) -> Any:
     import torch
     from sentence_transformers import CrossEncoder
     from sentence_transformers.base.modules import Dense, Transformer
     from sentence_transformers.sentence_transformer.modules import LayerNorm, Pooling
 
-    transformer = Transformer(str(folder), model_kwargs={"dtype": torch.float32, "local_files_only": True})
+    transformer = Transformer(str(folder), model_kwargs={"dtype": torch.float32, "local_files_only": True, **options})
     width = int(transformer.get_embedding_dimension())
     modules = [
         transformer,

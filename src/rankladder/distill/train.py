@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import math
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from safetensors import SafetensorError
 
-from rankladder.checkpoint.digests import file_digest
 from rankladder.distill.buckets import bucket_sampler
-from rankladder.distill.mine import path_digest
-from rankladder.distill.objective import is_pointwise, make_objective
-from rankladder.distill.overlap import check_overlaps
+from rankladder.distill.objective import is_pointwise, make_objective, weights_of
+from rankladder.distill.overlap import overlaps_of
 from rankladder.distill.progress_check import MEAN, Judged, save_student
 from rankladder.distill.recipe import Recipe, Train
-from rankladder.distill.rows import as_lists, as_pairs, rows_digest, trained_on, training_rows
+from rankladder.distill.rows import as_lists, as_pairs, has_positives, trained_on, training_rows
 from rankladder.distill.schedule import Plan, plan_facts, plan_training
 from rankladder.distill.stage import Made
-from rankladder.distill.student import head_pattern, open_student, start_folder
+from rankladder.distill.student import head_pattern, open_student
+from rankladder.distill.trained import (
+    Trained,
+    begin_run,
+    complete_run,
+    key_of,
+    last_checkpoint,
+    open_trained,
+    train_depends,
+)
 from rankladder.distill.watching import figures_of, watching
-from rankladder.errors import BadOption, NotFound, StorageFailed
-from rankladder.evaluate import read_dataset
+from rankladder.errors import BadInput, BadOption, RankladderError, StorageFailed
 from rankladder.rerank.engine import need
-from rankladder.textfiles import whole_file
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -40,28 +41,20 @@ if TYPE_CHECKING:
 _LITTLE = 64 << 20  # bytes: no checkpoint of a student fits
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """A finished run: the best checkpoint, what it was chosen by, and the log of the run."""
-
-    folder: Path
-    digest: str
-    best: Mapping[str, float]
-    history: tuple[Mapping[str, float], ...]
-
-
 def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[str], object]) -> Trained:
     """Trains the student, or goes on with a run that was cut short, and keeps the best checkpoint.
 
     Best is the mean nDCG@10 over ``evaluate.during``, or, where no set is given, the loss on the held-out rows. Under
     ``torchrun`` every process takes its share of each batch: the batch, and so the run, is that of one process.
 
-    Raises what opening the student and the judged sets raises; BadInput where nothing is left to train on.
+    Raises what opening the student and the judged sets raises; BadInput where nothing is left to train on, and for
+    ``bce`` over rows without a known positive; RankladderError where the student's figures are no longer finite.
     """
     import torch
 
     folder = work / "train"
-    key = train_key(recipe, sampled)
+    depends = train_depends(recipe, sampled)
+    key = key_of(depends)
     leader = is_leader()
     if (done := open_trained(folder)) is not None and done.digest == key:
         if leader:
@@ -69,15 +62,12 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
         return done
     dtype = choose_train_dtype(recipe.train)
     rows, apart = training_rows(recipe, work, sampled)
+    if "bce" in weights_of(recipe.train.loss) and not has_positives(rows):
+        raise BadInput(f"recipe {recipe.name}: loss bce: no row is a known positive", hint="take another loss")
     if leader:
-        check_overlaps(
-            trained_on([rows, apart]),
-            [read_dataset(path) for path in dict.fromkeys((*recipe.evaluate.sets, *recipe.evaluate.during))],
-            allowed=recipe.evaluate.overlap == "allow",
-            say=say,
-        )
+        overlaps_of(recipe, trained_on([rows, apart]), say=say)
     train_set, held_out = _shaped(rows, recipe.train), _shaped(apart, recipe.train)
-    model = open_student(recipe.train, seed=recipe.seed)
+    model = open_student(recipe.train, seed=recipe.seed, dtype=dtype)
     plan = plan_training(
         recipe.train,
         rows=len(train_set),
@@ -85,6 +75,7 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
         parameters=sum(weight.numel() for weight in model.parameters()),
         processes=int(os.environ.get("WORLD_SIZE", "1")),
         dtype=dtype,
+        candidates=max(1, round(len(rows) / len(train_set))),
     )
     if leader:
         what = "pairs" if is_pointwise(recipe.train.loss) else "queries"
@@ -95,9 +86,9 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
     judged = Judged(recipe.evaluate) if recipe.evaluate.during else None
     trainer = _trainer(recipe, plan, model, train_set, held_out, judged, folder, say)
     if leader:
-        _begin(folder, key, say)
+        begin_run(folder, depends, say)
     trainer.accelerator.wait_for_everyone()
-    last = _last_checkpoint(folder / "checkpoints")
+    last = last_checkpoint(folder / "checkpoints")
     if last is not None and leader:
         say(f"train: going on at {last.name}")
     try:
@@ -108,39 +99,28 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
         hint = "free space, then run the same command: it goes on at the last checkpoint"
         raise StorageFailed(f"{folder}: a checkpoint could not be written: the disk is full", hint=hint) from error
     history = figures_of(trainer.state.log_history)
-    best = {"metric": float(trainer.state.best_metric)} if trainer.state.best_metric is not None else {}
-    trained = Trained(folder / "best", key, best, history)
+    trained = Trained(folder / "best", key, _best(trainer.state.best_metric), history)
     if trainer.is_world_process_zero():
         shutil.rmtree(folder / "best", ignore_errors=True)
         save_student(model.to(torch.float32), folder / "best")
-        facts = {"key": key, "best": best, "plan": plan_facts(plan), "history": history}
-        with whole_file(folder / "manifest.json") as file:
-            file.write(json.dumps(facts, indent=1))
+        complete_run(trained, {"plan": plan_facts(plan)})
     trainer.accelerator.wait_for_everyone()
     return trained
+
+
+def _best(metric: float | None) -> dict[str, float]:
+    """What the best checkpoint was chosen by. Raises RankladderError for a number that is not finite."""
+    if metric is not None and not math.isfinite(metric):
+        raise RankladderError(
+            f"train: the best checkpoint has the figure {metric}: its weights are useless",
+            hint='a lower train.learning_rate, train.dtype = "fp32", or scores of a smaller range',
+        )
+    return {} if metric is None else {"metric": float(metric)}
 
 
 def is_leader() -> bool:
     """Whether this process speaks for all that ``torchrun`` started."""
     return int(os.environ.get("RANK", "0")) == 0
-
-
-def open_trained(folder: Path) -> Trained | None:
-    """A finished run as its manifest has it, or None."""
-    try:
-        found = json.loads((folder / "manifest.json").read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    return Trained(folder / "best", found["key"], found["best"], tuple(found["history"]))
-
-
-def need_trained(recipe: Recipe, work: Path, sampled: Made | None) -> Trained:
-    """The finished run of this recipe and these rows. Raises NotFound, saying what to run, where there is none."""
-    found = open_trained(work / "train")
-    if found is None or found.digest != train_key(recipe, sampled):
-        what = "this stage is not complete" if found is None else "trained on other rows, or with other settings"
-        raise NotFound(f"{work / 'train'}: {what}", hint="rankladder distill train RECIPE makes it")
-    return found
 
 
 def _trainer(
@@ -250,37 +230,6 @@ def _loggers(settings: Train) -> list[str]:
     for name in settings.logs:
         need(name, extra="train")
     return list(settings.logs) or ["none"]
-
-
-def _last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written whole."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").is_file()]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-
-
-def train_key(recipe: Recipe, sampled: Made | None) -> str:
-    """What the run depends on: settings, rows, start and the sets that the best is chosen by."""
-    start = start_folder(recipe.train)
-    settings = msgspec.to_builtins(recipe.train)
-    during = {path: path_digest(path) for path in recipe.evaluate.during}
-    parts = [
-        json.dumps({name: value for name, value in settings.items() if name not in {"logs", "keep"}}, sort_keys=True),
-        json.dumps([sorted(during.values()), recipe.evaluate.queries_during, recipe.evaluate.top_k] if during else []),
-        str(recipe.seed),
-        rows_digest(recipe, sampled),
-        *(file_digest(path) for path in sorted(start.rglob("*.safetensors"))),
-    ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _begin(folder: Path, key: str, say: Callable[[str], object]) -> None:
-    """Clears what another recipe or other rows left."""
-    marker = folder / "key"
-    if marker.is_file() and marker.read_text() != key:
-        say("train: recipe, rows or start changed: training anew")
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    marker.write_text(key)
 
 
 def _figures(values: Mapping[str, float]) -> str:

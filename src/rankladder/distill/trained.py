@@ -1,0 +1,118 @@
+"""A training run's folder: what it depends on, its checkpoints, and the finished student.
+
+    train/
+      key            digest of what the run depends on, written before the first step
+      depends.json   the same, part by part, to say what changed
+      checkpoints/   the trainer's own
+      best/          the student
+      manifest.json  key, figures, plan, history and digests of ``best``, written last: the run is complete
+
+A run killed at any moment goes on at the last checkpoint that was written whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rankladder.checkpoint.digests import file_digest
+from rankladder.distill.manifests import difference, plain, read_json, write_json
+from rankladder.distill.mine import path_digest
+from rankladder.distill.recipe import Recipe
+from rankladder.distill.rows import rows_digest
+from rankladder.distill.stage import Made
+from rankladder.distill.student import start_folder
+from rankladder.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished run: the best checkpoint, what it was chosen by, and the log of the run."""
+
+    folder: Path
+    digest: str
+    best: Mapping[str, float]
+    history: tuple[Mapping[str, float], ...]
+
+
+def open_trained(folder: Path) -> Trained | None:
+    """A finished run as its manifest has it; None where there is none, or a file of the student was altered since."""
+    found = read_json(folder / "manifest.json")
+    if found is None:
+        return None
+    for name, digest in found.get("files", {}).items():
+        if not (folder / "best" / name).is_file() or file_digest(folder / "best" / name) != digest:
+            return None
+    return Trained(folder / "best", found["key"], found["best"], tuple(found["history"]))
+
+
+def need_trained(recipe: Recipe, work: Path, sampled: Made | None) -> Trained:
+    """The finished run of this recipe and these rows. Raises NotFound, saying what to run, where there is none."""
+    found = open_trained(work / "train")
+    if found is None or found.digest != key_of(train_depends(recipe, sampled)):
+        what = "this stage is not complete" if found is None else "trained on other rows, or with other settings"
+        raise NotFound(f"{work / 'train'}: {what}", hint="rankladder distill train RECIPE makes it")
+    return found
+
+
+def complete_run(trained: Trained, facts: Mapping[str, Any]) -> None:
+    """Writes the manifest of a run whose student lies in its folder, with the digests of the student's files."""
+    folder = trained.folder
+    files = {
+        path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+    manifest = {"key": trained.digest, "best": trained.best, **facts, "history": trained.history, "files": files}
+    write_json(folder.parent / "manifest.json", manifest)
+
+
+def train_depends(recipe: Recipe, sampled: Made | None) -> dict[str, Any]:
+    """What the run depends on: settings, the sets that the best is chosen by, rows, and the start's weights."""
+    start = start_folder(recipe.train)
+    settings = msgspec.to_builtins(recipe.train)
+    during = sorted(path_digest(path) for path in recipe.evaluate.during)
+    depends = {
+        "settings": {name: value for name, value in settings.items() if name not in {"logs", "keep"}},
+        "during": [during, recipe.evaluate.queries_during, recipe.evaluate.top_k] if during else [],
+        "seed": recipe.seed,
+        "rows": rows_digest(recipe, sampled),
+        "start": [file_digest(path) for path in sorted(start.rglob("*.safetensors"))],
+    }
+    found: dict[str, Any] = plain(depends)
+    return found
+
+
+def key_of(depends: Mapping[str, Any]) -> str:
+    """The digest of what a run depends on."""
+    parts = [
+        json.dumps(depends["settings"], sort_keys=True),
+        json.dumps(depends["during"]),
+        str(depends["seed"]),
+        depends["rows"],
+        *depends["start"],
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def begin_run(folder: Path, depends: Mapping[str, Any], say: Callable[[str], object]) -> None:
+    """Clears what another recipe or other rows left, saying what changed."""
+    marker = folder / "key"
+    if marker.is_file() and marker.read_text() != key_of(depends):
+        before = read_json(folder / "depends.json")
+        say(f"train: made anew: {difference(before, depends) if before else 'recipe, rows or start changed'}")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "depends.json", depends)
+    marker.write_text(key_of(depends))
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written whole: the trainer writes its state last, and may be killed in it."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    return next((path for path in found if read_json(path / "trainer_state.json") is not None), None)
