@@ -99,7 +99,7 @@ def test_few_queries_show_who_is_better_but_not_who_is_as_good() -> None:
     assert reasons(found) == {"none": Reason.BELOW_TARGET, "s": Reason.CANNOT_TELL, "l": Reason.CANNOT_TELL}
     unsettled = found.verdict("s").distance
     assert unsettled is not None
-    assert str(unsettled.further) == "about 414"
+    assert str(unsettled.further) == "about 202"
     assert decide([entry("s", 0.7, p95=5, queries=212), entry("l", 0.7, p95=9, queries=212)], Wishes()).winner == "s"
 
 

@@ -77,8 +77,8 @@ def test_the_further_queries_named_make_up_for_what_may_be_unseen() -> None:
     further = distance([0.014] * 20, worst=-0.98, share=0.5).further
     assert further is not None
     enough = 20 + further.count // 2
-    assert distance([0.014] * enough, worst=-0.98).answer == "meets"
-    assert distance([0.014] * (enough - 1), worst=-0.98).answer == "cannot tell"
+    assert distance([0.014] * enough, worst=-0.98, share=0.5).answer == "meets"
+    assert distance([0.014] * (enough - 1), worst=-0.98, share=0.5).answer == "cannot tell"
     assert str(distance([0.0] * 20, worst=-1.0).further) == f"more than {CAP:,}"
 
 

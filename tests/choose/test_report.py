@@ -112,7 +112,7 @@ def test_a_stand_in_for_judgements_is_labelled_wherever_its_figures_stand() -> N
 
 def test_what_changes_is_shown_with_gains_and_losses_and_both_lists() -> None:
     page = Read(render_report(OUTCOMES["chosen"].to_dict()))
-    assert "What changes, query by query: box → ettin-68m" in page.text
+    assert "What changes, query by query: box → ettin-17m" in page.text
     assert "Side by side" in page.text
     assert "tokens cut" in page.text
 

@@ -94,7 +94,8 @@ def distance(
 
     The bootstrap knows nothing of a difference that it has not seen. With ``worst`` the interval therefore reaches
     down at least to the mean that there would be if as many queries lay there as may have gone unseen
-    (``unseen_share``). It is not widened upwards: what is wrongly passed over costs time, and no quality.
+    (``unseen_share`` of all queries, those held out among them: what is chosen has to stand there too). It is not
+    widened upwards: what is wrongly passed over costs time, and no quality.
 
     Args:
         differences: One value a query, N of them, at least one.
@@ -111,7 +112,7 @@ def distance(
     count = len(differences)
     interval = bootstrap_interval(differences, confidence=confidence, seed=seed)
     if worst is not None and interval.low is not None:
-        unseen = unseen_share(count, confidence)
+        unseen = unseen_share(round(count / share), confidence)
         interval = replace(interval, low=min(interval.low, (1 - unseen) * interval.mean + unseen * worst))
     answer: Answer = "cannot tell"
     if count >= queries_to_tell(confidence) and interval.low is not None and interval.high is not None:
@@ -144,4 +145,4 @@ def _needed(differences: Sequence[float], worst: float | None, confidence: float
     sure = normal.inv_cdf((1 + confidence) / 2) + normal.inv_cdf(POWER)
     deviations = sure * stdev(differences) / mean
     unseen = 0.0 if worst is None or mean < 0 else -math.log(1 - confidence) / math.log1p(-mean / worst)
-    return max(deviations * deviations, unseen)
+    return max(deviations * deviations, unseen if unseen < queries_to_divide() else unseen / 2)
