@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "rankladder"
-ROOT_FILES = ("errors", "surrogates", "values", "folders", "textfiles", "catalogue")
+ROOT_FILES = ("errors", "surrogates", "values", "folders", "progress", "textfiles", "catalogue")
 ROOMS = ("box", "checkpoint", "rerank", "retrieve", "cost", "evaluate", "choose", "distill", "serve", "cli")
 BASE_MODULES = {
     "click", "filelock", "httpx2", "huggingface_hub", "markdown_it", "numpy", "onnxruntime", "platformdirs",

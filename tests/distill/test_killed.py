@@ -19,7 +19,7 @@ import json, os, pathlib, random, signal, sys, threading, time
 import numpy as np
 from rankladder.distill import label, mine
 from rankladder.distill.pipeline import Distillation
-from rankladder.evaluate.progress import Progress
+from rankladder.progress import Progress
 
 recipe, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 mine.PART_QUERIES, label.BLOCK = 8, 16
@@ -117,7 +117,7 @@ import torch
 torch.set_num_threads(1)
 from rankladder.distill import train
 from rankladder.distill.pipeline import Distillation
-from rankladder.evaluate.progress import Progress
+from rankladder.progress import Progress
 
 watching, kill_at = train.watching, int(sys.argv[3])
 

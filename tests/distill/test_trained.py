@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
@@ -77,12 +78,18 @@ def test_a_student_with_nan_scores_is_not_exported(told: Told, monkeypatch: pyte
     assert not (told.into / "export").exists()
 
 
-def scored(folder: Path, start: Path, settings: dict[str, object], scale: float = 1.0) -> Recipe:
+def scored(folder: Path, start: Path, settings: dict[str, Any], scale: float = 1.0) -> Recipe:
     rows = [{"query": f"q{n // 4}", "document": f"d{n}", "score": n * scale} for n in range(40)]
     (folder / "scored.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    wanted = {"batch_size": 8, "micro_batch_size": 8, "max_tokens": 16, "learning_rate": 1e-4, **settings}
+    wanted: dict[str, Any] = {
+        "batch_size": 8,
+        "micro_batch_size": 8,
+        "max_tokens": 16,
+        "learning_rate": 1e-4,
+        **settings,
+    }
     data = Data(name="d", scored=str(folder / "scored.jsonl"))
-    return Recipe(name="r", data=(data,), train=Train(start=str(start), **wanted))  # type: ignore[arg-type]
+    return Recipe(name="r", data=(data,), train=Train(start=str(start), **wanted))
 
 
 def test_a_student_whose_loss_is_not_finite_is_refused_and_not_kept(tmp_path: Path, ettin: Path) -> None:

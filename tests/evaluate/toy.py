@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rankladder.errors import BadInput
-from rankladder.evaluate import Dataset
+from rankladder.evaluate import Candidates, Dataset
 from rankladder.rerank import EncodedDocument, Long, Reranker
 from rankladder.rerank.scorer import Scored
-from rankladder.values import Document, Qrels, Query, Reading
+from rankladder.values import Document, Qrels, Query, Reading, Run
 
 DOCUMENTS = {
     "rain": "rain falls from clouds when drops grow heavy",
@@ -118,3 +118,10 @@ def write_beir(folder: Path, *, packed: bool = False, qrels: str | None = None, 
     text = "query-id\tcorpus-id\tscore\n" + "\n".join(rows) + "\n" if qrels is None else qrels
     (folder / "qrels" / f"{split}.tsv").write_text(text)
     return folder
+
+
+WORST_FIRST = Run("first", {query: {id: -float(place) for place, id in enumerate(DOCUMENTS)} for query in QUERIES})
+
+
+def toy_candidates(dataset: Dataset, name: str = "first") -> Candidates:
+    return Candidates.of(name, WORST_FIRST, dataset)

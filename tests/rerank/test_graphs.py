@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -102,9 +103,9 @@ def test_two_first_starts_at_once_share_the_graph_of_the_faster(
     monkeypatch.setenv("RANKLADDER_CACHE", str(tmp_path))
     fill, opened, kept = cache._fill, [], []
 
-    def overtaken(*args: object) -> None:
+    def overtaken(*args: Any) -> None:
         """Writes a draft; before it is moved to its place, the other process starts and ends."""
-        fill(*args)  # type: ignore[arg-type]
+        fill(*args)
         monkeypatch.setattr(cache, "_fill", fill)
         opened.append(cache.cached_graph(open_checkpoint(ettin), "fp32"))
         kept.append(opened[0][0].stat().st_ino)

@@ -102,5 +102,5 @@ def test_a_caller_who_stops_early_leaves_no_thread(bert: Path, monkeypatch: pyte
     scorer, _ = watched(bert, reads_ahead=True, monkeypatch=monkeypatch)
     scores = score_blocks(scorer, BLOCKS, long="truncate", done=lambda count: None)
     next(scores)
-    scores.close()  # type: ignore[attr-defined]
+    scores.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("tokenise")]

@@ -7,6 +7,7 @@ from tokenizers import Tokenizer
 
 from rankladder.errors import BadOption
 from rankladder.rerank import ModelRequest, Reranker
+from rankladder.rerank.scorer import TokenScorer
 
 
 def test_a_request_opens_what_the_options_say() -> None:
@@ -15,7 +16,9 @@ def test_a_request_opens_what_the_options_say() -> None:
 
 
 def test_one_thread_bounds_the_tokenizer_too_and_reads_the_same() -> None:
-    readers = [Reranker.open(threads=threads).scorer.reader for threads in (1, 2)]  # type: ignore[attr-defined]
+    scorers = [Reranker.open(threads=threads).scorer for threads in (1, 2)]
+    readers = [scorer.reader for scorer in scorers if isinstance(scorer, TokenScorer)]
+    assert len(readers) == 2
     batches: list[list[str]] = []
 
     class Watched:

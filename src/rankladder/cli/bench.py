@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from rankladder.cli import exits
-from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form, say
-from rankladder.errors import BadOption, PathMissing, StorageFailed
+from rankladder.cli.bench_output import (
+    check_writable,
+    counted,
+    note_requests,
+    print_rows,
+    show_status,
+    shown_command,
+    write_result,
+)
+from rankladder.cli.output import Form, form_options, note
+from rankladder.errors import BadOption
 
 if TYPE_CHECKING:
-    from rankladder.cost import Asked, Configuration, Cost, Failure, Workload
+    from rankladder.cost import Cost, Failure, Workload
     from rankladder.rerank import ModelRequest
 
 _PAIRS, _TOP = 64, 100
@@ -119,7 +123,7 @@ def bench(
     if data is not None and wanted != [None]:
         raise BadOption("--data brings its own lengths", hint="leave --lengths out")
     if out is not None:
-        _check_writable(out)
+        check_writable(out)
     requests = _requests(models)
     parts: list[tuple[Workload, list[Cost | Failure]]] = []
     planned: list[tuple[Plan, Workload]] = []
@@ -137,7 +141,7 @@ def bench(
     for plan, workload in planned:
         for one in plan.configurations:
             if one.engine == "hosted":
-                _note_requests(one, asked_of_service(one, workload, passes=passes, repeats=repeats))
+                note_requests(one, asked_of_service(one, workload, passes=passes, repeats=repeats))
     interrupted = False
     for plan, workload in planned:
         count = len(plan.configurations)
@@ -145,28 +149,28 @@ def bench(
             parts.append((workload, list(plan.failures)))
             continue
         note(
-            f"{_counted(count, 'configuration')}, {workload.about}: {_counted(passes, 'pass')} over "
-            f"{_counted(pairs, 'pair')}{', after trying settings' if search else ''}; then "
-            f"{_counted(repeats, 'list') if repeats else 'up to 20 lists'} of {_counted(top, 'document')} each"
+            f"{counted(count, 'configuration')}, {workload.about}: {counted(passes, 'pass')} over "
+            f"{counted(pairs, 'pair')}{', after trying settings' if search else ''}; then "
+            f"{counted(repeats, 'list') if repeats else 'up to 20 lists'} of {counted(top, 'document')} each"
         )
         measurement = Measurement(
-            plan.configurations, workload, passes=passes, repeats=repeats, search=search, turns=turns, tell=_status
+            plan.configurations, workload, passes=passes, repeats=repeats, search=search, turns=turns, tell=show_status
         )
         try:
             measurement.run()
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            _status("")
+            show_status("")
         parts.append((workload, [*plan.failures, *measurement.results()]))
         if interrupted:
             break
     failures = [result for _, results in parts for result in results if isinstance(result, Failure)]
     listed = [row for workload, results in parts for row in rows(results, workload)]
     if out is not None:
-        content = document(parts, command=_command(context), seed=seed, notes=notes, interrupted=interrupted)
-        _write(out, content)
-    _print(listed, form, apart=turns and len({row["turn"] for row in listed if "turn" in row}) > 1)
+        content = document(parts, command=shown_command(context), seed=seed, notes=notes, interrupted=interrupted)
+        write_result(out, content)
+    print_rows(listed, form, apart=turns and len({row["turn"] for row in listed if "turn" in row}) > 1)
     for row in listed:
         if "error" in row:
             note(f"{row['model']}, {row['engine']}, {row['dtype']}: {row['message']}")
@@ -208,97 +212,3 @@ def _workload(
     if length is not None:
         return fixed_workload(length, pairs=pairs, top=top, seed=seed)
     return natural_workload(pairs=pairs, top=top, seed=seed)
-
-
-def _check_writable(out: Path) -> None:
-    """Raises before anything is measured where the result could not be written."""
-    if out.is_dir():
-        raise BadOption(f"--out {out} is a folder", hint=f"--out {out / 'bench.json'}")
-    if not out.parent.is_dir():
-        raise PathMissing(f"--out {out}: there is no folder {out.parent}", hint=f"mkdir -p {out.parent}")
-    try:
-        with tempfile.TemporaryFile(dir=out.parent):
-            pass
-    except OSError as error:
-        raise StorageFailed(f"--out {out}: cannot be written: {error.strerror or error}") from error
-
-
-def _write(out: Path, content: dict[str, Any]) -> None:
-    from rankladder.textfiles import whole_file
-
-    with whole_file(out) as file:
-        json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
-    note(f"written to {out}")
-
-
-def _print(listed: Sequence[dict[str, Any]], form: Form | None, *, apart: bool) -> None:
-    from rankladder.cost.report import HEADERS, table_row
-
-    if resolve_form(form) == "json":
-        for row in listed:
-            print_json(row)
-        return
-    print_table(HEADERS, [table_row(row) for row in listed], right=range(4, len(HEADERS)))
-    told = [row for row in listed if "error" not in row]
-    if not told:
-        return
-    say()
-    say(f"ratio: to {', '.join(dict.fromkeys(row['ratio_to'] for row in told))}, pass by pass.")
-    if apart:
-        say("Not all took turns, for want of memory: ratios between rows of different turns are less sure (--json).")
-    taken = sorted({row["list_samples"] for row in told})
-    count = str(taken[0]) if len(taken) == 1 else f"{taken[0]} to {taken[-1]}"
-    say(f"ms: one query's list, texts to ranking, {count} samples; p95 takes 20 and p99 takes 100 (--repeats).")
-    say(f"peak MB: {told[0]['peak_memory_source']}.")
-    say("% of peak: of plain matrix products on this machine, in the same number format.")
-    if any(row["published"] for row in told):
-        say(
-            f"H100 bf16, i7 fp32: published pairs/s ({next(r['published']['source'] for r in told if r['published'])})."
-        )
-
-
-def _note_requests(configuration: Configuration, asked: Asked) -> None:
-    note(
-        f"{configuration.model}: up to {_counted(asked.requests, 'request')} with "
-        f"{_counted(asked.documents, 'document')} in all will be sent, and the service may bill them; fewer --pairs, "
-        "--passes, --top or --repeats send less"
-    )
-
-
-def _counted(count: int, what: str) -> str:
-    """A number and what it counts.
-
-    >>> _counted(1, "pass"), _counted(1200, "pair"), _counted(3, "pass")
-    ('1 pass', '1,200 pairs', '3 passes')
-    """
-    return f"{count:,} {what}{'' if count == 1 else 'es' if what.endswith('s') else 's'}"
-
-
-def _status(what: str) -> None:
-    """One line on a terminal's stderr that the next one takes the place of."""
-    if sys.stderr.isatty():
-        click.echo(f"\r\x1b[K{what[:100]}", err=True, nl=False)
-
-
-def _command(context: click.Context) -> str:
-    """The command as it can be shown to others: a path is its last part."""
-    from rankladder.cost.configuration import shown_names
-    from rankladder.rerank import ModelRequest
-
-    shown = shown_names([ModelRequest.parse(text).name for text in context.params["models"]])
-    words = ["rankladder", "bench"]
-    for parameter in context.command.params:
-        if parameter.name is None or context.get_parameter_source(parameter.name) is not ParameterSource.COMMANDLINE:
-            continue
-        value = context.params.get(parameter.name)
-        if isinstance(value, bool):
-            words.append(parameter.opts[0] if value else (parameter.secondary_opts or parameter.opts)[0])
-            continue
-        for one in value if isinstance(value, tuple) else (value,):
-            text = one.resolve().name if isinstance(one, Path) else str(one)
-            if parameter.name == "models":
-                name, comma, options = text.partition(",")
-                text = f"{shown[name.strip()]}{comma}{options}"
-            words += [parameter.opts[0], text]
-    return shlex.join(words)

@@ -121,7 +121,7 @@ def _open(
     need("msgspec", extra="distill")
     from rankladder.distill.pipeline import Distillation
     from rankladder.distill.train import is_leader
-    from rankladder.evaluate.progress import Progress
+    from rankladder.progress import Progress
 
     return Distillation(
         recipe,

@@ -142,13 +142,14 @@ def _set_dropout(model: CrossEncoder, share: float) -> None:
     """
     import torch
 
+    module: Any
     for module in list(model.modules()):
         if isinstance(getattr(module, "out_drop", None), torch.nn.Identity):
             module.out_drop = torch.nn.Dropout(share)
         if isinstance(module, torch.nn.Dropout):
             module.p = share
         elif isinstance(getattr(module, "attention_dropout", None), float):  # ModernBERT keeps a number beside it
-            setattr(module, "attention_dropout", share)  # noqa: B010 - torch types attributes as modules
+            module.attention_dropout = share
 
 
 def _network(model: CrossEncoder) -> Any:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from rankladder.errors import BadOption
 from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.dataset import Dataset, named
-from rankladder.evaluate.progress import Progress
 from rankladder.folders import cache_folder
+from rankladder.progress import Progress
 from rankladder.retrieve import HybridRetriever, Retriever, retrieve_many
 from rankladder.textfiles import read_run
 from rankladder.values import Ranking, Run

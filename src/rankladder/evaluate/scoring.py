@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rankladder.evaluate.candidates import Candidates, in_order
 from rankladder.evaluate.dataset import Dataset
-from rankladder.evaluate.progress import Progress
 from rankladder.evaluate.store import PairKeys, Record, ScoreStore
+from rankladder.progress import Progress
 from rankladder.rerank import Long, Reranker
 from rankladder.rerank.hosted import is_hosted
 from rankladder.values import Document, Query, Run

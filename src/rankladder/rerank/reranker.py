@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
 import warnings
 from array import array
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rankladder.errors import BadInput, BadOption
+from rankladder.progress import Progress
 from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.engine import DtypeWish, EngineWish
 from rankladder.rerank.opening import open_scorer
@@ -24,7 +22,6 @@ from rankladder.values import Document, Hit, Query, Ranking
 _BLOCK_PAIRS = 4096
 _BLOCK_CHARACTERS = 4_000_000
 """A block of pairs is tokenised and scored at a time: enough to keep every core busy, little enough to bound memory."""
-_QUIET_S = 2.0  # a progress bar appears once work has taken this long
 
 
 class PairsTruncated(UserWarning):
@@ -229,8 +226,8 @@ class Reranker:
         """Scores and readings in the order of the pairs, a block at a time."""
         if long not in get_args(Long):
             raise BadOption(f"long must be one of {', '.join(get_args(Long))}, got {long!r}")
-        with _progress(f"reranking with {self.name}", progress, total) as done:
-            yield from score_blocks(self.scorer, _blocks(pairs), long=long, done=done)
+        with Progress(f"reranking with {self.name}", total, "pairs", wanted=progress, lines=False) as bar:
+            yield from score_blocks(self.scorer, _blocks(pairs), long=long, done=bar.add)
 
 
 def probability(logits: NDArray[np.float32] | float) -> NDArray[np.float32]:
@@ -258,24 +255,6 @@ def _blocks(
             block, characters = [], 0
     if block:
         yield block
-
-
-@contextmanager
-def _progress(what: str, wanted: bool | None, total: int | None) -> Iterator[Callable[[float], object]]:
-    """A function that is told of finished pairs, from any thread; it shows a bar where one is wanted."""
-    if not (sys.stderr.isatty() if wanted is None else wanted):
-        yield lambda pairs: None
-        return
-    from tqdm import tqdm
-
-    lock = threading.Lock()
-    with tqdm(desc=what, total=total, unit=" pairs", delay=0 if wanted else _QUIET_S, leave=False) as bar:
-
-        def done(pairs: float) -> None:
-            with lock:
-                bar.update(pairs)
-
-        yield done
 
 
 def _checked_pairs(pairs: Iterable[Any]) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,7 +169,7 @@ def score_blocks(
     *,
     long: Long,
     done: Callable[[float], object],
-) -> Iterator[Scored]:
+) -> Generator[Scored, None, None]:
     """One Scored per pair of all blocks, in order. Where the engine wants it, a block is tokenised while the one before
     it is scored; ``blocks`` is read from the calling thread alone.
     """

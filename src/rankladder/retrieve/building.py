@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from rankladder.errors import BadInput, DuplicateId, IndexCorrupt, IndexMissing, StorageFailed
+from rankladder.progress import Progress
 from rankladder.rerank import Reranker
 from rankladder.retrieve.analysis import ANALYSER
 from rankladder.retrieve.generations import (
@@ -180,16 +181,13 @@ def _write(
     tokens_for: Reranker | None,
 ) -> dict[str, SourceState]:
     """Fills a generation as planned, and returns the state of every source that was read."""
-    from tqdm import tqdm
-
     with _writing(generation.parent):
         writer = tantivy_writer(generation, fresh=plan.fresh)
         for name in plan.dropped:
             writer.delete_documents_by_term("source", name)
     ids = _Ids(plan, live)
     states: dict[str, SourceState] = {}
-    bar = tqdm(desc="indexing", unit=" documents", disable=None if progress is None else not progress, leave=False)
-    with bar:
+    with Progress("indexing", None, "documents", wanted=progress) as bar:
         for source in plan.to_read:
             digest, count, skipped = new_digest(), 0, ""
             try:
@@ -199,7 +197,7 @@ def _write(
                     with _writing(generation.parent):
                         writer.add_document(pack(document, source.name))
                     count += 1
-                    bar.update()
+                    bar.add(1)
             except NotText as error:
                 if source.named:
                     raise

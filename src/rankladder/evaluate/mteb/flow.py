@@ -156,7 +156,7 @@ def _over_tasks(
         reranker = request.open(offline=offline)
         known = catalogue_model(reranker)
         trained = trained_on(MtebReranker(reranker).mteb_model_meta)
-    except Exception as error:
+    except Exception as error:  # a model may fail to open in any way: its rows say so, the others go on
         yield from (_failure(task, stage, request, error) for task, stage in pairs)
         return
     for task, stage in pairs:
@@ -170,7 +170,7 @@ def _over_tasks(
                 finished = _reranked(task, model, predictions[task.metadata.name, stage.name], cache, top_k=top_k)
             name = known.name if known else None
             score = _score(finished, stage, request.text, zero_shot(trained, task), name, cache, meta)
-        except Exception as error:
+        except Exception as error:  # and in any way while it scores
             if isinstance(error, StorageFailed) or _is_of_the_disk(error, cache.cache_path):
                 raise  # no fault of the model's, and the next would meet it too
             score = _failure(task, stage, request, error)

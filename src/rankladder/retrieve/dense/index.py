@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankladder.errors import BadInput, BadOption, DuplicateId
+from rankladder.progress import Progress
 from rankladder.retrieve.dense.embedder import Embedder
 from rankladder.retrieve.dense.nearest import nearest
 from rankladder.retrieve.dense.store import EmbeddingStore, text_key
@@ -162,12 +163,9 @@ def _embed(
     progress: bool | None,
 ) -> None:
     """Embeds what the store lacks, each text once, a block at a time; processes that share the store take turns."""
-    from tqdm import tqdm
-
     first_of = {key: place for place, key in reversed(list(enumerate(keys)))}
     left = deque(sorted(place for key, place in first_of.items() if key not in store))
-    hidden = None if progress is None else not progress
-    with tqdm(desc="embedding", unit=" documents", total=len(left), disable=hidden, leave=False) as bar:
+    with Progress("embedding", len(left), "documents", wanted=progress) as bar:
         while left:
             with store.turn():
                 before, chosen = len(left), list[int]()
@@ -179,4 +177,4 @@ def _embed(
                     block = [documents[place] for place in chosen]
                     rows = embedder.encode_documents(block)
                     store.add([keys[place] for place in chosen], rows, embedder.documents_cut(block))
-                bar.update(before - len(left))
+                bar.add(before - len(left))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rankladder.evaluate import progress
-from rankladder.evaluate.progress import Progress
+from rankladder import progress
+from rankladder.progress import Progress
 
 
 @pytest.fixture

@@ -1,0 +1,67 @@
+"""How far a long piece of work is, on stderr, with the time left."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+LINE_S = 60.0
+"""Where stderr is no terminal, a line is written this often, and none for work that is done sooner."""
+QUIET_S = 2.0
+"""On a terminal a bar appears once the work has taken this long."""
+
+
+class Progress:
+    """A bar of so many things on a terminal, elsewhere a line a minute; ``done`` of them were there before it starts.
+
+    ``total`` is None where nobody knows it yet. ``wanted`` True shows the bar at once and whatever stderr is, False
+    shows nothing. ``lines`` False writes nothing where stderr is no terminal. It may be told from any thread.
+    """
+
+    def __init__(
+        self, what: str, total: int | None, unit: str, *, done: int = 0, wanted: bool | None = None, lines: bool = True
+    ) -> None:
+        self._what, self._total, self._unit = what, total, unit
+        self._done: float = done
+        self._before = done
+        self._lock = threading.Lock()
+        self._bar = None
+        shown = sys.stderr.isatty() if wanted is None else wanted
+        self._lines = lines and wanted is None and not shown
+        if shown:
+            from tqdm import tqdm
+
+            delay = 0.0 if wanted else QUIET_S
+            self._bar = tqdm(desc=what, total=total, initial=done, unit=f" {unit}", delay=delay, leave=False)
+        self._started = self._said = time.monotonic()
+
+    def add(self, count: float) -> None:
+        """Moves it on."""
+        with self._lock:
+            self._done += count
+            if self._bar is not None:
+                self._bar.update(count)
+            elif self._lines and time.monotonic() - self._said >= LINE_S:
+                self._said = time.monotonic()
+                sys.stderr.write(f"{self._what}: {self._standing(self._said - self._started)}\n")
+                sys.stderr.flush()
+
+    def _standing(self, spent: float) -> str:
+        from tqdm import tqdm
+
+        if self._total is None:
+            return f"{self._done:,.0f} {self._unit} in {tqdm.format_interval(spent)}"
+        left = spent / max(1, self._done - self._before) * (self._total - self._done)
+        return f"{self._done:,.0f} of {self._total:,} {self._unit}, {tqdm.format_interval(left)} left"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()

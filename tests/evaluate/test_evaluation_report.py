@@ -1,0 +1,64 @@
+"""What an evaluation says: the queries that changed, the JSON, the page and the run files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rankladder.errors import StorageFailed
+from rankladder.evaluate import evaluate
+from rankladder.evaluate.report import markdown, write_report
+from rankladder.values import Query
+
+from .toy import GRADES, QUERIES, toy_candidates, toy_dataset, toy_reranker
+
+
+def test_the_queries_that_changed_most_come_with_both_heads(tmp_path: Path) -> None:
+    dataset = toy_dataset()
+    found = evaluate(dataset, [toy_candidates(dataset)], [toy_reranker()[0]], store=tmp_path, most_changed=1)
+    gain = max(found.changes, key=lambda one: one.after - one.before)
+    after, before = found.system("first + toy").per_query["nDCG@10"], found.systems[0].per_query["nDCG@10"]
+    assert gain.after - gain.before == max(after[query] - before[query] for query in after)
+    assert gain.text == QUERIES[gain.query]
+    assert [document.id for document in gain.top_before] == ["rain", "drops", "git"]
+    assert gain.top_after[0].grade == GRADES[gain.query][gain.top_after[0].id]
+    assert sum(one.after > one.before for one in found.changes) <= 1
+    assert sum(one.after < one.before for one in found.changes) <= 1
+
+
+def test_the_json_says_everything_and_is_json(tmp_path: Path) -> None:
+    dataset = toy_dataset()
+    found = evaluate(dataset, [toy_candidates(dataset)], [toy_reranker()[0]], store=tmp_path / "s")
+    write_report(found, tmp_path / "out" / "deep")
+    written = json.loads((tmp_path / "out" / "deep" / "evaluation.json").read_text())
+    assert written == json.loads(json.dumps(found.to_dict()))
+    assert written["systems"][1]["per_query"]["nDCG@10"].keys() == GRADES.keys()
+    assert written["dataset"]["digest"] == dataset.digest
+    assert written["settings"]["versions"].keys() == {"rankladder", "ir-measures", "numpy"}
+
+
+def test_names_that_no_file_can_hold_are_made_plain_and_stay_apart(tmp_path: Path) -> None:
+    dataset = toy_dataset()
+    lists = [toy_candidates(dataset, "a/b"), toy_candidates(dataset, "a:b"), toy_candidates(dataset, "A b")]
+    write_report(evaluate(dataset, lists), tmp_path)
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["A-b-3.trec", "a-b-2.trec", "a-b.trec"]
+
+
+def test_markdown_cannot_be_steered_by_what_is_in_it(tmp_path: Path) -> None:
+    dataset = toy_dataset()
+    queries = {**dataset.queries, "q2": Query("q2", "git | `x`\n# <b>[x](y)")}
+    dataset = replace(dataset, queries=queries)
+    page = markdown(evaluate(dataset, [toy_candidates(dataset)], [toy_reranker()[0]], store=tmp_path))
+    assert "### git \\| \\`x\\` # \\<b>\\[x\\](y)" in page
+
+
+@pytest.mark.parametrize("kind", ["file", "below"])
+def test_a_report_that_cannot_be_written_is_said(tmp_path: Path, kind: str) -> None:
+    dataset = toy_dataset()
+    (tmp_path / "file").write_text("")
+    target = tmp_path / "file" if kind == "file" else tmp_path / "file" / "deep"
+    with pytest.raises(StorageFailed, match="nothing can be written there"):
+        write_report(evaluate(dataset, [toy_candidates(dataset)]), target)
