@@ -19,6 +19,7 @@ import re
 import shutil
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def package(export: Path) -> None:
 
     before, _, rest = card.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    told = "\n\n".join(training(read_recipe(RECIPE)))
+    told = "\n\n".join(textwrap.fill(one, 120, break_on_hyphens=False) for one in training(read_recipe(RECIPE)))
     card.write_text(_EXAMPLE.sub(example, f"{before}{BEGIN}\n\n{told}\n\n{END}{after}"))
     print(f"{BOX}: {reranker.about}; {GATE} is to be measured")
 
