@@ -20,6 +20,7 @@ class SharedWords:
     """An engine that counts the tokens of the document that the query has too."""
 
     name = about = "shared words"
+    device = "cpu"
     threads = 1
     reads_ahead = False
 

@@ -22,7 +22,7 @@ BLOCKS = [[("rain", f"drop {block} {place}") for place in range(5)] for block in
 class Watched:
     """An engine that scores by length, and waits in each block until the next one has been read."""
 
-    name, about, threads = "watched", "watched", 1
+    name, about, device, threads = "watched", "watched", "cpu", 1
 
     def __init__(self, *, reads_ahead: bool) -> None:
         self.reads_ahead = reads_ahead

@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
+from rankladder.checkpoint import open_checkpoint
 from rankladder.errors import BadOption
 from rankladder.rerank import ModelRequest, Reranker
-from rankladder.rerank.scorer import TokenScorer
+from rankladder.rerank.engine import DtypeChoice
+from rankladder.rerank.scorer import TokenScorer, native_scorer
 
 
 def test_a_request_opens_what_the_options_say() -> None:
@@ -45,9 +47,18 @@ def test_a_request_that_cannot_be_read_is_refused(text: str) -> None:
         ModelRequest.parse(text)
 
 
-def test_the_digest_tells_scores_apart() -> None:
+def test_the_digest_tells_scores_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     digests = {
         Reranker.open(dtype=dtype, max_tokens=tokens).digest for dtype in ("fp32", "int8") for tokens in (64, 128)
     }
     assert len(digests) == 4
-    assert Reranker.open(dtype="fp32", max_tokens=64).digest in digests
+    one = Reranker.open(dtype="fp32", max_tokens=64).scorer
+    assert one.digest in digests
+    assert isinstance(one, TokenScorer)
+    for device in ("cuda:0", "cuda:1"):  # two cards of a machine are one kind
+        monkeypatch.setattr(one.engine, "device", device)
+        choice = DtypeChoice("fp32", "asked for")
+        digests.add(native_scorer(open_checkpoint(), one.engine, dtype=choice, max_tokens=64).digest)
+    monkeypatch.setattr("rankladder.__version__", "99.0")
+    digests.add(Reranker.open(dtype="fp32", max_tokens=64).digest)
+    assert len(digests) == 6

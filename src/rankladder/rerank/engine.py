@@ -41,6 +41,8 @@ class Engine(Protocol):
     name: str
     about: str
     """Its name, and for people on what it computes and how."""
+    device: str
+    """``cpu``, ``cuda:0``, ``mps``."""
     threads: int
     reads_ahead: bool
     """Whether texts are tokenised while it computes: where it computes on another device than the tokeniser's."""

@@ -119,7 +119,9 @@ class Reranker:
 
     @property
     def digest(self) -> str:
-        """Says which scores these are: another wherever weights, tokenizer, number format, engine or length differ."""
+        """Says which scores these are: another wherever weights, tokenizer, number format, engine, kind of device,
+        length or this program's version differ. A hosted service's says no more than the service does.
+        """
         return self.scorer.digest
 
     def predict(

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+import rankladder
 from rankladder.checkpoint import Checkpoint, Foreign
 from rankladder.errors import BadInput
 from rankladder.rerank.encoded import EncodedDocument, id_type
@@ -44,7 +45,8 @@ class Scorer(Protocol):
     tokenizer: str
     """Says whose token ids it reads (``Checkpoint.tokenizer_digest``)."""
     digest: str
-    """Says which scores these are: another wherever weights, tokenizer, number format, engine or length differ."""
+    """Says which scores these are: another wherever weights, tokenizer, number format, engine, kind of device,
+    length or this program's version differ."""
 
     def score(
         self,
@@ -79,7 +81,8 @@ class TokenScorer:
         engine: Scores them.
         dtype: The number format of the engine.
         tokenizer: Says whose document ids the reader's are.
-        identity: All that decides a score: the digest is theirs.
+        identity: What decides a score beside the engine, its kind of device, and this program's version: the digest
+            is of all these.
         about: One line for people.
     """
 
@@ -101,7 +104,8 @@ class TokenScorer:
         self.tokenizer = tokenizer
         self.name = f"{_shown(checkpoint.name)} {dtype}"
         self.dtype: str = dtype
-        self.digest = hashlib.sha256("\n".join(identity).encode()).hexdigest()
+        computed = (rankladder.__version__, engine.name, engine.device.partition(":")[0])
+        self.digest = hashlib.sha256("\n".join((*computed, *identity)).encode()).hexdigest()
         self.about = about
 
     def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
@@ -200,7 +204,7 @@ def native_scorer(
         engine,
         dtype=dtype.dtype,
         tokenizer=checkpoint.tokenizer_digest,
-        identity=(checkpoint.digest, checkpoint.tokenizer_digest, dtype.dtype, engine.name, str(max_tokens)),
+        identity=(checkpoint.digest, checkpoint.tokenizer_digest, dtype.dtype, str(max_tokens)),
         about=f"{dtype.reason}; engine {engine.about}, at most {max_tokens} tokens",
     )
 

@@ -96,6 +96,7 @@ class OnnxEngine:
     """
 
     name = about = "onnx"
+    device = "cpu"
     reads_ahead = False
 
     def __init__(self, checkpoint: Checkpoint, *, precision: Precision, threads: int) -> None:

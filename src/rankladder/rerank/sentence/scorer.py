@@ -51,6 +51,6 @@ def sentence_scorer(
         engine,
         dtype=dtype.dtype,
         tokenizer=tokenizer,
-        identity=(foreign.digest(), repr(prompt), dtype.dtype, engine.name, str(max_tokens)),
+        identity=(foreign.digest(), repr(prompt), dtype.dtype, str(max_tokens)),
         about=f"{dtype.reason}; engine {engine.about} ({why}){said}, at most {max_tokens} tokens",
     )
