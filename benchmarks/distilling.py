@@ -4,7 +4,8 @@ Pairs of questions and passages of natural lengths (SQuAD, FeedbackQA, tldr; eac
 of another question). Labelling: the model in the box scores them in fp32 as a teacher, and ``CrossEncoder.predict``
 with its defaults does. Training: `rankladder distill`'s trainer on these scores (batches of like length), and
 CrossEncoderTrainer as its documentation shows it (random batches, padded to their longest), from the same start with
-the same batch, rate, schedule, dropout and held-out rows. Each in turns, in one run; ratios are what counts.
+the same head, batch, rate, schedule, dropout and held-out rows, and as many checkpoints. Each in turns, in one run;
+ratios are what counts.
 """
 
 from __future__ import annotations
@@ -88,9 +89,11 @@ def train_plain(recipe: Recipe, work: Path) -> list[float]:
     from sentence_transformers import CrossEncoder
     from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
     from sentence_transformers.cross_encoder.losses import MSELoss
+    from transformers import set_seed
 
     rows, apart = (as_pairs(one, scores_only=True) for one in training_rows(recipe, work, None))
     steps = math.ceil(len(rows) / BATCH)
+    set_seed(SEED)  # the new head is then that of the other side
     model = CrossEncoder(recipe.train.start, num_labels=1, device="cpu", max_length=TOKENS)
     arguments = CrossEncoderTrainingArguments(
         output_dir=str(work / "plain"),
@@ -103,7 +106,10 @@ def train_plain(recipe: Recipe, work: Path) -> list[float]:
         seed=SEED,
         eval_strategy="steps",
         eval_steps=max(1, round(CHECKS * steps)),
-        save_strategy="no",
+        save_strategy="steps",
+        save_steps=max(1, round(CHECKS * steps)),
+        save_total_limit=1,
+        load_best_model_at_end=True,
         report_to="none",
         use_cpu=True,
         disable_tqdm=True,
@@ -112,6 +118,7 @@ def train_plain(recipe: Recipe, work: Path) -> list[float]:
         model=model, args=arguments, train_dataset=rows, eval_dataset=apart, loss=MSELoss(model)
     )
     trainer.train()
+    model.save_pretrained(str(work / "plain" / "best"))
     return [row["eval_loss"] for row in trainer.state.log_history if "eval_loss" in row]
 
 

@@ -31,6 +31,7 @@ def write_embedder(
     max_tokens: int = 32,
     normalise: bool = True,
     dense: int | None = None,
+    layers: int = 2,
     seed: int = 0,
 ) -> Path:
     """The folder of a tiny BERT embedder: mean pooling, a Dense step where asked for, rows of length 1."""
@@ -38,7 +39,7 @@ def write_embedder(
     config = BertConfig(
         vocab_size=512,
         hidden_size=32,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=2,
         intermediate_size=48,
         max_position_embeddings=64,

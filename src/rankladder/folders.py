@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
+_INSTEAD: ContextVar[Path | None] = ContextVar("_INSTEAD", default=None)
+
 
 def cache_folder(*parts: str) -> Path:
     """A folder in the user's cache (not made here): ``$RANKLADDER_CACHE`` where set, else the platform's own place."""
-    root = os.environ.get("RANKLADDER_CACHE")
+    root = _INSTEAD.get() or os.environ.get("RANKLADDER_CACHE")
     return (Path(root).expanduser() if root else user_cache_path("rankladder", appauthor=False)).joinpath(*parts)
+
+
+@contextmanager
+def caching_in(folder: Path) -> Iterator[None]:
+    """Keeps in another folder, for this thread and for now, what no later run could use."""
+    token = _INSTEAD.set(folder)
+    try:
+        yield
+    finally:
+        _INSTEAD.reset(token)

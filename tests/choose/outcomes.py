@@ -81,11 +81,10 @@ def drawn(
     wishes = wishes or Wishes()
     found = conclude(rows, parts, wishes, measure="nDCG@10", current=current, reference=reference)
     by_name = {one.name: one for one in rows}
-    shown = found.decision.winner or found.decision.leader
     examples: list[Example] = []
-    if shown and shown != current and not by_name[current].failed:
-        for query in changed_most(by_name[current].values, by_name[shown].values, 4):
-            sides = [_side(name, by_name[name].values[query], words, draw) for name in (current, shown)]
+    if found.compared is not None:
+        for query in changed_most(by_name[current].values, by_name[found.compared].values, 4):
+            sides = [_side(name, by_name[name].values[query], words, draw) for name in (current, found.compared)]
             examples.append(Example(query, f"{words} ({query})", *sides))
     return Outcome(
         dataset={"name": f"sample {words}", "digest": "d" * 64, "queries": queries, "documents": 5183},
@@ -105,6 +104,7 @@ def drawn(
         current=current,
         versus=found.versus,
         frontier=found.frontier,
+        compared=found.compared,
         examples=tuple(examples),
         remarks=tuple(filter(None, (parts.remark,))),
         reproduce={

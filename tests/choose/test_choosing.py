@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hosted_server import rerank_server
 from rankladder.choose import (
     NO_RERANKER,
     Outcome,
@@ -101,10 +102,8 @@ def test_the_outcome_is_plain_json_and_its_report_agrees_with_it(outcome: Outcom
 
 def test_examples_show_both_lists_with_what_the_models_read(outcome: Outcome) -> None:
     sides = [side for one in outcome.examples for side in (one.before, one.after)]
-    if outcome.shown in {None, outcome.current}:
-        assert sides == []
-        return
     assert sides
+    assert {side.candidate for side in sides} == {outcome.current, outcome.compared}
     for side in sides:
         documents = side.documents
         assert [one.rank for one in documents] == list(range(1, len(documents) + 1))
@@ -183,20 +182,24 @@ def test_a_key_that_is_missing_is_a_row(folder: Path, monkeypatch: pytest.Monkey
     assert "COHERE_API_KEY" in (failed.failed or "")
 
 
-def test_a_key_that_is_refused_is_a_row(folder: Path) -> None:
-    with server(answers=0, status=401) as address:
-        outcome = chosen(folder, f"tei:{address}", queries=2)
-    failed = outcome.candidate(f"tei:{address}")
+def test_a_key_that_is_refused_is_a_row_without_the_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANKLADDER_API_KEY", "sk-of-another-account")
+    with rerank_server("cohere", key="sk-that-is-right") as asked:  # it quotes what it refuses
+        outcome = chosen(folder, asked.model(), queries=2)
+        failed = outcome.candidate(asked.model())
+    assert {request.headers["authorization"] for request in asked.reranks} == {"Bearer sk-of-another-account"}
     assert failed.reason is Reason.FAILED
-    assert "401" in (failed.failed or "") or "key" in (failed.failed or "")
+    assert "401" in (failed.failed or "")
+    assert "sk-of-another-account" not in json.dumps(outcome.to_dict())
 
 
 def test_a_hosted_model_is_timed_by_whole_lists_and_paid_by_the_request(folder: Path) -> None:
-    with server(answers=1000, status=500) as address:
-        outcome = chosen(folder, f"tei:{address}", queries=3, prices=[Price(0.002, "request"), Price(9.0, "h")])
-    one = outcome.candidate(f"tei:{address}")
+    with rerank_server("tei") as asked:  # it takes 4 of a list's 16 documents at a time
+        name = asked.model()
+        outcome = chosen(folder, name, queries=3, prices=[Price(0.002, "request"), Price(9.0, "h")])
+    one = outcome.candidate(name)
     assert one.spent is not None
-    assert one.spent.per_1000_queries == 2.0
+    assert one.spent.per_1000_queries == pytest.approx(8.0)
     assert one.spent.memory_mb is None
     assert len(one.spent.latencies_ms) == 3
     assert any("include the network" in remark for remark in outcome.remarks)

@@ -78,6 +78,59 @@ def test_few_queries_say_what_they_can_tell(queries: int, said: str) -> None:
     assert outcome.candidate("box").spent is not None
 
 
+@pytest.mark.parametrize(("queries", "said"), [(14, True), (20, True), (38, True), (39, False)])
+def test_queries_are_few_where_the_half_that_the_choice_is_made_on_is(queries: int, said: bool) -> None:
+    outcome = drawn({NO_RERANKER: 0.2, "box": 0.7}, {NO_RERANKER: 0.0, "box": 40.0}, queries=queries)
+    half = f"{queries} queries, of which the choice is made on {len(outcome.selection)}, can tell apart"
+    assert any(sentence.startswith(half) for sentence in outcome.sentences) == said
+    assert any("cannot tell neighbouring models apart" in sentence for sentence in outcome.sentences) == said
+
+
+def test_a_few_held_out_queries_confirm_a_share_of_one_that_is_better() -> None:
+    """Ten of them, on which half of .80 is far exceeded by .75: that .80 is more is nothing against it."""
+    ids = [f"q{number}" for number in range(20)]
+    parts = split_queries(ids)
+    rows = [
+        Measured(name=name, values=dict.fromkeys(ids, mean), spent=spent([time] * 20), digest=name)
+        for name, mean, time in (("s", 0.75, 5.0), ("l", 0.8, 500.0))
+    ]
+    found = conclude(rows, parts, Wishes(target=0.5, budget_ms=100), measure="nDCG@10", current="l")
+    assert found.decision.winner == "s"
+    assert found.confirmation is not None
+    assert (found.confirmation.answer, found.confirmation.against) == ("confirmed", "l")
+
+
+def test_what_runs_today_is_set_against_the_best_where_nothing_else_is_chosen() -> None:
+    names = {NO_RERANKER: 0.0, "box": 40.0, "large": 900.0}
+    stays = drawn({NO_RERANKER: 0.3, "box": 0.7, "large": 0.705}, names, current="box", wishes=Wishes(target=0.9))
+    assert (stays.winner, stays.best, stays.compared) == ("box", "large", "large")
+    alone = drawn({NO_RERANKER: 0.7, "box": 0.3, "large": 0.2}, names)
+    assert (alone.winner, alone.best, alone.compared) == (NO_RERANKER, NO_RERANKER, "box")
+    for outcome in (stays, alone):
+        changes = outcome.to_dict()["changes"]
+        assert (changes["before"], changes["after"]) == (outcome.current, outcome.compared)
+        assert changes["better"] + changes["equal"] + changes["worse"] == 120
+        assert outcome.versus == {}
+    taken = drawn({NO_RERANKER: 0.3, "box": 0.7}, names)
+    assert (taken.winner, taken.compared) == ("box", "box")
+    assert drawn({"box": 0.7, "old": 0.5}, names, current="old", failed={"old": "no key"}).compared is None
+    assert drawn({NO_RERANKER: 0.7}, names).compared is None
+
+
+def test_the_slowest_sample_is_called_so_wherever_it_stands_in_for_a_p95() -> None:
+    few = drawn({NO_RERANKER: 0.2, "box": 0.7, "large": 0.7}, {NO_RERANKER: 0.0, "box": 40.0, "large": 90.0},
+                samples=19, wishes=Wishes(target=0.9, budget_ms=500))  # fmt: skip
+    for one in few.candidates:
+        if one.spent is not None and one.spent.latencies_ms:
+            assert one.spent.budget_ms == max(one.spent.latencies_ms)
+    assert few.winner == "box"
+    assert few.candidate("large").sentence.count("(the slowest of 19)") == 2
+    over = drawn(
+        {NO_RERANKER: 0.2, "box": 0.7}, {NO_RERANKER: 0.0, "box": 40.0}, samples=19, wishes=Wishes(budget_ms=1)
+    )
+    assert "(the slowest of 19), the budget is" in over.candidate("box").sentence
+
+
 def test_what_runs_today_may_have_failed() -> None:
     outcome = drawn(
         {NO_RERANKER: 0.2, "box": 0.7, "old": 0.5},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,6 +103,33 @@ def test_few_queries_show_who_is_better_but_not_who_is_as_good() -> None:
     assert unsettled is not None
     assert str(unsettled.further) == "about 202"
     assert decide([entry("s", 0.7, p95=5, queries=212), entry("l", 0.7, p95=9, queries=212)], Wishes()).winner == "s"
+
+
+def test_with_few_queries_what_is_far_above_the_target_meets_it_though_another_is_better() -> None:
+    """Half of .80 is asked for, and .75 is there: that the large one is better is no doubt about that."""
+    entries = [entry("s", 0.75, p95=5, queries=10), entry("l", 0.8, p95=500, queries=10)]
+    found = decide(entries, Wishes(target=0.5, budget_ms=100))
+    assert reasons(found) == {"s": Reason.CHOSEN, "l": Reason.OVER_BUDGET}
+    near = decide(entries, Wishes(target=0.98, budget_ms=100))
+    assert near.winner is None
+
+
+def test_one_model_under_two_names_does_not_stand_against_itself() -> None:
+    """The same scores by law, at two costs: the cheaper is as good as the other, however few the queries."""
+    rest = entry("none", 0.2, p95=0, queries=10)
+    slow, fast = entry("one thread", 0.7, p95=9, queries=10), entry("two threads", 0.7, p95=5, queries=10)
+    assert decide([rest, slow, fast], Wishes()).winner is None
+    same = [replace(one, digest="d") for one in (slow, fast)]
+    found = decide([rest, *same], Wishes())
+    assert reasons(found)["two threads"] is Reason.CHOSEN
+    assert reasons(found)["one thread"] is Reason.LARGER_THAN_NEEDED
+
+
+def test_the_reference_cannot_be_chosen_under_another_name() -> None:
+    same = [replace(entry(name, 1.0, p95=p95), digest="d") for name, p95 in (("r", 9.0), ("./r", 5.0))]
+    found = decide([entry("s", 0.95, p95=1), *same], Wishes(target=0.97), reference="r")
+    assert (found.winner, found.best) == (None, "r")
+    assert [reasons(found)[name] for name in ("r", "./r")] == [Reason.REFERENCE] * 2
 
 
 @pytest.mark.parametrize("queries", [6, 10, 19, 20, 24])

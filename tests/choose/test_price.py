@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from rankladder.choose import Price
-from rankladder.choose.price import price_of
+from rankladder.choose import Price, Use
+from rankladder.choose.price import prices_of
 from rankladder.errors import BadOption
 
 
-@pytest.mark.parametrize("text", ["0.34", "h", "x/h", "-1/h", "1/day", "=1/h", "1e999/h", "nan/h", ""])
+@pytest.mark.parametrize("text", ["0.34", "h", "x/h", "-1/h", "1/day", "=1/h", "1e999/h", "nan/h", "2/units", ""])
 def test_a_price_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(BadOption):
         Price.parse(text)
@@ -17,12 +17,27 @@ def test_a_price_that_cannot_be_read_is_refused(text: str) -> None:
 
 def test_a_models_own_price_comes_before_that_of_its_kind() -> None:
     prices = tuple(map(Price.parse, ["0.5/h", "0.002/request", "jina:m@http://localhost:1=0.001/request", "box=2/h"]))
-    assert price_of("box", prices, hosted=False) == prices[3]
-    assert price_of("ettin-17m", prices, hosted=False) == prices[0]
-    assert price_of("cohere:x", prices, hosted=True) == prices[1]
-    assert price_of("jina:m@http://localhost:1", prices, hosted=True) == prices[2]
-    assert price_of("cohere:x", prices[:1], hosted=True) is None
+    assert prices_of("box", prices, hosted=False) == [prices[3]]
+    assert prices_of("ettin-17m", prices, hosted=False) == [prices[0]]
+    assert prices_of("cohere:x", prices, hosted=True) == [prices[1]]
+    assert prices_of("jina:m@http://localhost:1", prices, hosted=True) == [prices[2]]
+    assert prices_of("cohere:x", prices[:1], hosted=True) == []
 
 
 def test_an_hour_is_shared_by_the_queries_that_fit_into_it() -> None:
-    assert Price(0.36, "h").per_1000_queries(seconds_per_query=0.2) == pytest.approx(0.02)
+    assert Price(0.36, "h").per_1000_queries(Use(seconds=0.2)) == pytest.approx(0.02)
+
+
+def test_a_query_costs_what_the_service_counts_for_it_and_nothing_is_made_up() -> None:
+    use = Use(seconds=0.2, requests=2.5, tokens=30_000, search_units=2)
+    assert Price.parse("0.05/Mtok").per_1000_queries(use) == pytest.approx(1.5)  # 30 million tokens
+    assert Price.parse("2/1000units").per_1000_queries(use) == pytest.approx(4.0)  # 2,000 search units
+    assert Price.parse("0.002/request").per_1000_queries(use) == pytest.approx(5.0)
+    for text in ("0.05/Mtok", "2/1000units"):
+        assert Price.parse(text).per_1000_queries(Use(seconds=0.2)) is None
+
+
+@pytest.mark.parametrize("text", ["0.34/h", "0.002/request", "0.05/Mtok", "2/1000units", "1e-06/Mtok"])
+def test_a_price_is_shown_as_it_is_read(text: str) -> None:
+    assert str(Price.parse(text)) == text
+    assert Price.parse(text.upper()) == Price.parse(text)

@@ -4,16 +4,20 @@ that of the JSON, readable on a phone, usable from the keyboard.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from rankladder.choose import Wishes, write_report
+from rankladder.choose import Reason, Wishes, choose, read_unjudged, write_report
+from rankladder.evaluate import bm25_candidates
+from rankladder.rerank import ModelRequest
 
 from .browser import CHROMIUM, Page, browser
 from .outcomes import HOSTILE, ladder
 from .pages import Read, agrees, value_at
+from .places import write_collection
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
@@ -26,20 +30,32 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory, ettin: Path) -> Path:
+    """The report of a choice that was really made: by a reference, on one query, with a model that failed."""
+    path = tmp_path_factory.mktemp("measured") / "report.html"
+    dataset = read_unjudged(write_collection(path.parent / "weather", queries=1))
+    models = [ModelRequest.parse(name) for name in ("box", "no-such-model")]
+    outcome = choose(dataset, bm25_candidates(dataset), models, reference=ModelRequest.parse(str(ettin)), samples=1)
+    assert {one.reason for one in outcome.candidates} > {Reason.REFERENCE, Reason.FAILED}
+    write_report(outcome.to_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with browser(tmp_path_factory.mktemp("profile")) as opened:
         yield opened
 
 
 @pytest.fixture(autouse=True)
-def _quiet(page: Page, report: Path) -> Iterator[None]:
+def _quiet(page: Page, report: Path, measured: Path) -> Iterator[None]:
     """Whatever a test does, the console stays empty and only the file itself is read."""
     page.problems.clear()
     page.requests.clear()
     yield
     page.run("1")
     assert page.problems == []
-    assert {url for url in page.requests if not url.startswith("data:")} <= {report.as_uri()}
+    assert {url for url in page.requests if not url.startswith("data:")} <= {report.as_uri(), measured.as_uri()}
 
 
 def test_what_the_browser_shows_is_what_the_json_says(page: Page, report: Path) -> None:
@@ -48,6 +64,59 @@ def test_what_the_browser_shows_is_what_the_json_says(page: Page, report: Path) 
     assert len(shown.figures) > 100
     for figure in shown.figures:
         assert agrees(figure.text, value_at(shown.outcome, figure.path)), figure
+
+
+def test_a_report_of_a_choice_that_was_made_opens_as_well(page: Page, measured: Path) -> None:
+    for width in (360, 1200):
+        page.open(measured, width=width)
+        shown = Read(page.run("document.documentElement.outerHTML"))
+        assert len(shown.figures) > 15
+        for figure in shown.figures:
+            assert agrees(figure.text, value_at(shown.outcome, figure.path)), figure
+        assert page.run("document.documentElement.scrollWidth") <= width
+        rows = page.run("[...document.querySelectorAll('table')][0].tBodies[0].innerText")
+        for said in ("the reference", "failed", "slowest"):
+            assert said in rows
+
+
+def test_points_and_whiskers_stand_where_the_json_says(page: Page, report: Path) -> None:
+    """Read off the page in pixels, by the ticks of the axes alone."""
+    page.open(report)
+    read = page.run(
+        """(() => {
+        const chart = document.querySelector("svg.chart.wide:has(a.point)");
+        const box = (one) => one.getBoundingClientRect();
+        const middle = (one) => [(box(one).left + box(one).right) / 2, (box(one).top + box(one).bottom) / 2];
+        const ticks = [...chart.querySelectorAll("text.tick")]
+            .filter((text) => text.previousElementSibling.tagName === "line")
+            .map((text) => [text.getAttribute("text-anchor"), Number(text.textContent.replace(",", "")),
+                            ...middle(text.previousElementSibling)]);
+        const points = [...chart.querySelectorAll("a.point")].map((point) => {
+            const whisker = box(point.querySelector("line.whisker"));
+            return [Number(point.getAttribute("href").replace("#candidate-", "")),
+                    ...middle(point.querySelector("circle.reach")), whisker.top, whisker.bottom];
+        });
+        return { ticks, points };
+    })()"""
+    )
+    across = sorted((value, x) for anchor, value, x, _ in read["ticks"] if anchor == "middle" and value > 0)
+    up = sorted((value, y) for anchor, value, _, y in read["ticks"] if anchor == "end")
+    assert len(across) > 1 < len(up)
+
+    def between(value: float, ends: list[tuple[float, float]]) -> float:
+        (low, start), (high, end) = ends[0], ends[-1]
+        return start + (value - low) / (high - low) * (end - start)
+
+    candidates = Read(page.run("document.documentElement.outerHTML")).outcome["candidates"]
+    assert sorted(at for at, *_ in read["points"]) == list(range(len(candidates)))
+    logarithms = [(math.log(value), x) for value, x in across]
+    for at, x, y, top, bottom in read["points"]:
+        overall, p95 = candidates[at]["overall"], candidates[at]["spent"]["p95_ms"]
+        assert [y, top, bottom] == pytest.approx([between(overall[end], up) for end in ("mean", "high", "low")], abs=1)
+        if p95 > 0:
+            assert x == pytest.approx(between(math.log(p95), logarithms), abs=1)
+        else:
+            assert x < across[0][1]
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -10,6 +10,7 @@ import pytest
 
 from choose.pages import Read
 from choose.places import write_collection
+from hosted_server import rerank_server
 from rankladder.cli import exits
 from rankladder.cli.choose import parse_memory
 from rankladder.cli.main import cli, run
@@ -88,6 +89,58 @@ def test_a_report_that_the_disk_refuses_does_not_hide_the_result(
     assert (tmp_path / "out" / "choice.json").is_file()
 
 
+def test_the_report_is_written_where_the_json_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(told: object, path: Path) -> None:
+        raise StorageFailed(f"{path}: No space left on device")
+
+    monkeypatch.setattr("rankladder.cli.choose._write_json", refused)
+    options = ["--only", "--model", "no-such-model", "--out", tmp_path / "out", "--report", tmp_path / "report.html"]
+    assert choose(folder, *options, "--table") == 8
+    assert "choice.json: No space left on device" in capsys.readouterr().err
+    assert (tmp_path / "out" / "report.html").read_text() == (tmp_path / "report.html").read_text()
+
+
+def test_a_key_is_written_nowhere(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "sk-4f1d9a7c2b8e6035"
+    monkeypatch.setenv("RANKLADDER_API_KEY", secret)
+    out = tmp_path / "out"
+    with rerank_server("cohere", key=secret) as server:
+        common = [folder, "--model", server.model(), "--store", tmp_path / "store", "--out", out, "--json"]
+        assert choose(*common, "--only", "--samples", 1) == exits.OK
+        assert run(["evaluate", *map(str, common)]) == exits.OK
+        assert {request.headers["authorization"] for request in server.reranks} == {f"Bearer {secret}"}
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"choice.json", "report.html", "evaluation.json"} <= {path.name for path in written}
+    assert any(path.is_relative_to(tmp_path / "store") and path.stat().st_size > 100 for path in written)
+    assert [path for path in written if secret.encode() in path.read_bytes()] == []
+    assert secret not in "".join(capsys.readouterr())
+
+
+def test_pairs_can_be_dropped_and_passages_asked_for(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "pairs.tsv").write_text("q1\td1\n")
+    options = ["--only", "--model", "no-such-model", "--out", tmp_path / "out"]
+    assert choose(folder, *options, "--drop-pairs", tmp_path / "pairs.tsv", "--long", "passages", "--json") == 1
+    saved = json.loads((tmp_path / "out" / "choice.json").read_text())
+    assert saved["candidates"][0]["values"]["q1"] == 0.0
+    assert any("never candidates" in remark for remark in saved["remarks"])
+    assert saved["reproduce"]["long"] == "passages"
+
+
+def test_models_that_cannot_be_run_here_are_named_and_not_failures(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rankladder.choose.contenders.is_local", lambda model: model.name == "mxbai-xsmall-v1")
+    monkeypatch.setattr("rankladder.choose.contenders.find_spec", lambda module: None)
+    assert choose(folder, "--out", tmp_path / "out", "--json") == exits.OK
+    saved = json.loads((tmp_path / "out" / "choice.json").read_text())
+    assert [row["name"] for row in saved["candidates"]] == ["no reranker"]
+    assert any(remark.endswith(": mxbai-xsmall-v1") for remark in saved["remarks"])
+
+
 def test_the_help_names_the_seconds_and_samples_that_are_measured_by_default() -> None:
     said = {name: option.help or "" for name in ("choose", "bench") for option in cli.commands[name].params
             if isinstance(option, click.Option) and option.name in {"samples", "repeats"}}  # fmt: skip
@@ -123,6 +176,8 @@ def test_a_reference_that_is_not_here_ends_the_command(folder: Path) -> None:
         ["--memory", "much"],
         ["--price", "0.3"],
         ["--price", "nobody=1/h"],
+        ["--price", "box=1/Mtok"],
+        ["--reference", "box", "--drop-pairs", "pairs.tsv"],
         ["--model", "box,colour=red"],
         ["--measure", "quality"],
         ["--measure", "nDCG@10 RR@10"],

@@ -209,6 +209,15 @@ def test_samples_go_on_to_a_p99_only_where_the_seconds_hold_all_of_them(
     assert (slow.p99, fast.p99 is None) == (None, samples < 100)
 
 
+def test_a_tail_is_of_twenty_samples_however_long_they_take(
+    scripted: type[Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "REPEAT_S", 1.5)
+    one = measured("slow", "fast", repeats=None, tail=True)
+    one.run()
+    assert [len(one.latency.milliseconds) for one in one.results() if isinstance(one, Cost)] == [20, 20]
+
+
 def test_the_share_of_the_peak_is_against_the_best_of_all_libraries(scripted: type[Scripted], ettin: Path) -> None:
     found = Configuration.of(ModelRequest.parse(str(ettin)))
     one = Measurement([found], WORKLOAD, passes=1, repeats=1)
@@ -243,6 +252,14 @@ def test_a_cost_is_of_the_users_own_lists_in_a_process_that_holds_the_model_alon
         assert cost.memory.peak_mb is not None
         assert mine is not None
         assert cost.memory.peak_mb < mine
+
+
+def test_a_cost_may_be_of_passages(ettin: Path) -> None:
+    request = ModelRequest.parse(f"{ettin},threads=1,max_tokens=24")
+    long = [("rain", [Document("1", "rain fell on the hill " * 20)])]
+    (cost,) = measure_costs([request], long, passes=1, repeats=1, long="passages")
+    assert isinstance(cost, Cost)
+    assert cost.cut == 0
 
 
 def test_a_failure_keeps_its_type_and_stands_in_its_place(ettin: Path) -> None:

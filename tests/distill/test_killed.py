@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .toy import write_toy
+from .toy import JUDGED, write_toy
 
 ROOT = Path(__file__).parents[2]
 
@@ -162,3 +162,93 @@ def test_training_killed_between_checkpoints_ends_with_the_same_weights(tmp_path
     assert np.array(losses["killed"]) == pytest.approx(np.array(losses["whole"]), abs=1e-5)
     for tensor, values in weights["whole"].items():
         assert weights["killed"][tensor] == pytest.approx(values, abs=1e-5), tensor
+
+
+FINISHING = """
+import json, os, signal, sys, warnings
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from transformers import Trainer, TrainerState
+from rankladder.distill import export, measure, train
+from rankladder.distill.pipeline import Distillation
+from rankladder.evaluate.store import ScoreStore
+from rankladder.progress import Progress
+
+warnings.simplefilter("ignore")
+recipe, into = Path(sys.argv[1]), Path(sys.argv[2])
+
+def killed(*_arguments, **_options):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+rename = Path.rename
+
+def renaming(path, target):
+    return killed() if path.name == "export.partial" else rename(path, target)
+
+def second(owner, name, half=lambda *_: None):
+    method, calls = getattr(owner, name), []
+    def counting(self, *arguments, **options):
+        calls.append(name)
+        if len(calls) == 2:
+            half(*arguments)
+            killed()
+        return method(self, *arguments, **options)
+    setattr(owner, name, counting)
+
+KILLS = {
+    "weights of a checkpoint are there, its optimiser is not":
+        lambda: second(Trainer, "_save_optimizer_and_scheduler"),
+    "a checkpoint's state is half written":
+        lambda: second(TrainerState, "save_to_json", lambda path: Path(path).write_text('{"global_st')),
+    "nothing of the student": lambda: setattr(train, "save_student", killed),
+    "the student, but not that it is complete": lambda: setattr(train, "complete_run", killed),
+    "some scores of the evaluation": lambda: second(ScoreStore, "add"),
+    "no report of the evaluation": lambda: setattr(measure, "write_report", killed),
+    "an export without its card": lambda: setattr(export, "disagreement", killed),
+    "an export that has not taken its place": lambda: setattr(Path, "rename", renaming),
+}
+
+def attempt(folder, arm):
+    child = os.fork()
+    if child == 0:
+        try:
+            arm()
+            Distillation(recipe, folder, data=recipe.parent, say=lambda line: None, watch=Progress).run()
+        except BaseException as error:
+            print(repr(error), file=sys.stderr)
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+assert attempt(into / "whole", lambda: None) == 0
+for name, arm in KILLS.items():
+    assert attempt(into / "killed", arm) == -signal.SIGKILL, name
+    assert not (into / "killed" / "export" / "figures.json").exists(), name
+assert attempt(into / "killed", lambda: None) == 0
+"""
+
+
+def test_training_evaluation_and_export_killed_in_turn_end_with_the_same_student(tmp_path: Path, ettin: Path) -> None:
+    from safetensors.numpy import load_file
+
+    recipe = write_toy(tmp_path / "data", ettin, more=JUDGED, **{"evaluate_every = 0.25": "evaluate_every = 0.4"})
+    done = subprocess.run(
+        [sys.executable, "-c", FINISHING, str(recipe), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    whole, killed = (tmp_path / name / "export" for name in ("whole", "killed"))
+    files, expected = ({path.relative_to(one) for path in one.rglob("*")} for one in (killed, whole))
+    assert files == expected
+    for name in ("train/best", "export"):
+        weights = load_file(tmp_path / "killed" / name / "model.safetensors")
+        for tensor, values in load_file(tmp_path / "whole" / name / "model.safetensors").items():
+            assert weights[tensor] == pytest.approx(values, abs=1e-5), tensor
+    figures = [json.loads((one / "figures.json").read_bytes())["figures"] for one in (whole, killed)]
+    assert [row["role"] for row in figures[1]] == [row["role"] for row in figures[0]]
+    assert [row["mean"] for row in figures[1]] == pytest.approx([row["mean"] for row in figures[0]], abs=1e-3)
+    assert not list((tmp_path / "killed").glob("*.partial"))

@@ -68,7 +68,10 @@ def each(count):
     if sum(told) >= 40 and len(workers) == 2:
         cluster.remove_node(workers.pop(), allow_graceful=False)
 
-ahead.score_ahead(teacher, made, folder / "scores.sqlite", processes=1, ray=cluster.address, each=each)
+digest = ahead.cluster_digest(teacher, cluster.address)
+assert digest == open_teacher(teacher).digest
+cache = folder / "scores.sqlite"
+ahead.score_ahead(teacher, made, cache, digest=digest, processes=1, ray=cluster.address, each=each)
 cluster.shutdown()
 pairs = list(zip(rows["query"], rows["document"]))
 kept = ScoreCache(folder / "scores.sqlite")

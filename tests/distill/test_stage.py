@@ -78,6 +78,16 @@ def test_a_changed_setting_makes_everything_anew_and_says_which(tmp_path: Path) 
     ]
 
 
+def test_parts_that_hold_something_else_are_never_mixed_with_those_of_before(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        stage(tmp_path).run(NAMES, Maker(2))
+    said: list[str] = []
+    swapped = Maker()
+    stage(tmp_path, said).run(NAMES[::-1], swapped)
+    assert swapped.made == [0, 1, 2, 3]
+    assert said == ["mine: made anew: its parts hold something else, or stand otherwise"]
+
+
 def test_a_changed_setting_after_an_interruption_leaves_no_old_part(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         stage(tmp_path).run(NAMES, Maker(2))

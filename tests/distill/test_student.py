@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
+from checkpoints import word_piece_tokenizer, write_xlm_roberta
+from embedders import write_embedder
+from rankladder.distill.progress_check import save_student
 from rankladder.distill.recipe import Train
-from rankladder.distill.student import attention_for, head_pattern, needs_bf16, open_student
+from rankladder.distill.student import attention_for, check_start, head_pattern, needs_bf16, open_student
+from rankladder.errors import BadOption
+from rankladder.rerank import Reranker
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
 
 
 @pytest.fixture(params=["bert", "ettin"])
@@ -74,6 +83,81 @@ def test_a_modernbert_student_takes_the_attention_that_was_chosen(
         inner = model[0].model
         assert inner.config._attn_implementation == chosen
         assert not needs_bf16(model)
+
+
+PAIRS = [("why does it rain", "drops of rain grow heavy and fall " * 4), ("mars", "iron dust")]
+
+
+@pytest.mark.parametrize(
+    ("model", "layers"),
+    [("bert", 2), ("ettin", (0, 2)), ("ettin", 1), ("modernbert_cls", 3), ("encoder", 2), ("embedder", 2)],
+)
+def test_a_student_with_fewer_layers_scores_alike_in_both_libraries(
+    model: str, layers: int | tuple[int, ...], request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    from sentence_transformers import CrossEncoder
+
+    if model == "encoder":
+        start = tmp_path / "encoder"
+        _encoder_of(request.getfixturevalue("ettin"), start)
+    elif model == "embedder":
+        start = write_embedder(tmp_path / "embedder", layers=3)
+    else:
+        start = request.getfixturevalue(model)
+    student = open_student(Train(start=str(start), layers=layers, max_tokens=64), seed=1)
+    learn_a_step(student)
+    expected = student.predict(PAIRS, show_progress_bar=False)
+    save_student(student, tmp_path / "student")
+    theirs = CrossEncoder(str(tmp_path / "student"), device="cpu").predict(PAIRS, show_progress_bar=False)
+    ours = Reranker.open(tmp_path / "student", dtype="fp32").predict(PAIRS, progress=False)
+    assert theirs == pytest.approx(expected, abs=1e-4)
+    assert ours == pytest.approx(theirs, abs=1e-4)
+
+
+def learn_a_step(student: CrossEncoder) -> None:
+    """One step of gradient descent on the pairs."""
+    student.train()
+    student(student.preprocess(PAIRS))["scores"].square().mean().backward()
+    with torch.no_grad():
+        for weights in student.parameters():
+            if weights.grad is not None:
+                weights.sub_(1e-3 * weights.grad)
+    student.eval()
+
+
+def test_layers_that_lie_elsewhere_are_left_alone_and_named(tmp_path: Path) -> None:
+    from transformers import DistilBertConfig, DistilBertModel
+
+    tokenizer = word_piece_tokenizer(64)
+    config = DistilBertConfig(vocab_size=512, dim=32, n_layers=2, n_heads=2, hidden_dim=48, max_position_embeddings=64)
+    DistilBertModel(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(BadOption, match=r"no layers of a distilbert can be dropped here[\s\S]*hint: leave"):
+        open_student(Train(start=str(tmp_path), layers=1, max_tokens=64), seed=1)
+    assert open_student(Train(start=str(tmp_path), max_tokens=64), seed=1).num_labels == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"max_tokens": 513}, "max_tokens is 513, but .* reads at most 512"),
+        ({"layers": 5}, "asked for 5 layers, the start has 4"),
+        ({"layers": (0, 4)}, r"expected places among 4 layers, rising, each once, got \[0, 4\]"),
+    ],
+)
+def test_what_the_start_cannot_do_is_known_from_its_configuration(
+    start: Path, settings: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(BadOption, match=said):
+        check_start(Train(start=str(start), **settings))
+    assert check_start(Train(start=str(start), max_tokens=512, layers=4)) == start
+
+
+def test_xlm_roberta_reads_two_tokens_fewer_than_it_has_positions(tmp_path: Path) -> None:
+    start = write_xlm_roberta(tmp_path / "start", positions=64)
+    assert check_start(Train(start=str(start), max_tokens=64)) == start
+    with pytest.raises(BadOption, match="reads at most 64"):
+        check_start(Train(start=str(start), max_tokens=65))
 
 
 def _encoder_of(reranker: Path, folder: Path) -> None:

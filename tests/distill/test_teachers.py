@@ -14,12 +14,14 @@ import pytest
 from numpy.typing import NDArray
 
 from rankladder.distill import ahead, label, recipe
-from rankladder.distill.label import BLOCK, Counted, ensemble, score_rows
+from rankladder.distill.label import BLOCK, ensemble, score_rows
 from rankladder.distill.recipe import Label
 from rankladder.distill.scores import ScoreCache
 from rankladder.distill.stage import Made, Stage, open_made
 from rankladder.distill.teachers import CosineTeacher, MaxSimTeacher, open_teacher
 from rankladder.errors import BadInput, BadOption, ModelMissing, StorageFailed
+
+from .toy import Count
 
 
 def rows(count: int) -> dict[str, list[Any]]:
@@ -29,7 +31,7 @@ def rows(count: int) -> dict[str, list[Any]]:
 class Lengths:
     """Scores by length, counts what it scored, and may go wrong after so many calls."""
 
-    cached, digest = True, "lengths"
+    digest = "lengths"
 
     def __init__(self, *, bad: float | None = None, fails_at: int | None = None) -> None:
         self.scored: list[int] = []
@@ -57,14 +59,14 @@ def test_a_score_that_is_not_finite_is_refused_naming_the_pair_and_not_kept(tmp_
 
 def test_a_pair_that_was_scored_is_not_scored_again(tmp_path: Path) -> None:
     cache, many = tmp_path / "scores.sqlite", rows(BLOCK + 10)
-    broken, again, counted = Lengths(fails_at=1), Lengths(), Counted()
+    broken, again, counted = Lengths(fails_at=1), Lengths(), Count()
     with pytest.raises(KeyboardInterrupt):
-        score_rows(broken, "lengths", many, cache, counted)
+        score_rows(broken, "lengths", many, cache, counted.add)
     scores = score_rows(again, "lengths", many, cache, lambda count: None)
     assert broken.scored == [BLOCK]
     assert sum(again.scored) == 0 or sum(again.scored) <= 10  # texts repeat: some of the rest were scored already
     assert scores.tolist() == [len(text) for text in many["document"]]
-    assert counted.total == BLOCK
+    assert counted.count == BLOCK
 
 
 def test_scores_that_cannot_be_kept_are_an_error_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,17 +186,38 @@ def made(folder: Path, count: int = 30) -> Made:
 
 
 def test_pairs_scored_in_several_processes_have_the_same_scores(tmp_path: Path, ettin: Path) -> None:
-    teacher, mined, counted = f"{ettin},threads=1", made(tmp_path), Counted()
-    cache = tmp_path / "scores.sqlite"
-    ahead.score_ahead(teacher, mined, cache, processes=2, ray=None, each=counted)
+    teacher, mined, counted = f"{ettin},threads=1", made(tmp_path), Count()
+    cache, digest = tmp_path / "scores.sqlite", open_teacher(teacher).digest
+    ahead.score_ahead(teacher, mined, cache, digest=digest, processes=2, ray=None, each=counted.add)
     known = label.score_rows(Lengths(fails_at=0), "never asked", rows(30), cache, lambda count: None)
     assert np.array_equal(known, open_teacher(teacher).score(rows(30)))
-    assert counted.total == len({*zip(*rows(30).values(), strict=True)})
+    assert counted.count == len({*zip(*rows(30).values(), strict=True)})
 
 
 def test_an_error_in_a_worker_process_is_the_teachers_own(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing):
-        ahead.score_ahead("no-such-model", made(tmp_path), tmp_path / "s", processes=1, ray=None, each=lambda n: None)
+        ahead.score_ahead(
+            "no-such-model", made(tmp_path), tmp_path / "s", digest="", processes=1, ray=None, each=lambda n: None
+        )
+
+
+def test_a_worker_whose_teacher_gives_other_scores_is_refused_and_none_of_them_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = [("q", "rain")]
+    scored = iter([(pairs, ("lengths on another device", [4.0]))])
+    monkeypatch.setattr(ahead, "_with_ray", lambda name, batches, address: scored)
+    with pytest.raises(BadOption, match="teacher odd: a worker gives other scores"):
+        ahead.score_ahead(
+            "odd", made(tmp_path), tmp_path / "s", digest="lengths", processes=1, ray="auto", each=lambda n: None
+        )
+    kept = ScoreCache(tmp_path / "s")
+    assert np.isnan(kept.get(pairs)).all()
+    kept.close()
+
+
+def test_a_worker_says_which_teacher_it_has() -> None:
+    assert ahead.score_pairs("labels", []) == (open_teacher("labels").digest, [])
 
 
 def test_bm25_is_a_share_of_the_best_of_its_query() -> None:

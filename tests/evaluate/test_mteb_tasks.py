@@ -13,6 +13,7 @@ from rankladder.evaluate.mteb import TaskScore, as_mteb, benchmark_tasks, find_t
 from rankladder.evaluate.mteb.means import SIX_EMBEDDERS, TEN_TASKS, not_comparable
 from rankladder.evaluate.mteb.tasks import trained_on, zero_shot
 from rankladder.rerank import Reranker
+from rankladder.retrieve.dense import all_embedders
 
 
 def names(benchmark: str) -> list[str]:
@@ -96,6 +97,7 @@ def test_a_first_stage_is_read_as_it_is_written(tmp_path: Path) -> None:
     assert first_stage("bm25").name == "bm25"
     assert first_stage(f"run:{tmp_path}").name == f"run:{tmp_path}"
     assert first_stage("BAAI/bge-small-en-v1.5").name == "BAAI/bge-small-en-v1.5"
+    assert {first_stage(known.name).name for known in all_embedders()} == set(SIX_EMBEDDERS)
     with pytest.raises(PathMissing, match="nowhere"):
         first_stage("run:nowhere")
     for wrong in ("bm26", "", "run:"):

@@ -102,6 +102,16 @@ def test_queries_come_from_json_lines_and_tsv(tmp_path: Path) -> None:
     assert read_queries(tmp_path / "q.jsonl") == read_queries(tmp_path / "q.tsv") == [Query("1", "what is it")]
 
 
+def test_a_log_without_ids_may_be_numbered_by_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"query": "what"}\n\n{"id": "x", "query": "who"}\n{"query": "why"}\n')
+    assert [query.id for query in read_queries(tmp_path / "log.jsonl", line_ids=True)] == ["1", "x", "4"]
+    with pytest.raises(BadFile, match=r"log\.jsonl:1: expected a query with an id"):
+        read_queries(tmp_path / "log.jsonl")
+    (tmp_path / "log.jsonl").write_text('{"id": 2, "query": "what"}\n{"query": "why"}\n')
+    with pytest.raises(DuplicateId, match="'2' is on line 1 and on line 2"):
+        read_queries(tmp_path / "log.jsonl", line_ids=True)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "error"),
     [

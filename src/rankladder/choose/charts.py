@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,9 @@ WIDE, NARROW = Form(880, "wide"), Form(320, "narrow")
 
 
 def quality_against_latency(figures: Figures) -> Markup:
-    """Every candidate that ran: the measure with its interval against the p95, with the frontier, target and budget."""
+    """Every candidate that was timed: the measure with its interval against the p95 (the slowest sample where there is
+    none), with the frontier, target and budget.
+    """
     return joined(_quality(figures, WIDE), _quality(figures, NARROW))
 
 
@@ -101,11 +103,10 @@ def _quality(figures: Figures, form: Form) -> Markup:
     heights = apart([up(row["overall"]["mean"]) - 9 for _, row in rows], _LINE, top + 10, bottom - 4)
     for (at, row), label in zip(rows, heights, strict=True):
         parts.append(_point(figures, at, row, across, up, label, form))
-    parts.append(element("text", "p95 of one query's pass, milliseconds", x=right, y=bottom + 38, text_anchor="end"))
+    held = _time_in_words(row for _, row in rows)
+    parts.append(element("text", f"{held}, milliseconds", x=right, y=bottom + 38, text_anchor="end"))
     parts.append(element("text", outcome["measured"], x=0, y=top - 12))
-    return _drawing(
-        form, bottom + 48, f"{outcome['measured']} against p95 latency of each candidate", parts, group=True
-    )
+    return _drawing(form, bottom + 48, f"{outcome['measured']} against {held}, by candidate", parts, group=True)
 
 
 def _point(
@@ -276,6 +277,14 @@ def _sign(kind: str, x: float, y: float) -> Markup:
 def _time(row: dict[str, Any]) -> float:
     spent = row["spent"]
     return float(spent["p95_ms"] if spent["p95_ms"] is not None else spent["worst_ms"] or 0.0)
+
+
+def _time_in_words(rows: Iterable[dict[str, Any]]) -> str:
+    """What the times of all candidates are."""
+    lacking = [row["spent"]["p95_ms"] is None for row in rows if row["spent"]["latencies_ms"]]
+    if lacking and all(lacking):
+        return "slowest sample of one query's pass"
+    return "p95, or else the slowest sample" if any(lacking) else "p95 of one query's pass"
 
 
 def _target(outcome: Any) -> float | None:

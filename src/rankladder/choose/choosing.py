@@ -8,26 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from rankladder.catalogue import all_models
-from rankladder.checkpoint import is_local
 from rankladder.choose.concluding import conclude
+from rankladder.choose.contenders import (
+    Contender,
+    by_kept_names,
+    kept_name,
+    local_rungs,
+    merge_names,
+    rungs_left_out,
+)
 from rankladder.choose.decision import Wishes
 from rankladder.choose.examples import changed_most, pair_up, show_lists
 from rankladder.choose.outcome import NO_RERANKER, Example, Measured, Outcome, Spent
-from rankladder.choose.price import Price
-from rankladder.choose.spending import LISTS, Tasks, cost_tasks, measure_spending
+from rankladder.choose.price import BY_THE_COUNT, Price
+from rankladder.choose.remarks import remarks
+from rankladder.choose.spending import cost_tasks, measure_spending
 from rankladder.choose.split import split_queries
 from rankladder.choose.stand_in import judged_by
 from rankladder.cost.machine import describe_machine, installed_versions
 from rankladder.errors import BadInput, BadOption, RankladderError
 from rankladder.evaluate import Candidates, Dataset, System, evaluate, parse_measures
-from rankladder.rerank import ModelRequest
+from rankladder.rerank import Long, ModelRequest
 from rankladder.rerank.hosted import is_hosted
-from rankladder.values import Run
-
-
-def local_rungs() -> list[ModelRequest]:
-    """The models of the catalogue that are on this machine."""
-    return [ModelRequest.parse(model.name) for model in all_models() if is_local(model)]
 
 
 def choose(
@@ -41,6 +43,7 @@ def choose(
     prices: Sequence[Price] = (),
     measure: str = "nDCG@10",
     top_k: int = 100,
+    long: Long = "truncate",
     samples: int | None = None,
     examples: int = 4,
     store: Path | None = None,
@@ -53,20 +56,23 @@ def choose(
     choice on held-out queries. The retriever alone is always a candidate (``no reranker``).
 
     A model that fails is a row that says why; the others are finished. Scores are stored as they come, so the same call
-    after an interruption goes on where it was. Costs are measured after all scores are there, the models in turns.
+    after an interruption goes on where it was. Costs are measured after all scores are there, the models in turns. A
+    model that was asked for by several names (one digest) is one row.
 
     Args:
         dataset: The judged collection; with ``reference``, its judgements are not looked at.
         candidates: What the retriever found.
-        models: Candidates; by default every model of the catalogue that is on this machine.
+        models: Candidates; by default every model of the catalogue that is on this machine and can be run here.
         current: What runs today; by default the retriever alone.
-        reference: The model whose own ranking stands in for judgements. It is measured, but cannot be chosen.
+        reference: The model whose own ranking stands in for judgements. It cannot be chosen, under whatever name, and
+            is not timed unless it runs today.
         wishes: Target, budget, memory; by default 98 % of the best one's mean.
-        prices: What an hour of this machine, or a request to a hosted model, costs.
+        prices: What an hour of this machine costs, or what is asked of a hosted model.
         measure: As ir-measures writes it.
         top_k: How many candidates of each query are reranked.
-        samples: Latency samples of each model; by default 20, or what 40 seconds allow, and at least 5; 100 where those
-            seconds hold them. Of a hosted model one for each list that is timed.
+        long: As in ``Reranker.rank``; times are taken with it too.
+        samples: Latency samples of each model; by default 100 where 40 seconds hold them, else 20, which a p95 wants;
+            20 of a hosted model. With fewer, the slowest is held against the budget.
         examples: Queries that are kept side by side.
         store: The folder of the scores; by default in the user's cache.
         seed: Of the split, the intervals and the tests.
@@ -91,30 +97,48 @@ def choose(
     if reference is not None:
         tell(f"ranking with the reference {reference.text}")
         dataset = judged_by(
-            reference, dataset, candidates, top_k=top_k, store=store, offline=offline, progress=progress
-        )
+            reference, dataset, candidates,
+            top_k=top_k, store=store, long=long, offline=offline, progress=progress,
+        )  # fmt: skip
         candidates = Candidates.of(candidates.name, candidates.run, dataset)
     tell(f"scoring {len(dataset.qrels.grades):,} queries with {len(asked)} {'model' if len(asked) == 1 else 'models'}")
     found = evaluate(
-        dataset, [candidates], asked, measures=measures, top_k=top_k, store=store, most_changed=0,
+        dataset, [candidates], asked, measures=measures, top_k=top_k, store=store, long=long, most_changed=0,
         seed=seed, offline=offline, progress=progress,
     )  # fmt: skip
     systems = {system.model: system for system in found.systems}
     tasks = cost_tasks(dataset, candidates, top_k=top_k, seed=seed)
-    working = [one for one in asked if systems[one.text].failed is None]
-    spending = measure_spending(working, tasks, prices=prices, samples=samples, offline=offline, tell=tell)
-    name = NO_RERANKER if current is None else current.text
+    held = None if reference is None else reference.text
+    contenders = merge_names(asked, systems, reference=held)
+    name = NO_RERANKER if current is None else kept_name(contenders, current.text)
+    stand_ins = {
+        one.name for one in contenders for other in contenders if other.name == held and one.is_same_model(other)
+    }
+    timed = [
+        one.request
+        for one in contenders
+        if one.system.failed is None and (one.name not in stand_ins or one.name == name)
+    ]
+    spending = measure_spending(
+        timed, tasks,
+        prices=by_kept_names(contenders, prices), samples=samples, long=long, offline=offline, tell=tell,
+    )  # fmt: skip
     rows = [
         _retriever_row(systems[""], measures[0], prices, current=name == NO_RERANKER),
         *(
-            _row(one, systems[one.text], spending.get(one.text), measures[0], wishes, current=one.text == name)
-            for one in asked
+            _row(
+                one,
+                spending.get(one.name),
+                measures[0],
+                wishes,
+                current=one.name == name,
+                stand_in=one.name in stand_ins,
+            )
+            for one in contenders
         ),
     ]
     parts = split_queries(dataset.qrels.grades, seed=seed)
-    held = None if reference is None else reference.text
     conclusion = conclude(rows, parts, wishes, measure=measures[0], current=name, reference=held, seed=seed)
-    shown = conclusion.decision.winner or conclusion.decision.leader
     return Outcome(
         dataset={
             "name": dataset.name,
@@ -142,17 +166,24 @@ def choose(
         current=name,
         versus=conclusion.versus,
         frontier=conclusion.frontier,
+        compared=conclusion.compared,
         examples=_examples(
-            dataset, {one.name: one for one in rows}, {NO_RERANKER: systems[""].run, **_runs(systems)}, asked,
-            before=name, after=shown, count=examples, offline=offline,
+            dataset, {one.name: one for one in rows}, systems, asked,
+            before=name, after=conclusion.compared, count=examples, long=long, offline=offline,
         ),
-        remarks=(*found.remarks, *([parts.remark] if parts.remark else []), *_remarks(asked, tasks)),
+        remarks=(
+            *found.remarks,
+            *([parts.remark] if parts.remark else []),
+            *([] if models is not None else rungs_left_out()),
+            *remarks(rows, tasks, spending, stand_ins),
+        ),
         reproduce={
             "machine": describe_machine(),
             "versions": {**installed_versions(), **found.settings["versions"]},
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "seed": seed,
             "top_k": top_k,
+            "long": long,
         },
     )  # fmt: skip
 
@@ -171,6 +202,11 @@ def _check(asked: Sequence[ModelRequest], prices: Sequence[Price], samples: int 
             raise BadOption(
                 f"a price is given for {price.model!r}, which is no candidate",
                 hint=f"the candidates are {', '.join(one.text for one in asked) or 'none'}",
+            )
+        if price.unit in BY_THE_COUNT and price.model is not None and not is_hosted(_name_of(price.model, asked)):
+            raise BadOption(
+                f"a price of {price} is given for {price.model}, which no service counts anything for",
+                hint=f"--price {price.model}=0.34/h",
             )
     if samples is not None and samples < 1:
         raise BadOption(f"samples must be at least 1, got {samples}")
@@ -196,26 +232,30 @@ def _retriever_row(system: System, measure: str, prices: Sequence[Price], *, cur
 
 
 def _row(
-    request: ModelRequest,
-    system: System,
+    contender: Contender,
     spent: Spent | RankladderError | None,
     measure: str,
     wishes: Wishes,
     *,
     current: bool,
+    stand_in: bool,
 ) -> Measured:
-    if system.failed is not None:
-        return Measured(name=request.text, current=current, failed=system.failed)
+    """One model's row. A ``stand_in`` is no candidate: what it costs, or that it cannot be timed, does not matter."""
+    name, system = contender.name, contender.system
+    failed = system.failed
     if isinstance(spent, RankladderError):
-        return Measured(name=request.text, current=current, failed=f"while it was timed: {spent}")
-    if wishes.memory_mb is not None and spent is not None and spent.memory_mb is None and not is_hosted(request.name):
-        return Measured(name=request.text, current=current, failed="this system does not tell how much memory it holds")
+        failed, spent = None if stand_in else f"while it was timed: {spent}", None
+    elif wishes.memory_mb is not None and spent is not None and spent.memory_mb is None and not stand_in:
+        failed = None if is_hosted(contender.request.name) else "this system does not tell how much memory it holds"
+    if failed is not None:
+        return Measured(name=name, also=contender.also, current=current, failed=failed)
     return Measured(
-        name=request.text,
+        name=name,
         model=system.name.partition(" + ")[2],
         about=system.about,
         digest=system.digest,
-        parameters=next((m.parameters for m in all_models() if request.name in {m.name, m.hub_id}), None),
+        parameters=next((m.parameters for m in all_models() if contender.request.name in {m.name, m.hub_id}), None),
+        also=contender.also,
         current=current,
         values=system.per_query[measure],
         spent=spent,
@@ -224,28 +264,25 @@ def _row(
     )
 
 
-def _runs(systems: Mapping[str, System]) -> dict[str, Run | None]:
-    return {text: system.run for text, system in systems.items() if text}
-
-
 def _examples(
     dataset: Dataset,
     rows: Mapping[str, Measured],
-    runs: Mapping[str, Run | None],
+    systems: Mapping[str, System],
     asked: Sequence[ModelRequest],
     *,
     before: str,
     after: str | None,
     count: int,
+    long: Long,
     offline: bool | None,
 ) -> tuple[Example, ...]:
-    if after is None or after == before or not count or rows[before].failed is not None:
+    if after is None or not count:
         return ()
     queries = changed_most(rows[before].values, rows[after].values, count)
     requests = {one.text: one for one in asked}
     sides: list[dict[str, Any]] = []
     for name in (before, after):
-        run = runs[name]
+        run = systems["" if name == NO_RERANKER else name].run
         if run is None:
             raise BadInput(f"{name} has values and no run")
         sides.append(
@@ -256,18 +293,13 @@ def _examples(
                 run=run,
                 values=rows[name].values,
                 request=requests.get(name),
+                long=long,
                 offline=offline,
             )
         )
     return pair_up(dataset, *sides)
 
 
-def _remarks(asked: Sequence[ModelRequest], tasks: Tasks) -> list[str]:
-    remarks = []
-    if not tasks:
-        remarks.append("no query has a candidate that can be read: no cost was measured")
-    elif len(tasks) < LISTS:
-        remarks.append(f"times are of {len(tasks)} different lists: few to tell a tail from")
-    if any(is_hosted(one.name) for one in asked):
-        remarks.append("times of hosted models include the network from this machine")
-    return remarks
+def _name_of(text: str, asked: Sequence[ModelRequest]) -> str:
+    """The model's name without its options."""
+    return next(one.name for one in asked if one.text == text)

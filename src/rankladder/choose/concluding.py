@@ -29,6 +29,7 @@ class Conclusion:
     confirmation: Confirmation | None
     versus: Mapping[str, Versus]
     frontier: tuple[str, ...]
+    compared: str | None
     sentences: tuple[str, ...]
 
 
@@ -81,9 +82,15 @@ def conclude(
         sentences.append(f"{current}, which runs today, failed: nothing can be compared with it.")
     elif shown is not None and shown.name == current:
         sentences.append(f"That is what runs today ({current}).")
-    sentences += telling.few_queries(len(parts.selection) + len(parts.held_out))
+    sentences += telling.few_queries(len(parts.selection) + len(parts.held_out), len(parts.selection))
     return Conclusion(
-        tuple(rows.values()), decision, confirmation, versus, _frontier(rows.values(), reference), tuple(sentences)
+        tuple(rows.values()),
+        decision,
+        confirmation,
+        versus,
+        _frontier(rows.values()),
+        _compared(rows, decision, current),
+        tuple(sentences),
     )
 
 
@@ -93,6 +100,7 @@ def _entry(one: Measured, queries: Sequence[str]) -> Entry:
     return Entry(
         name=one.name,
         values={query: one.values[query] for query in queries},
+        digest=one.digest,
         p95_ms=one.spent.budget_ms if one.spent else 0.0,
         memory_mb=one.spent.memory_mb if one.spent else None,
         parameters=one.parameters,
@@ -141,18 +149,19 @@ def _confirmation(
 ) -> Confirmation | None:
     """The winner against the best of the selection, or against the next best where the winner is that itself."""
     others = [
-        one for one in rows.values() if one is not winner and one.failed is None and one.reason is not Reason.REFERENCE
+        one
+        for one in rows.values()
+        if not one.is_same_model(winner) and one.failed is None and one.reason is not Reason.REFERENCE
     ]
-    rival = (
-        rows[decision.best]
-        if decision.best is not None and decision.best != winner.name
-        else max(others, key=lambda one: one.selection.mean if one.selection else 0.0, default=None)
-    )
+    best = rows[decision.best or winner.name]
+    is_best = winner.is_same_model(best)
+    rival = max(others, key=lambda one: one.selection.mean if one.selection else 0.0, default=None) if is_best else best
     if not parts.held_out or (rival is None and wishes.target_value is None):
         return None
     values = {query: winner.values[query] for query in parts.held_out}
     held = None if rival is None else rival.values
-    cautious = None if rival is None or rival.reason is Reason.REFERENCE else held
+    claims_best = is_best or (held is not None and sum(values.values()) == sum(held[query] for query in values))
+    cautious = held if claims_best and rival is not None and rival.reason is not Reason.REFERENCE else None
     away = distance_to_target(values, held or {}, wishes, rival=cautious, share=0.5, seed=seed)
     against = None if wishes.target_value is not None or rival is None else rival.name
     return Confirmation(_ANSWERS[away.answer], against, away)
@@ -171,12 +180,24 @@ def _versus(shown: Measured, current: Measured, queries: Sequence[str], seed: in
     )
 
 
-def _frontier(rows: Iterable[Measured], reference: str | None) -> tuple[str, ...]:
-    """Those that none beats on both the mean and the p95, fastest first; the reference is no candidate."""
+def _compared(rows: Mapping[str, Measured], decision: Decision, current: str) -> str | None:
+    """Who is set against what runs today: the chosen one, else the nearest, else the best, else the next best."""
+    if rows[current].failed is not None:
+        return None
+    ran = [one for one in rows.values() if one.selection is not None]
+    ordered = sorted(ran, key=lambda one: (-one.selection.mean if one.selection else 0.0, one.name))
+    names = (decision.winner or decision.leader, decision.best, *(one.name for one in ordered))
+    return next((name for name in names if name is not None and name != current), None)
+
+
+def _frontier(rows: Iterable[Measured]) -> tuple[str, ...]:
+    """Those that none beats on both the mean and what is held against a budget, fastest first; the reference is no
+    candidate.
+    """
     ran = [
         (one.spent.budget_ms, -one.overall.mean, one.name)
         for one in rows
-        if one.overall is not None and one.spent is not None and one.name != reference
+        if one.overall is not None and one.spent is not None and one.reason is not Reason.REFERENCE
     ]
     found: list[str] = []
     highest = float("-inf")

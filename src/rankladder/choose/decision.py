@@ -59,7 +59,10 @@ class Entry:
 
     name: str
     values: Mapping[str, float] = field(default_factory=dict)
+    digest: str = ""
+    """Candidates that share one are the same model, whatever they are called; "" is shared with none."""
     p95_ms: float = 0.0
+    """Of one query's pass; the slowest sample where there are too few for a p95."""
     memory_mb: float | None = None
     """None where nothing of it runs on this machine."""
     parameters: int | None = None
@@ -75,6 +78,10 @@ class Entry:
     def price(self) -> tuple[float, float, int, str]:
         """Cheaper sorts first: p95, then memory, then parameters; the name settles ties."""
         return self.p95_ms, self.memory_mb or 0, self.parameters or 0, self.name
+
+    def is_same_model(self, other: Entry) -> bool:
+        """Whether both give the same scores by law: then only their costs may differ."""
+        return self is other or (self.digest != "" and self.digest == other.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +126,9 @@ def decide(
     """The cheapest candidate (p95, then memory, then parameters) within budget and memory whose mean surely meets the
     target: the interval of mean(candidate) - target * mean(best), over the same queries, lies at or above 0.
 
-    The best is the highest mean of all, those over the budget too; or the ``reference``, which cannot be chosen. Of two
-    that share the highest mean neither is taken for the best: each is held against the other. What "surely" takes with
-    few queries, ``distance_to_target`` says.
+    The best is the highest mean of all, those over the budget too; or the ``reference``, which cannot be chosen under
+    any of its names. Of two models that share the highest mean neither is taken for the best: each is held against the
+    other. What "surely" takes with few queries, ``distance_to_target`` says.
 
     Args:
         entries: The candidates, each name once. All that did not fail have values for the same queries.
@@ -142,12 +149,13 @@ def decide(
     if not running:
         return Decision(None, None, None, tuple(Verdict(one.name, Reason.FAILED, None) for one in entries))
     best = min(running, key=lambda one: (one.name != reference, -one.mean, one.price))
-    second = min((one for one in running if one is not best), key=lambda one: (-one.mean, one.price), default=None)
+    others = [one for one in running if not one.is_same_model(best)]
+    second = min(others, key=lambda one: (-one.mean, one.price), default=None)
     tied = second if reference is None and second is not None and second.mean == best.mean else None
     distances = {
         one.name: distance_to_target(
-            one.values,
-            tied.values if tied is not None and one is best else best.values,
+            best.values if one.is_same_model(best) else one.values,
+            tied.values if tied is not None and one.is_same_model(best) else best.values,
             wishes,
             rival=None if reference is not None else _rival(one, best, second),
             share=share,
@@ -156,7 +164,8 @@ def decide(
         )
         for one in running
     }
-    within = [one for one in running if _excess(one, wishes) is None and one.name != reference]
+    stand_ins = [] if reference is None else [one.name for one in running if one.is_same_model(best)]
+    within = [one for one in running if _excess(one, wishes) is None and one.name not in stand_ins]
     nothing_found = best.mean == 0
     good = [] if nothing_found else [one for one in within if distances[one.name].answer == "meets"]
     winner = min(good, key=lambda one: one.price, default=None)
@@ -166,7 +175,7 @@ def decide(
             return Reason.FAILED
         if one is winner:
             return Reason.CHOSEN
-        if one.name == reference:
+        if one.name in stand_ins:
             return Reason.REFERENCE
         if (excess := _excess(one, wishes)) is not None:
             return excess
@@ -198,7 +207,7 @@ def distance_to_target(
     Two candidates often agree on every query that was judged. So what meets the mark allows for queries that were not
     seen, on which ``values`` would have 0 and the best 1 (``distance``); measures lie between the two. ``best`` may be
     ``values`` itself, which is never below itself: with fewer than ``FEW`` queries it has to be surely better than the
-    ``rival``, the next best.
+    ``rival``, the next best, where one is given.
     """
     mark = wishes.target_value if wishes.target_value is not None else wishes.target or 1.0
     if wishes.target_value is not None:
@@ -219,9 +228,12 @@ def distance_to_target(
 
 
 def _rival(one: Entry, best: Entry, second: Entry | None) -> Mapping[str, float] | None:
-    if one is not best:
-        return best.values
-    return None if second is None else second.values
+    """Whom a candidate has to be surely better than with few queries: the best, the next best; one that shares the
+    highest mean, the best; any other none, since it claims no more than a share.
+    """
+    if one.is_same_model(best):
+        return None if second is None else second.values
+    return best.values if one.mean == best.mean else None
 
 
 def _excess(one: Entry, wishes: Wishes) -> Reason | None:

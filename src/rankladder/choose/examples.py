@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 from rankladder.choose.outcome import Example, ShownDocument, ShownList
-from rankladder.errors import RankladderError
 from rankladder.evaluate import Dataset
 from rankladder.evaluate.candidates import in_order
-from rankladder.rerank import ModelRequest
+from rankladder.rerank import Long, ModelRequest
 from rankladder.rerank.hosted import is_hosted
 from rankladder.values import Document, Query, Reading, Run
 
@@ -41,6 +39,7 @@ def show_lists(
     run: Run,
     values: Mapping[str, float],
     request: ModelRequest | None,
+    long: Long = "truncate",
     offline: bool | None = None,
 ) -> dict[str, ShownList]:
     """The head of one candidate's list for each query. What is shown is scored once more to say what the model read of
@@ -56,8 +55,7 @@ def show_lists(
             for query, ids in shown.items()
             if query in dataset.queries
         ]
-        with suppress(RankladderError):
-            readings = _read(request, tasks, offline)
+        readings = _read(request, tasks, long, offline)
     return {
         query: ShownList(
             candidate,
@@ -78,9 +76,12 @@ def pair_up(dataset: Dataset, before: Mapping[str, ShownList], after: Mapping[st
 
 
 def _read(
-    request: ModelRequest, tasks: Sequence[tuple[Query, list[Document]]], offline: bool | None
+    request: ModelRequest, tasks: Sequence[tuple[Query, list[Document]]], long: Long, offline: bool | None
 ) -> dict[tuple[str, str], Reading | None]:
-    rankings = request.open(offline=offline).rank_many(tasks, progress=False)
+    try:
+        rankings = request.open(offline=offline).rank_many(tasks, long=long, progress=False)
+    except Exception:  # it may fail in any way by now, and all that is lost are notes beside what was measured
+        return {}
     return {(ranking.query.id, hit.document.id): hit.reading for ranking in rankings for hit in ranking}
 
 

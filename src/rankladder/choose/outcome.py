@@ -30,10 +30,15 @@ class Spent:
     pairs_per_second: float | None
     tokens_per_second: float | None
     memory_mb: float | None
-    """Peak resident memory of a process that holds this model alone, MiB."""
+    """Peak memory of a process that holds this model alone, MiB: resident, and what it held on a GPU besides."""
     per_1000_queries: float | None
+    """None where no price is given, or the service does not count what the price is of."""
     price: str | None
     """As it was given."""
+    device_memory_mb: float | None = None
+    """The part of ``memory_mb`` that lies on a GPU; None without one."""
+    waited: int = 0
+    """Samples that are not among these, because a hosted service was busy or failed and had to be asked again."""
 
     @property
     def budget_ms(self) -> float:
@@ -51,6 +56,7 @@ class Measured:
         about: The model's own line on number format and engine.
         digest: Another wherever a score could differ.
         parameters: Of the network; None where unknown (hosted) or none.
+        also: Other names that it was asked for by: the same model in the same format, measured once.
         current: Whether it is what runs today.
         failed: Why it could not be measured; None where it was.
         values: The measure, query by query.
@@ -59,7 +65,7 @@ class Measured:
         held_out: The same over the held-out part; None where nothing is held out.
         share: Of the best one's mean, on the selection; the interval is that of the distance to the target. None
             where the target is a value.
-        spent: None where it failed.
+        spent: None where it failed, and of a reference that does not run today.
         pairs: Pairs that it scored.
         truncated: How many of them were cut.
         reason: The verdict.
@@ -72,6 +78,7 @@ class Measured:
     about: str = ""
     digest: str = ""
     parameters: int | None = None
+    also: tuple[str, ...] = ()
     current: bool = False
     failed: str | None = None
     values: Mapping[str, float] = field(default_factory=dict)
@@ -85,6 +92,10 @@ class Measured:
     reason: Reason = Reason.FAILED
     sentence: str = ""
     distance: Distance | None = None
+
+    def is_same_model(self, other: Measured) -> bool:
+        """Whether both give the same scores by law, and only their costs may differ."""
+        return self.name == other.name or (self.digest != "" and self.digest == other.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +175,11 @@ class Outcome:
         confirmation: On the held-out part; None without winner or without such a part.
         current: What runs today: a candidate's name.
         versus: The winner (else the leader) against ``current`` by part: ``selection``, ``held_out``.
-        frontier: Candidates that no other beats on both quality and p95, fastest first.
-        examples: Queries side by side, current before and chosen after.
+        frontier: Candidates that no other beats on both quality and p95 (or slowest sample, without one), fastest
+            first.
+        compared: Who is set against ``current`` query by query: the winner (else the leader), or, where that runs
+            today already, the best of the others.
+        examples: Queries side by side, ``current`` before and ``compared`` after.
         remarks: What else the reader should know.
         reproduce: Command, versions, machine, date, seed.
     """
@@ -187,6 +201,7 @@ class Outcome:
     current: str
     versus: Mapping[str, Versus]
     frontier: tuple[str, ...]
+    compared: str | None
     examples: tuple[Example, ...]
     remarks: tuple[str, ...]
     reproduce: Mapping[str, Any]
@@ -209,10 +224,10 @@ class Outcome:
         raise KeyError(name)
 
     def _changes(self) -> dict[str, Any] | None:
-        """What becomes of each query with the one that is shown in place of the current one."""
-        old, new = self.candidate(self.current), None if self.shown is None else self.candidate(self.shown)
-        if new is None or new is old or not old.values or not new.values:
+        """What becomes of each query with the one that is compared in place of the current one."""
+        if self.compared is None:
             return None
+        old, new = self.candidate(self.current), self.candidate(self.compared)
         differences = {query: new.values[query] - value for query, value in old.values.items()}
         return {
             "before": old.name,

@@ -4,64 +4,94 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from rankladder.errors import BadOption
 
-_FORM = re.compile(r"(?:(?P<model>.+)=)?(?P<amount>[0-9]*\.?[0-9]+(?:e-?[0-9]+)?)/(?P<unit>h|request)", re.IGNORECASE)
+Unit = Literal["h", "request", "Mtok", "1000units"]
+_UNITS: dict[str, Unit] = {unit.lower(): unit for unit in get_args(Unit)}
+_FORM = re.compile(
+    rf"(?:(?P<model>.+)=)?(?P<amount>[0-9]*\.?[0-9]+(?:e-?[0-9]+)?)/(?P<unit>{'|'.join(_UNITS)})", re.IGNORECASE
+)
+BY_THE_COUNT = ("Mtok", "1000units")
+"""Units that a service counts, and nobody else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What one query takes, on average. Tokens and search units are None where no service counts them."""
+
+    seconds: float
+    requests: float = 1.0
+    tokens: float | None = None
+    search_units: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """An amount of money, in whatever currency, for an hour of the machine or for one request to a hosted model.
+    """An amount of money, in whatever currency, for an hour of the machine; or for a request to a hosted model, a
+    million tokens, or a thousand search units, as the service counts them.
 
     ``model`` is whose price it is, as it was asked for; None for every model of that kind.
     """
 
     amount: float
-    unit: Literal["h", "request"]
+    unit: Unit
     model: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Price:
-        """Reads ``[MODEL=]AMOUNT/h`` or ``[MODEL=]AMOUNT/request``.
+        """Reads ``[MODEL=]AMOUNT/UNIT``; the units are ``h``, ``request``, ``Mtok`` and ``1000units``.
 
         >>> Price.parse("0.34/h")
         Price(amount=0.34, unit='h', model=None)
-        >>> Price.parse("cohere:rerank-v3.5=0.002/request")
-        Price(amount=0.002, unit='request', model='cohere:rerank-v3.5')
+        >>> Price.parse("cohere:rerank-v3.5=2/1000units")
+        Price(amount=2.0, unit='1000units', model='cohere:rerank-v3.5')
 
         Raises BadOption.
         """
         found = _FORM.fullmatch(text.strip())
         if found is None:
             raise BadOption(
-                f"price {text!r}: expected AMOUNT/h or AMOUNT/request, with MODEL= before it for one model's own",
-                hint="--price 0.34/h --price cohere:rerank-v3.5=0.002/request",
+                f"price {text!r}: expected AMOUNT/ and one of {', '.join(_UNITS.values())}, with MODEL= before it for "
+                "one model's own",
+                hint="--price 0.34/h --price cohere:rerank-v3.5=2/1000units --price 0.02/Mtok",
             )
-        unit: Literal["h", "request"] = "h" if found["unit"].lower() == "h" else "request"
-        return cls(float(found["amount"]), unit, found["model"])
+        return cls(float(found["amount"]), _UNITS[found["unit"].lower()], found["model"])
 
     def __post_init__(self) -> None:
         if not 0 <= self.amount < math.inf:
             raise BadOption(f"a price must be 0 or more, got {self.amount}")
 
-    def per_1000_queries(self, *, seconds_per_query: float) -> float:
-        """The cost of a thousand queries, each of which keeps the machine busy for so long, or is one request.
+    def __str__(self) -> str:
+        return f"{self.amount:g}/{self.unit}"
 
-        >>> Price(3.6, "h").per_1000_queries(seconds_per_query=0.5)
+    def per_1000_queries(self, use: Use) -> float | None:
+        """The cost of a thousand queries that each take so much; None where nobody counts what the price is of.
+
+        >>> Price(3.6, "h").per_1000_queries(Use(seconds=0.5))
         0.5
-        >>> Price(0.002, "request").per_1000_queries(seconds_per_query=0.1)
-        2.0
+        >>> Price(0.002, "request").per_1000_queries(Use(seconds=0.1, requests=3))
+        6.0
+        >>> Price(0.05, "Mtok").per_1000_queries(Use(seconds=0.1, tokens=20_000))
+        1.0
         """
-        return self.amount * 1000 if self.unit == "request" else self.amount * seconds_per_query * 1000 / 3600
+        match self.unit:
+            case "h":
+                return self.amount * use.seconds * 1000 / 3600
+            case "request":
+                return self.amount * use.requests * 1000
+            case "Mtok":
+                return None if use.tokens is None else self.amount * use.tokens / 1000
+            case "1000units":
+                return None if use.search_units is None else self.amount * use.search_units
 
 
-def price_of(model: str, prices: tuple[Price, ...], *, hosted: bool) -> Price | None:
-    """The price that holds for a model: its own where one is given, else the one for models of its kind (a hosted
-    model costs by the request, one on this machine by the hour).
+def prices_of(model: str, prices: Sequence[Price], *, hosted: bool) -> list[Price]:
+    """The prices that hold for a model: its own where there are any, else those for models of its kind (one on this
+    machine costs by the hour, a hosted one by what is asked of it).
     """
     own = [price for price in prices if price.model == model]
-    general = [price for price in prices if price.model is None and (price.unit == "request") == hosted]
-    return next(iter((*own, *general)), None)
+    return own or [price for price in prices if price.model is None and (price.unit != "h") == hosted]

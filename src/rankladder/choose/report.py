@@ -118,7 +118,8 @@ def _sections(figures: Figures) -> list[Markup]:
                 element(
                     "figcaption",
                     "Each thin line is one query's list, from texts to a ranking, with nobody else on the model. "
-                    "The block reaches from p50 to p95. A p95 wants 20 samples, a p99 wants 100.",
+                    "The block reaches from p50 to p95. A p95 wants 20 samples, a p99 wants 100; without a p95 the "
+                    "slowest is held against a budget.",
                 ),
                 latency_distribution(figures),
             ),
@@ -166,7 +167,11 @@ def _key() -> Markup:
 def _changes(figures: Figures) -> Markup:
     """The drawing of all differences, and the largest of them as a table."""
     changes = figures.outcome["changes"]
-    caption = f"One bar a query: {figures.outcome['measured']} of {changes['after']} less that of {changes['before']}."
+    choice, after = figures.outcome["choice"], changes["after"]
+    caption = f"One bar a query: {figures.outcome['measured']} of {after} less that of {changes['before']}."
+    if after != (choice["winner"] or choice["leader"]):
+        standing = "the reference" if after == figures.outcome["reference"] else "the highest mean of the others"
+        caption += f" No other was chosen; {after} stands here as {standing}."
     return joined(
         element("figure", element("figcaption", caption), changes_by_query(figures)),
         changes_table(figures),

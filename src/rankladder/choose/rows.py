@@ -70,13 +70,14 @@ def candidates_table(figures: Figures) -> Markup:
     for at, row in enumerate(outcome["candidates"]):
         base, kind = f"/candidates/{at}", kind_of(row, outcome["choice"])
         tags = [element("span", word, class_=f"tag {kind}") for word in _tags(row, outcome)]
-        name = element("th", row["name"], " ", *tags, element("span", row["model"], class_="model"), scope="row")
+        model = ", ".join(filter(None, (row["model"], *(f"also {other}" for other in row["also"]))))
+        name = element("th", row["name"], " ", *tags, element("span", model, class_="model"), scope="row")
         quality = [
             element("td", element("span", figures.interval(f"{base}/{part}")), class_="r", data_label=word)
             for part, word, _ in columns
         ]
         cost = [
-            element("td", figures.number(f"{base}/spent/{key}", form), class_="r", data_label=word)
+            element("td", _cost(figures, f"{base}/spent", key, form), class_="r", data_label=word)
             for key, word, form in costs
         ]
         why.append(element("li", element("strong", row["name"]), f" — {row['reason']}: {row['sentence']}."))
@@ -98,6 +99,13 @@ def candidates_table(figures: Figures) -> Markup:
         "table", element("thead", head), element("tbody", *rows), class_="cards sortable", aria_label="Candidates"
     )
     return joined(about, element("div", table, class_="scroll"), element("ul", *why, class_="why"))
+
+
+def _cost(figures: Figures, base: str, key: str, form: str) -> Markup:
+    """A cost; where there are too few samples for a p95, the slowest, which stands in for it."""
+    if key == "p95_ms" and not figures.has(f"{base}/p95_ms") and figures.has(f"{base}/worst_ms"):
+        return joined(figures.number(f"{base}/worst_ms", form), " ", element("span", "slowest", class_="interval"))
+    return figures.number(f"{base}/{key}", form)
 
 
 def _tags(row: Mapping[str, Any], outcome: Mapping[str, Any]) -> list[str]:

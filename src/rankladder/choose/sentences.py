@@ -64,7 +64,9 @@ class Telling:
             case Reason.OVER_BUDGET if spent is not None:
                 return f"takes {time_of(spent)}, the budget is {milliseconds(self.wishes.budget_ms)}; {standing}"
             case Reason.TOO_MUCH_MEMORY if spent is not None:
-                return f"holds {spent.memory_mb:,.0f} MiB, the limit is {self.wishes.memory_mb:,.0f} MiB; {standing}"
+                card = f" ({spent.device_memory_mb:,.0f} of it on the GPU)" if spent.device_memory_mb else ""
+                limit = f"the limit is {self.wishes.memory_mb:,.0f} MiB"
+                return f"holds {spent.memory_mb:,.0f} MiB{card}, {limit}; {standing}"
             case Reason.BELOW_TARGET:
                 return f"{standing}: surely less than {self.target}"
             case Reason.CHOSEN if one.name == self.decision.best and self.wishes.target is not None:
@@ -73,9 +75,8 @@ class Telling:
                 return f"{standing}: surely at least {self.target}, and the cheapest of which that can be said"
             case Reason.LARGER_THAN_NEEDED if self.decision.winner is not None and spent is not None:
                 other = rows[self.decision.winner].spent
-                took = milliseconds(other.budget_ms if other else None)
-                own = milliseconds(spent.budget_ms)
-                return f"{standing}; {self.decision.winner} meets {self.target} in {took}, not {own}"
+                took = "–" if other is None else time_of(other)
+                return f"{standing}; {self.decision.winner} meets {self.target} in {took}, not {time_of(spent)}"
         if self._nothing_found(rows):
             return "nothing relevant was found"
         if one.name == self.decision.best and self.wishes.target is not None:
@@ -174,8 +175,8 @@ class Telling:
             f"{versus.wins} better, {versus.ties} equal, {versus.losses} worse."
         )
 
-    def few_queries(self, count: int) -> Sequence[str]:
-        """What so few queries can tell and what not."""
+    def few_queries(self, count: int, chosen_on: int) -> Sequence[str]:
+        """What so few queries can tell and what not: ``count`` in all, the choice made on ``chosen_on`` of them."""
         if count == 1:
             return ("One query says nothing about quality; the costs below are measured all the same.",)
         if count < queries_to_tell():
@@ -183,10 +184,11 @@ class Telling:
                 f"{count} queries cannot tell two models apart, however they differ: it takes {queries_to_tell()} that "
                 "all agree. The costs below are measured all the same.",
             )
-        if count < FEW:
+        if chosen_on < FEW:
+            halved = "" if chosen_on == count else f", of which the choice is made on {chosen_on},"
             return (
-                f"{count} queries can tell apart what differs on nearly every one of them, such as a good reranker "
-                "from none; they cannot tell neighbouring models apart.",
+                f"{count} queries{halved} can tell apart what differs on nearly every one of them, such as a good "
+                "reranker from none; they cannot tell neighbouring models apart.",
             )
         return ()
 
@@ -219,6 +221,8 @@ def _listed(names: Sequence[str], word: str) -> str:
 
 def time_of(spent: Spent) -> str:
     """The time that is held against a budget, and what it is."""
+    if not spent.latencies_ms:
+        return milliseconds(spent.budget_ms)
     if spent.p95_ms is not None:
         return f"{milliseconds(spent.p95_ms)} (p95)"
     return f"{milliseconds(spent.worst_ms)} (the slowest of {len(spent.latencies_ms)})"

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rankladder.choose.outcome import Spent
-from rankladder.choose.price import Price, price_of
+from rankladder.choose.price import Price, Use, prices_of
 from rankladder.cost import Cost, Failure, Latency, measure_costs
-from rankladder.errors import RankladderError
+from rankladder.errors import RankladderError, ServiceFailed
 from rankladder.evaluate import Candidates, Dataset
 from rankladder.evaluate.candidates import in_order
-from rankladder.rerank import ModelRequest
-from rankladder.rerank.hosted import is_hosted
+from rankladder.rerank import Long, ModelRequest
+from rankladder.rerank.hosted import HostedScorer, is_hosted
 from rankladder.values import Document
 
 LISTS = 20
@@ -45,11 +45,12 @@ def measure_spending(
     *,
     prices: Sequence[Price] = (),
     samples: int | None = None,
+    long: Long = "truncate",
     offline: bool | None = None,
     tell: Callable[[str], object] = lambda what: None,
 ) -> dict[str, Spent | RankladderError]:
     """The costs by request, or what went wrong. Models on this machine take turns, each in a process of its own; hosted
-    ones are asked for one list after the other, each list once or as often as ``samples`` says, which is paid for.
+    ones are asked for one list after the other, ``LISTS`` times or as often as ``samples`` says, which is paid for.
     """
     if not tasks:
         return {}
@@ -60,25 +61,25 @@ def measure_spending(
         opened = [
             one if offline is None else replace(one, options={"offline": offline, **one.options}) for one in local
         ]
-        costs = measure_costs(opened, tasks, passes=1, repeats=samples, tail=True)
-        found = {one.text: _spent(one, cost, prices, tasks) for one, cost in zip(local, costs, strict=True)}
+        costs = measure_costs(opened, tasks, passes=1, repeats=samples, tail=True, long=long)
+        found = {one.text: _spent(one, cost, prices, tasks, long) for one, cost in zip(local, costs, strict=True)}
     for one in requests:
         if is_hosted(one.name):
-            tell(f"timing {one.text}: {samples or len(tasks)} requests")
+            tell(f"timing {one.text}: {samples or LISTS} lists")
             try:
-                found[one.text] = _hosted(one, tasks, prices, samples or len(tasks))
+                found[one.text] = _hosted(one, tasks, prices, samples or LISTS, long)
             except RankladderError as error:
                 found[one.text] = error
     return found
 
 
 def _spent(
-    request: ModelRequest, cost: Cost | Failure, prices: Sequence[Price], tasks: Tasks
+    request: ModelRequest, cost: Cost | Failure, prices: Sequence[Price], tasks: Tasks, long: Long
 ) -> Spent | RankladderError:
     if isinstance(cost, Failure):
         return cost.error
-    rate = cost.throughput.pairs_per_second
-    money, price = _money(request, prices, _documents(tasks) / rate)
+    rate, memory = cost.throughput.pairs_per_second, cost.memory
+    money, price = _money(request, prices, Use(seconds=_documents(tasks) / rate))
     return Spent(
         p50_ms=cost.latency.p50,
         p95_ms=cost.latency.p95,
@@ -86,25 +87,51 @@ def _spent(
         worst_ms=cost.latency.worst,
         latencies_ms=cost.latency.milliseconds,
         pairs_per_second=rate,
-        tokens_per_second=cost.throughput.tokens_per_second,
-        memory_mb=cost.memory.peak_mb,
+        # Of passages only the best one's tokens are told, and all were read.
+        tokens_per_second=cost.throughput.tokens_per_second if long == "truncate" else None,
+        memory_mb=None if memory.peak_mb is None else memory.peak_mb + (memory.device_peak_mb or 0),
+        device_memory_mb=memory.device_peak_mb,
         per_1000_queries=money,
         price=price,
     )
 
 
-def _hosted(request: ModelRequest, tasks: Tasks, prices: Sequence[Price], samples: int) -> Spent:
-    """Time of one list after the other, the network included; nothing of it is held on this machine."""
+def _hosted(request: ModelRequest, tasks: Tasks, prices: Sequence[Price], samples: int, long: Long) -> Spent:
+    """Time of one list after the other, the network included; nothing of it is held on this machine.
+
+    A list for which the service had to be asked again is timed once more, and at most ``samples`` of them: the wait is
+    the service's bad moment, or this account's limit, and not the model's time.
+    """
     reranker = request.open()
+    scorer = reranker.scorer
+    assert isinstance(scorer, HostedScorer)
     taken: list[float] = []
-    for number in range(samples):
-        query, documents = tasks[number % len(tasks)]
-        start = time.perf_counter()
-        reranker.rank(query, documents, progress=False)
-        taken.append(1000 * (time.perf_counter() - start))
+    waited = 0
+    while len(taken) < samples and waited < samples:
+        query, documents = tasks[len(taken) % len(tasks)]
+        retries, start = scorer.usage.retries, time.perf_counter()
+        reranker.rank(query, documents, long=long, progress=False)
+        milliseconds = 1000 * (time.perf_counter() - start)
+        if scorer.usage.retries > retries:
+            waited += 1
+        else:
+            taken.append(milliseconds)
+    if not taken:
+        raise ServiceFailed(
+            f"{request.text}: the service had to be asked again for each of {waited} lists: there is no time without "
+            "a wait",
+            hint="try again later, or with fewer requests at once (threads=1)",
+        )
     latency = Latency(tuple(taken), _documents(tasks))
     mean = sum(taken) / len(taken) / 1000
-    money, price = _money(request, prices, mean)
+    usage, lists = scorer.usage, len(taken) + waited
+    use = Use(
+        seconds=mean,
+        requests=usage.requests / lists,
+        tokens=None if usage.tokens is None else usage.tokens / lists,
+        search_units=None if usage.search_units is None else usage.search_units / lists,
+    )
+    money, price = _money(request, prices, use)
     return Spent(
         p50_ms=latency.p50,
         p95_ms=latency.p95,
@@ -116,14 +143,17 @@ def _hosted(request: ModelRequest, tasks: Tasks, prices: Sequence[Price], sample
         memory_mb=None,
         per_1000_queries=money,
         price=price,
+        waited=waited,
     )
 
 
-def _money(request: ModelRequest, prices: Sequence[Price], seconds: float) -> tuple[float | None, str | None]:
-    price = price_of(request.text, tuple(prices), hosted=is_hosted(request.name))
-    if price is None:
-        return None, None
-    return price.per_1000_queries(seconds_per_query=seconds), f"{price.amount:g}/{price.unit}"
+def _money(request: ModelRequest, prices: Sequence[Price], use: Use) -> tuple[float | None, str | None]:
+    """A thousand queries by the first price whose unit is counted, and that price; the amount is None where none is."""
+    offered = prices_of(request.text, prices, hosted=is_hosted(request.name))
+    for price in offered:
+        if (amount := price.per_1000_queries(use)) is not None:
+            return amount, str(price)
+    return None, str(offered[0]) if offered else None
 
 
 def _documents(tasks: Tasks) -> float:

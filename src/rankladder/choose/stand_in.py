@@ -13,7 +13,7 @@ from rankladder.evaluate.scoring import open_store, rerank_candidates
 from rankladder.evaluate.store import PairKeys
 from rankladder.evaluate.topics import read_topics
 from rankladder.folders import cache_folder
-from rankladder.rerank import ModelRequest
+from rankladder.rerank import Long, ModelRequest
 from rankladder.textfiles import beir_folder
 from rankladder.values import Qrels, Run
 
@@ -32,7 +32,8 @@ def read_unjudged(
     """Queries and documents without judgements.
 
     Args:
-        path: A BEIR folder (its judgements are not read), or a file of queries with its documents in ``documents``.
+        path: A BEIR folder (its judgements are not read), or a file of queries with its documents in ``documents``;
+            a line of JSON without an id has its number for one.
         documents: A file or a folder of documents.
         topics: A file of queries, in place of ``path``.
         queries: Keep the first so many.
@@ -52,9 +53,9 @@ def read_unjudged(
         if (root is None) == (topics is None) or documents is None:
             raise BadOption("expected a file of queries and --documents", hint="queries.tsv --documents docs/")
         file, below = Path(topics) if root is None and topics is not None else Path(str(root)), Path(documents)
-    asked = read_topics(file)
+    asked = read_topics(file, line_ids=True)
     if not asked:
-        raise BadInput(f"{file} holds no queries", hint="a line reads id<tab>text")
+        raise BadInput(f"{file} holds no queries", hint='a line reads id<tab>text, or {"query": "…"} in a .jsonl')
     name = (root if root is not None and root.is_dir() else file).resolve().name.split(".")[0]
     corpus = Corpus(below, progress=progress)
     kept = {query.id: query for query in asked[:queries]}
@@ -72,6 +73,7 @@ def judged_by(
     *,
     top_k: int = 100,
     store: Path | None = None,
+    long: Long = "truncate",
     offline: bool | None = None,
     progress: bool | None = None,
 ) -> Dataset:
@@ -88,9 +90,9 @@ def judged_by(
         candidates,
         name=f"reference {reranker.name}",
         top_k=top_k,
-        store=open_store(folder, reranker, dataset, candidates, top_k=top_k),
+        store=open_store(folder, reranker, dataset, candidates, top_k=top_k, long=long),
         keys=PairKeys(),
-        long="truncate",
+        long=long,
         progress=progress,
     )
     grades = stand_in(found.run).grades
@@ -105,7 +107,7 @@ def judged_by(
         dataset.documents,
         Qrels(grades),
         tuple(remarks),
-        hashlib.sha256(f"{dataset.digest} {reranker.digest} {top_k}".encode()).hexdigest(),
+        hashlib.sha256(f"{dataset.digest} {reranker.digest} {top_k} {long}".encode()).hexdigest(),
         dataset.dropped,
         dataset.collection or dataset.name,
     )

@@ -14,7 +14,7 @@ import click
 
 from rankladder.cli.options import judged_options
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
-from rankladder.errors import BadOption
+from rankladder.errors import BadOption, StorageFailed
 
 if TYPE_CHECKING:
     from rankladder.choose import Outcome
@@ -27,6 +27,11 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 @click.command()
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @judged_options
+@click.option(
+    "--drop-pairs",
+    type=click.Path(path_type=Path),
+    help="A file of query and document ids: pairs that are never candidates.",
+)
 @click.option(
     "--model",
     "models",
@@ -56,19 +61,27 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
     "--price",
     "prices",
     multiple=True,
-    metavar="[MODEL=]AMOUNT/h|request",
-    help="What an hour of this machine (0.34/h) or one request (cohere:rerank-v3.5=0.002/request) costs; repeatable.",
+    metavar="[MODEL=]AMOUNT/h|request|Mtok|1000units",
+    help="What an hour of this machine (0.34/h) costs; of a hosted model a request, a million tokens, or a thousand "
+    "search units as the service counts them (cohere:rerank-v3.5=2/1000units). Repeatable.",
 )
 @click.option(
     "--retriever", default="bm25", show_default=True, help="bm25, run:FILE, dense:MODEL or hybrid:MODEL (extra dense)."
 )
 @click.option("--top-k", type=click.IntRange(1), default=100, show_default=True, help="Candidates that are reranked.")
+@click.option(
+    "--long",
+    type=click.Choice(["truncate", "passages"]),
+    default="truncate",
+    show_default=True,
+    help="A document longer than the model reads is cut, or scored as overlapping passages (the best counts).",
+)
 @click.option("--measure", default="nDCG@10", show_default=True, help="As ir-measures writes it.")
 @click.option(
     "--samples",
     type=click.IntRange(1),
-    help="Latency samples of each model; a p99 wants 100.  [default: 100 where 40 seconds hold them, else 20, or what "
-    "they allow]",
+    help="Latency samples of each model; a p95 wants 20, a p99 100. With fewer than 20 the slowest is held against the "
+    "budget.  [default: 100 where 40 seconds hold them, else 20]",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the intervals and the tests.")
 @click.option("--store", type=click.Path(path_type=Path), help="Where scores are kept.  [default: the user's cache]")
@@ -83,6 +96,7 @@ def choose(
     topics: Path | None,
     qrels: Path | None,
     queries: int | None,
+    drop_pairs: Path | None,
     models: tuple[str, ...],
     only: bool,
     current: str | None,
@@ -94,6 +108,7 @@ def choose(
     prices: tuple[str, ...],
     retriever: str,
     top_k: int,
+    long: Any,
     measure: str,
     samples: int | None,
     seed: int,
@@ -116,7 +131,7 @@ def choose(
     rankladder choose judged.jsonl --documents docs/ --current ettin-32m --target 0.99
     rankladder choose queries.tsv --documents docs/ --reference ettin-400m --target 0.9
     """
-    from rankladder.choose import Price, Wishes, check_writable, local_rungs, write_report
+    from rankladder.choose import Price, Wishes, check_writable, local_rungs, rungs_left_out
     from rankladder.choose import choose as make_choice
     from rankladder.choose.report import make_folder
     from rankladder.evaluate import open_candidates, parse_measures
@@ -140,7 +155,7 @@ def choose(
         make_folder(out)
     if report is not None:
         check_writable(report)
-    dataset = _read(data, split, documents, topics, qrels, queries, judged=stand_in is None)
+    dataset = _read(data, split, documents, topics, qrels, queries, drop_pairs, judged=stand_in is None)
     try:
         candidates = open_candidates(dataset, retriever, depth=max(top_k, cutoff(wanted) or 0), offline=offline)
         outcome = make_choice(
@@ -153,6 +168,7 @@ def choose(
             prices=priced,
             measure=measure,
             top_k=top_k,
+            long=long,
             samples=samples,
             store=store,
             seed=seed,
@@ -163,7 +179,10 @@ def choose(
         note("what was scored is stored: the same command goes on from there")
         raise
     command = shlex.join(["rankladder", *sys.argv[1:]])
-    outcome = replace(outcome, reproduce={"command": command, **outcome.reproduce})
+    left_out = [] if only else rungs_left_out()
+    outcome = replace(
+        outcome, remarks=(*outcome.remarks, *left_out), reproduce={"command": command, **outcome.reproduce}
+    )
     told = outcome.to_dict()
     try:  # a report that the disk refuses does not hide the result, nor a closed pipe keep the report from the disk
         if resolve_form(form) == "json":
@@ -171,11 +190,7 @@ def choose(
         else:
             _print_table(outcome)
     finally:
-        if out is not None:
-            _write_json(told, out / "choice.json")
-        for path in filter(None, (report, out / "report.html" if out else None)):
-            write_report(told, path)
-            note(f"report: {path}")
+        _write(told, report, out)
     return _FAILED if any(one.failed for one in outcome.candidates) else 0
 
 
@@ -200,6 +215,7 @@ def _read(
     topics: Path | None,
     qrels: Path | None,
     queries: int | None,
+    drop_pairs: Path | None,
     *,
     judged: bool,
 ) -> Dataset:
@@ -207,9 +223,11 @@ def _read(
     from rankladder.evaluate import read_dataset
 
     if judged:
-        return read_dataset(data, split=split, documents=documents, topics=topics, qrels=qrels, queries=queries)
-    if qrels is not None or split is not None:
-        raise click.UsageError("--reference stands in for judgements: leave --qrels and --split out")
+        return read_dataset(
+            data, split=split, documents=documents, topics=topics, qrels=qrels, queries=queries, drop_pairs=drop_pairs
+        )
+    if qrels is not None or split is not None or drop_pairs is not None:
+        raise click.UsageError("--reference stands in for judgements: leave --qrels, --split and --drop-pairs out")
     return read_unjudged(data, documents=documents, topics=topics, queries=queries)
 
 
@@ -228,11 +246,13 @@ def _print_table(outcome: Outcome) -> None:
         cells = [one.name, *("–" if each is None else spread(each) for each in (one.overall, one.held_out))]
         times = (None, None, None) if spent is None else (spent.p50_ms, spent.p95_ms, spent.p99_ms)
         cells += [milliseconds(each).removesuffix(" ms") for each in times]
+        if spent is not None and spent.p95_ms is None and spent.worst_ms is not None:
+            cells[-2] = f"{milliseconds(spent.worst_ms).removesuffix(' ms')} (slowest)"
         rate, held = (None, None) if spent is None else (spent.pairs_per_second, spent.memory_mb)
         cells += ["–" if each is None else f"{each:,.0f}" for each in (rate, held)]
         if priced:
             cells.append(figure(None if spent is None else spent.per_1000_queries, 4))
-        mark = ", runs today" if one.current else ""
+        mark = "".join((*(f", also {other}" for other in one.also), ", runs today" if one.current else ""))
         rows.append([*cells, f"{one.reason}{mark}"])
     print_table(headers, [[*map(printable, row)] for row in rows], right=range(1, len(headers) - 1))
     say()
@@ -251,6 +271,27 @@ def _print_json(told: dict[str, Any]) -> None:
         print_json({"dataset": told["dataset"]["name"], **{k: v for k, v in row.items() if k != "values"}})
     left_out = ("candidates", "queries", "changes", "examples")
     print_json({key: value for key, value in told.items() if key not in left_out})
+
+
+def _write(told: dict[str, Any], report: Path | None, out: Path | None) -> None:
+    """Writes the JSON and the reports, each whatever becomes of the others. Raises the first StorageFailed."""
+    from rankladder.choose import write_report
+
+    failures: list[StorageFailed] = []
+    reports = [path for path in (report, out and out / "report.html") if path is not None]
+    if out is not None:
+        try:
+            _write_json(told, out / "choice.json")
+        except StorageFailed as error:
+            failures.append(error)
+    for path in reports:
+        try:
+            write_report(told, path)
+            note(f"report: {path}")
+        except StorageFailed as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 def _write_json(told: dict[str, Any], path: Path) -> None:

@@ -35,7 +35,7 @@ _ZERO_SHOT = {True: "yes", False: "no", None: "not known"}
     "--first-stage",
     "stages",
     multiple=True,
-    help="bm25, run:FOLDER of TREC runs (TASK.trec), or an embedder's hub id or folder; may be given again.  "
+    help="bm25, run:FOLDER of TREC runs (TASK.trec), or an embedder's name, hub id or folder; may be given again.  "
     "[default: bm25]",
 )
 @click.option("--top-k", type=click.IntRange(1), default=100, show_default=True, help="Candidates reranked a query.")
@@ -45,6 +45,7 @@ _ZERO_SHOT = {True: "yes", False: "no", None: "not known"}
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of results in mteb's form; what is there already is not computed again.",
 )
+@click.option("--store", type=click.Path(path_type=Path), help="Where scores are kept.  [default: the user's cache]")
 @click.option("--offline", is_flag=True, default=None, help="Never touch the network, for models or data sets.")
 @form_options
 def mteb(
@@ -54,6 +55,7 @@ def mteb(
     stages: tuple[str, ...],
     top_k: int,
     results: Path,
+    store: Path | None,
     offline: bool | None,
     form: Form | None,
 ) -> int:
@@ -61,6 +63,7 @@ def mteb(
 
     A first stage finds candidates, each model reranks the best of them, and mteb measures. Shows nDCG@10, whether a
     task's data was in the model's training (zero-shot or not), and published figures where they were made the same way.
+    Scores are stored as they come: the same command, run again after an interruption, goes on where it was.
 
     \b
     rankladder evaluate mteb --tasks NanoSciFact,NanoFiQA2018 --results mteb-results
@@ -70,7 +73,14 @@ def mteb(
     """
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read once, when mteb's libraries are imported below
-    from rankladder.evaluate.mteb import benchmark_tasks, find_task, first_stage, mean_scores, rerank_tasks
+    from rankladder.evaluate.mteb import (
+        benchmark_tasks,
+        find_task,
+        first_stage,
+        mean_scores,
+        rerank_tasks,
+        task_remarks,
+    )
     from rankladder.evaluate.mteb.means import not_comparable
     from rankladder.rerank import ModelRequest
 
@@ -78,15 +88,23 @@ def mteb(
         raise click.UsageError("give either --tasks or --benchmark")
     listed = [name.strip() for text in names for name in text.split(",") if name.strip()]
     tasks = benchmark_tasks(benchmark) if benchmark else [find_task(name) for name in listed]
-    scores = rerank_tasks(
-        tasks,
-        [ModelRequest.parse(model) for model in models or ("box",)],
-        results=results,
-        first_stages=[first_stage(stage) for stage in stages or ("bm25",)],
-        top_k=top_k,
-        offline=offline,
-        progress=note,
-    )
+    for task in tasks:
+        for remark in task_remarks(task):
+            note(printable(f"{task.metadata.name}: {remark}"))
+    try:
+        scores = rerank_tasks(
+            tasks,
+            [ModelRequest.parse(model) for model in models or ("box",)],
+            results=results,
+            first_stages=[first_stage(stage) for stage in stages or ("bm25",)],
+            top_k=top_k,
+            store=store,
+            offline=offline,
+            progress=note,
+        )
+    except KeyboardInterrupt:
+        note("what was scored is stored: the same command goes on from there")
+        raise
     means = mean_scores(scores, top_k=top_k)
     if resolve_form(form) == "json":
         _print_json(scores, means, top_k)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rankladder.cost.asking import Asked, asked_of_service
 from rankladder.cost.configuration import Configuration, Failure, Plan, plan_grid
 from rankladder.cost.measuring import PASSES, Cost, Measurement
 from rankladder.cost.samples import Latency, Memory, Throughput, percentile
 from rankladder.cost.workload import Workload, fixed_workload, natural_workload, own_workload
-from rankladder.rerank import ModelRequest
+from rankladder.rerank import Long, ModelRequest
 from rankladder.values import Document
 
 __all__ = [
@@ -68,14 +69,17 @@ def measure_costs(
     repeats: int | None = None,
     tail: bool = False,
     peaks: bool = False,
+    long: Long = "truncate",
 ) -> list[Cost | Failure]:
     """``measure_cost`` of several models that take turns, in the order of the requests; a failure stands in its place.
 
-    ``tail`` is as in ``Measurement``. Raises as ``open_checkpoint`` for a model that cannot be read, before anything is
-    measured.
+    ``tail`` is as in ``Measurement``, ``long`` as in ``Reranker.rank``. Raises as ``open_checkpoint`` for a model that
+    cannot be read, before anything is measured.
     """
     workload = Workload.of("your queries and candidates", tasks)
     configurations = [Configuration.of(request) for request in requests]
+    if long != "truncate":
+        configurations = [replace(one, options={**one.options, "long": long}) for one in configurations]
     measurement = Measurement(
         configurations, workload, passes=passes, repeats=repeats, tail=tail, search=False, peaks=peaks
     )

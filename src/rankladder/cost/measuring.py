@@ -96,7 +96,8 @@ class Measurement:
         workload: The same for all.
         passes: Over the pairs, after one that warms up.
         repeats: Latency samples; by default 20, or what 40 seconds of a configuration allow, and at least 5.
-        tail: Whether the default goes on to 100 samples, which a p99 wants, where the 40 seconds hold them.
+        tail: Whether the default gives a tail: never fewer than 20 samples, which a p95 wants, however long they take,
+            and 100, which a p99 wants, where the 40 seconds hold them.
         search: Whether other settings are tried first: threads of the onnx engine, batch sizes of the peer. The torch
             engine finds its batches by itself.
         turns: Whether passes and rankings are interleaved over the configurations, as far as memory allows, so that a
@@ -126,6 +127,7 @@ class Measurement:
         self.workload = workload
         self._passes, self._repeats, self._search, self._turns = passes, repeats, search, turns
         self._most = repeats or (TAIL_REPEATS if tail else REPEATS)
+        self._least = REPEATS if tail else LEAST_REPEATS
         self._with_peaks, self._tell = peaks, tell
         self._rows = [_Row(configuration) for configuration in configurations]
         self._peaks: dict[tuple[str, str, str], float] = {}
@@ -214,7 +216,7 @@ class Measurement:
                 self._guarded(row, self._pass)
         for number in range(self._most):
             for row in rows:
-                if self._repeats is None and _took_long(row.milliseconds):
+                if self._repeats is None and _took_long(row.milliseconds, self._least):
                     continue
                 self._tell(f"{row.configuration}: list {number + 1} of at most {self._most}")
                 self._guarded(row, self._rank)
@@ -290,9 +292,9 @@ def _is_memory_short(row: _Row) -> bool:
     return any(share is not None and share < LEAST_FREE for share in shares)
 
 
-def _took_long(milliseconds: Sequence[float]) -> bool:
-    """Whether the samples so far have taken the seconds allowed; from 20 on, whether 100 of them would."""
+def _took_long(milliseconds: Sequence[float], least: int) -> bool:
+    """Whether the samples so far, ``least`` or more, have taken the seconds allowed; from 20 on, whether 100 would."""
     taken, seconds = len(milliseconds), sum(milliseconds) / 1000
-    if taken < LEAST_REPEATS:
+    if taken < least:
         return False
     return (seconds if taken < REPEATS else seconds * TAIL_REPEATS / taken) > REPEAT_S

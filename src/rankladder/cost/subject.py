@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from rankladder.cost.peak import onnx_gflops, torch_gflops
-from rankladder.rerank import Reranker
+from rankladder.rerank import Long, Reranker
 from rankladder.rerank.processor import usable_cores
 
 
@@ -42,11 +42,14 @@ class Subject(Protocol):
 
 
 class RerankerSubject:
-    """A Reranker, opened with the options of ``Reranker.open``. Its knob is ``threads``."""
+    """A Reranker, opened with the options of ``Reranker.open``, and ``long`` of ``Reranker.rank``. Its knob is
+    ``threads``.
+    """
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
-        self._name, self._options = name, options
-        self._reranker = Reranker.open(name, **options)
+        self._long: Long = options.get("long", "truncate")
+        self._name, self._options = name, {option: value for option, value in options.items() if option != "long"}
+        self._reranker = Reranker.open(name, **self._options)
 
     def describe(self) -> dict[str, Any]:
         """See Subject."""
@@ -70,18 +73,18 @@ class RerankerSubject:
         if not hasattr(self._reranker.scorer, "engine"):
             return [0] * len(pairs), 0
         frame = len(getattr(getattr(self._reranker.scorer, "reader", None), "frame", ()))
-        rankings = self._reranker.rank_many([(query, [text]) for query, text in pairs], progress=False)
+        rankings = self._reranker.rank_many([(query, [text]) for query, text in pairs], long=self._long, progress=False)
         readings = [hit.reading for ranking in rankings for hit in ranking]
         tokens = [0 if one is None else frame + one.query_kept + one.document_kept for one in readings]
         return tokens, sum(one is not None and one.truncated for one in readings)
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> object:
         """See Subject."""
-        return self._reranker.predict(list(pairs), progress=False)
+        return self._reranker.predict(list(pairs), long=self._long, progress=False)
 
     def rank(self, query: str, texts: Sequence[str]) -> object:
         """See Subject."""
-        return self._reranker.rank(query, texts, progress=False)
+        return self._reranker.rank(query, texts, long=self._long, progress=False)
 
     def tune(self, setting: int) -> None:
         """Opens the model again with so many threads."""

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -22,10 +23,12 @@ import numpy as np
 from rankladder.distill.scores import ScoreCache, pair_key
 from rankladder.distill.stage import Made
 from rankladder.distill.teachers import Teacher, checked, open_teacher
-from rankladder.errors import RankladderError, StorageFailed, Unavailable
+from rankladder.errors import BadOption, RankladderError, StorageFailed, Unavailable
 from rankladder.rerank.engine import need
 
 Pair = tuple[str, str]
+Scored = tuple[str, Sequence[float]]
+"""The digest of the teacher that a worker has, and its scores."""
 BATCH_CHARACTERS = 200_000
 """Characters in a batch: about 50,000 tokens. A worker that is lost costs this much."""
 BATCH_PAIRS = 1024
@@ -55,44 +58,59 @@ def plan_batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
 
 
 def score_ahead(
-    name: str, mined: Made, cache: Path, *, processes: int, ray: str | None, each: Callable[[int], object]
-) -> int:
-    """Scores what the cache of a teacher lacks, in several processes or on the Ray cluster at the address; how many.
+    name: str,
+    mined: Made,
+    cache: Path,
+    *,
+    digest: str,
+    processes: int,
+    ray: str | None,
+    each: Callable[[int], object],
+) -> None:
+    """Scores what the cache of a teacher lacks, in several processes or on the Ray cluster at the address.
 
-    ``each`` is told of pairs that were there, and of pairs as they are scored. Raises what the teacher raises;
-    Unavailable for a cluster that cannot be reached; StorageFailed where a worker process was killed.
+    ``each`` is told of pairs as they are scored. Raises what the teacher raises; BadOption where a worker's teacher has
+    another digest; Unavailable for a cluster that cannot be reached; StorageFailed where a worker process was killed.
     """
     kept = ScoreCache(cache)
-    count = 0
     try:
-        batches = plan_batches(_missing(mined, kept, each))
+        batches = plan_batches(_missing(mined, kept))
         scored = _with_ray(name, batches, ray) if ray is not None else _with_processes(name, batches, processes)
-        for pairs, scores in scored:
+        for pairs, (theirs, scores) in scored:
+            if theirs != digest:
+                raise BadOption(
+                    f"teacher {name}: a worker gives other scores than the rest: it has another device, number format "
+                    "or version of rankladder",
+                    hint=f"install one version everywhere and say how it runs: {name},engine=…,device=…,dtype=…",
+                )
             kept.put(pairs, np.asarray(scores, dtype=np.float32))
             each(len(pairs))
-            count += len(pairs)
     finally:
         kept.close()
-    return count
 
 
-def _missing(mined: Made, kept: ScoreCache, each: Callable[[int], object]) -> Iterator[Pair]:
+def count_missing(mined: Made, cache: Path) -> int:
+    """How many pairs have no score yet, each counted once."""
+    kept = ScoreCache(cache)
+    try:
+        return sum(1 for _ in _missing(mined, kept))
+    finally:
+        kept.close()
+
+
+def _missing(mined: Made, kept: ScoreCache) -> Iterator[Pair]:
     """Pairs without a score, each once."""
     asked: set[bytes] = set()
     for table in mined.tables():
         rows = list(zip(table["query"].to_pylist(), table["document"].to_pylist(), strict=True))
-        there = ~np.isnan(kept.get(rows))
-        each(int(there.sum()))
-        for pair, known in zip(rows, there, strict=True):
+        for pair, missing in zip(rows, np.isnan(kept.get(rows)), strict=True):
             key = pair_key(*pair)
-            if not known and key not in asked:
+            if missing and key not in asked:
                 asked.add(key)
                 yield pair
 
 
-def _with_processes(
-    name: str, batches: Iterator[list[Pair]], processes: int
-) -> Iterator[tuple[list[Pair], Sequence[float]]]:
+def _with_processes(name: str, batches: Iterator[list[Pair]], processes: int) -> Iterator[tuple[list[Pair], Scored]]:
     """Batches in order, two for each process under way."""
     context = multiprocessing.get_context("spawn")
     shares = context.Queue()
@@ -122,8 +140,23 @@ def _take_share(shares: Any) -> None:
         os.sched_setaffinity(0, cores)
 
 
-def _with_ray(name: str, batches: Iterator[list[Pair]], address: str) -> Iterator[tuple[list[Pair], Sequence[float]]]:
+def _with_ray(name: str, batches: Iterator[list[Pair]], address: str) -> Iterator[tuple[list[Pair], Scored]]:
     """Batches as Ray Data hands them back, a wave at a time; a task whose worker was lost is run again by Ray."""
+    with _cluster(address) as gpus:
+        while wave := list(islice(batches, WAVE * max(1, gpus))):
+            yield from _wave(name, wave, gpus)
+
+
+def cluster_digest(name: str, address: str) -> str:
+    """The digest that a teacher has on a worker of the Ray cluster, with a GPU where there are any."""
+    with _cluster(address) as gpus:
+        ((_, (digest, _)),) = _wave(name, [[]], gpus)
+    return digest
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[int]:
+    """The Ray cluster at an address: how many GPUs it has. Raises Unavailable where it cannot be reached."""
     need("ray", extra="ray")
     import ray
 
@@ -135,14 +168,12 @@ def _with_ray(name: str, batches: Iterator[list[Pair]], address: str) -> Iterato
             hint="ray start --head starts one; its address is HOST:6379, or auto on a machine of the cluster",
         ) from error
     try:
-        gpus = int(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
-        while wave := list(islice(batches, WAVE * max(1, gpus))):
-            yield from _wave(name, wave, gpus)
+        yield int(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
     finally:
         ray.shutdown()
 
 
-def _wave(name: str, wave: list[list[Pair]], gpus: int) -> Iterator[tuple[list[Pair], Sequence[float]]]:
+def _wave(name: str, wave: list[list[Pair]], gpus: int) -> Iterator[tuple[list[Pair], Scored]]:
     """A wave's batches as they are scored: by tasks, or, where there are GPUs, by actors that hold one each.
 
     Ray ends the process of a task on a GPU after one call, and with it the teacher; an actor's lives for the wave.
@@ -158,7 +189,7 @@ def _wave(name: str, wave: list[list[Pair]], gpus: int) -> Iterator[tuple[list[P
         scored = rows.map(_scored_row, fn_args=(name,))
     try:
         for row in scored.iter_rows():
-            yield _unpacked(row["pairs"]), row["scores"]
+            yield _unpacked(row["pairs"]), (row["digest"], row["scores"])
     except ray.exceptions.RayError as error:
         cause: BaseException | None = error
         while cause is not None:
@@ -172,7 +203,8 @@ def _wave(name: str, wave: list[list[Pair]], gpus: int) -> Iterator[tuple[list[P
 
 
 def _scored_row(row: dict[str, Any], name: str) -> dict[str, Any]:
-    return {"pairs": row["pairs"], "scores": score_pairs(name, _unpacked(row["pairs"]))}
+    digest, scores = score_pairs(name, _unpacked(row["pairs"]))
+    return {"pairs": row["pairs"], "digest": digest, "scores": scores}
 
 
 class _Scorer:
@@ -197,11 +229,12 @@ def _unpacked(text: str) -> list[Pair]:
     return msgspec.json.decode(text, type=list[tuple[str, str]])
 
 
-def score_pairs(name: str, pairs: list[Pair]) -> list[float]:
-    """A teacher's scores of pairs, in a worker. Raises BadInput for one that is not finite."""
-    queries, documents = zip(*pairs, strict=True)
-    rows = {"query": list(queries), "document": list(documents)}
-    return [float(score) for score in checked(_teacher(name).score(rows), rows, name)]
+def score_pairs(name: str, pairs: list[Pair]) -> Scored:
+    """A teacher's digest and its scores of pairs, in a worker. Raises BadInput for one that is not finite."""
+    teacher = _teacher(name)
+    rows = {"query": [query for query, _ in pairs], "document": [document for _, document in pairs]}
+    scores = checked(teacher.score(rows), rows, name) if pairs else ()
+    return teacher.digest, [float(score) for score in scores]
 
 
 @lru_cache(maxsize=1)

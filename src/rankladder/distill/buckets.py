@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,9 @@ def ordered(lengths: NDArray[np.integer[Any]], *, step: int, micro: int, seed: i
     return np.concatenate([*parts, tail[np.argsort(lengths[tail], kind="stable")]]).astype(np.int64)
 
 
-def bucket_sampler(rows: Any, *, batch: int, step: int, drop_last: bool, seed: int) -> Any:
+def bucket_sampler(
+    rows: Any, *, batch: int, step: int, drop_last: bool, seed: int, epoch: Callable[[], int] = lambda: 0
+) -> Any:
     """A batch sampler over the places of a data set of queries and documents, in ``ordered``'s order, anew each epoch.
 
     Args:
@@ -43,6 +45,8 @@ def bucket_sampler(rows: Any, *, batch: int, step: int, drop_last: bool, seed: i
         step: Places an optimiser step, a multiple of ``batch`` in training.
         drop_last: Whether a smaller last pass is left out.
         seed: Of the order; the epoch is added.
+        epoch: Is asked at the start of each pass. What the trainer tells its samplers is lost where several processes
+            go on inside an epoch: they are wrapped twice then.
     """
     from sentence_transformers.base.sampler import DefaultBatchSampler
 
@@ -50,7 +54,7 @@ def bucket_sampler(rows: Any, *, batch: int, step: int, drop_last: bool, seed: i
 
     class Buckets(DefaultBatchSampler):
         def __iter__(self) -> Iterator[list[int]]:
-            order = ordered(lengths, step=step, micro=batch, seed=seed + getattr(self, "epoch", 0))
+            order = ordered(lengths, step=step, micro=batch, seed=seed + epoch())
             for start in range(0, len(order), batch):
                 places = order[start : start + batch].tolist()
                 if len(places) == batch or not drop_last:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rankladder.distill.measure import MEASURE, Figure, Measured
-from rankladder.distill.recipe import Recipe, recipe_text
+from rankladder.distill.recipe import NANO_BEIR, Recipe, recipe_text
 
 
 def model_card(recipe: Recipe, measured: Measured, provenance: Mapping[str, Any], *, apart: float) -> str:
@@ -118,7 +118,10 @@ def _limits(recipe: Recipe, measured: Measured, apart: float) -> Iterator[str]:
         yield f"- {what} came with the data: who made them, and how, is the data's own account."
     for name, count in measured.trained_on.items():
         yield f"- {_cell(name)}: {count:,} of its queries were trained on: its figures say little about new queries."
-    for path in sorted({*recipe.evaluate.sets} & {*recipe.evaluate.during}):
+    if NANO_BEIR in recipe.evaluate.during and recipe.train.checkpoint == "best":
+        yield "- The best checkpoint was chosen by NanoBEIR, so a figure on its sets would be no held-out one."
+    shared = {*recipe.evaluate.sets} & {*recipe.evaluate.during} if recipe.train.checkpoint == "best" else set()
+    for path in sorted(shared):
         yield f"- {_named(path)}: the best checkpoint was chosen by this set, so its figures are no held-out ones."
     if not any(one.role == "student int8" and one.mean is not None for one in measured.figures):
         yield "- int8 was not measured: rankladder runs it in fp32 unless told otherwise."

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankladder.distill.ahead import score_ahead
+from rankladder.distill.ahead import cluster_digest, count_missing, score_ahead
+from rankladder.distill.manifests import held
+from rankladder.distill.models import FREE
 from rankladder.distill.recipe import Label, Recipe, standardises
 from rankladder.distill.scores import ScoreCache
-from rankladder.distill.stage import Made, Stage
-from rankladder.distill.teachers import Teacher, checked, open_teacher, usage_of
+from rankladder.distill.stage import Made, Stage, open_made
+from rankladder.distill.teachers import KnownDigests, Teacher, checked, open_teacher, usage_of
+from rankladder.rerank.hosted import is_hosted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,58 +28,68 @@ BLOCK = 2048
 """Pairs scored between two commits to the cache: what a killed run loses at most."""
 
 
+class Bar(Protocol):
+    """Is told of things done."""
+
+    def add(self, count: int) -> None:
+        """So many more."""
+
+
+Watch = Callable[[str, int, str], AbstractContextManager[Bar]]
+"""Opens a progress bar: what, of how many, called what."""
+
+
 def label(
     recipe: Recipe,
     work: Path,
     mined: Made,
     *,
     say: Callable[[str], object],
-    each: Callable[[int], object],
+    watch: Watch,
     processes: int = 1,
     ray: str | None = None,
 ) -> Made:
     """The mined rows with one column of scores a teacher (``teacher_0``, …); see ``ensemble`` for the score of a row.
 
     Scores are kept as they come, by teacher and pair: a pair is never scored twice, whatever happens to the rest of the
-    recipe. ``each`` is told of scores done, one a pair and teacher. With several ``processes``, or a Ray cluster's
-    address, pairs are scored ahead there. Raises what a teacher raises, and BadInput for a score that is not finite.
+    recipe. One teacher is open at a time, and only where pairs wait for it; ``watch`` opens a bar over these. With
+    several ``processes``, or a Ray cluster's address, they are scored there. Raises what a teacher raises, and BadInput
+    for a score that is not finite.
     """
     assert recipe.label is not None
     names = [teacher.model for teacher in recipe.label.teachers]
-    teachers = [open_teacher(name) for name in names]
     settings, inputs = label_depends(recipe, mined)
-    inputs = {**inputs, **{name: one.digest for name, one in zip(names, teachers, strict=True)}}
-    stage = Stage(work / "label", settings=settings, inputs=inputs, say=say)
-    caches = [_cache(work, teacher) for teacher in teachers]
-    made_now = Counted()
-    tells = [each] * len(names)
-    started = time.perf_counter()
-    if stage.made is None and (processes > 1 or ray is not None):
-        for number, (name, teacher, cache) in enumerate(zip(names, teachers, caches, strict=True)):
-            if cache is not None and usage_of(teacher) is None:  # a service is asked from here, where it is counted
-                made_now(score_ahead(name, mined, cache, processes=processes, ray=ray, each=each))
-                tells[number] = made_now.nothing
+    known = KnownDigests(work / "label" / "teachers.json")
+    digests = {name: known.of(name) for name in names}
+
+    def stage() -> Stage:
+        return Stage(work / "label", settings=settings, inputs={**inputs, **digests}, say=say)
+
+    if open_made(work / "label") is not None:  # it may be complete, and its kept scores long removed
+        digests = {name: digest or open_teacher(name).digest for name, digest in digests.items()}
+        known.keep(digests)
+    if None in digests.values() or stage().made is None:
+        with held(work / "label", work / "label" / "lock"):
+            for name in digests:
+                scoring = Scoring(name, mined, work, say=say, watch=watch, processes=processes, ray=ray)
+                digests[name] = scoring.fill(digests[name])
+                known.keep(digests)
 
     def rows(place: int) -> pa.Table:
         table = mined.table(place)
         columns = table.to_pydict()
-        for number, (name, teacher) in enumerate(zip(names, teachers, strict=True)):
-            scores = score_rows(teacher, name, columns, caches[number], tells[number], made_now)
+        for number, name in enumerate(names):
+            if name in FREE:
+                scores = checked(open_teacher(name).score(columns), columns, name)
+            else:
+                scores = kept_scores(name, cache_file(work, str(digests[name])), columns)
             table = table.append_column(f"teacher_{number}", [scores])
         return table
 
     def facts(made: Made) -> Mapping[str, Any]:
         return {"teachers": names, "sums": sums_of(made, len(names))}
 
-    made = stage.run([part.name for part in mined.parts], rows, facts=facts)
-    seconds = time.perf_counter() - started
-    if made_now.total:
-        rate = made_now.total / max(seconds, 1e-9)
-        say(f"label: {made_now.total:,} pairs scored in {seconds:,.0f} s, {rate:,.0f} a second")
-    for name, teacher in zip(names, teachers, strict=True):
-        if (used := usage_of(teacher)) is not None:
-            say(f"label: {name}: {used}")
-    return joined(made, recipe)
+    return joined(stage().run([part.name for part in mined.parts], rows, facts=facts), recipe)
 
 
 def joined(made: Made, recipe: Recipe) -> Made:
@@ -91,52 +105,129 @@ def label_depends(recipe: Recipe, mined: Made) -> tuple[dict[str, Any], dict[str
     return {"teachers": [teacher.model for teacher in recipe.label.teachers]}, {"mine": mined.digest}
 
 
-class Counted:
-    """Adds up what it is told of."""
+class Scoring:
+    """The scores of one teacher that are not kept yet."""
 
-    def __init__(self) -> None:
-        self.total = 0
+    def __init__(
+        self,
+        name: str,
+        mined: Made,
+        work: Path,
+        *,
+        say: Callable[[str], object],
+        watch: Watch,
+        processes: int = 1,
+        ray: str | None = None,
+    ) -> None:
+        self.name, self.mined, self.work = name, mined, work
+        self.say, self.watch, self.processes, self.ray = say, watch, processes, ray
 
-    def __call__(self, count: int) -> None:
-        """So many more."""
-        self.total += count
+    def fill(self, digest: str | None) -> str:
+        """Scores what is missing, and gives the teacher's digest. One whose digest is known is opened only where a pair
+        is missing.
+        """
+        if self.name in FREE:
+            return open_teacher(self.name).digest
+        if digest is not None and not self._missing(digest):
+            return digest
+        if self.ray is not None and not is_hosted(self.name):  # a service is asked from here, where it is counted
+            digest = cluster_digest(self.name, self.ray)
+            self._score_ahead(digest)
+            return digest
+        teacher = open_teacher(self.name)
+        digest = teacher.digest
+        if self.processes > 1 and not is_hosted(self.name):
+            del teacher  # each process opens its own
+            self._score_ahead(digest)
+        else:
+            self._score_here(teacher)
+        return digest
 
-    def nothing(self, count: int) -> None:
-        """So many that were counted before."""
+    def _score_here(self, teacher: Teacher) -> None:
+        with self._told(self._missing(teacher.digest)) as scored:
+            try:
+                for table in self.mined.tables():
+                    score_rows(teacher, self.name, table.to_pydict(), cache_file(self.work, teacher.digest), scored)
+            finally:
+                if (used := usage_of(teacher)) is not None:
+                    self.say(f"label: {self.name}: {used}")
+
+    def _score_ahead(self, digest: str) -> None:
+        with self._told(self._missing(digest)) as scored:
+            score_ahead(
+                self.name,
+                self.mined,
+                cache_file(self.work, digest),
+                digest=digest,
+                processes=self.processes,
+                ray=self.ray,
+                each=scored,
+            )
+
+    def _missing(self, digest: str) -> int:
+        return count_missing(self.mined, cache_file(self.work, digest))
+
+    @contextmanager
+    def _told(self, missing: int) -> Iterator[Callable[[int], object]]:
+        """A bar over the pairs that are missing; then, however it ends, how many were scored and how fast."""
+        before = self.mined.rows - missing
+        if before and missing:
+            self.say(f"label: {self.name}: {missing:,} pairs to score, {before:,} are there or stand twice")
+        count, started = 0, time.perf_counter()
+        with self.watch(f"labelling with {self.name}", missing, "pairs") as bar:
+
+            def scored(more: int) -> None:
+                nonlocal count
+                count += more
+                bar.add(more)
+
+            try:
+                yield scored
+            finally:
+                if count:
+                    seconds = time.perf_counter() - started
+                    rate = count / max(seconds, 1e-9)
+                    self.say(f"label: {self.name}: {count:,} pairs scored in {seconds:,.0f} s, {rate:,.0f} a second")
 
 
-def _cache(work: Path, teacher: Teacher) -> Path | None:
-    """Where a teacher's scores are kept, None where they cost nothing."""
-    return work / "scores" / f"{teacher.digest[:32]}.sqlite" if teacher.cached else None
+def cache_file(work: Path, digest: str) -> Path:
+    """Where a teacher's scores are kept."""
+    return work / "scores" / f"{digest[:32]}.sqlite"
+
+
+def kept_scores(name: str, cache: Path, rows: Mapping[str, Sequence[Any]]) -> NDArray[np.float32]:
+    """The scores (N,) of rows that a teacher scored before; it is asked again where some were removed since."""
+    kept = ScoreCache(cache)
+    try:
+        scores = kept.get(list(zip(rows["query"], rows["document"], strict=True)))
+    finally:
+        kept.close()
+    if np.isnan(scores).any():
+        return score_rows(open_teacher(name), name, rows, cache, lambda count: None)
+    return scores
 
 
 def score_rows(
     teacher: Teacher,
     name: str,
     rows: Mapping[str, Sequence[Any]],
-    cache: Path | None,
-    each: Callable[[int], object],
-    scored: Callable[[int], object] = lambda count: None,
+    cache: Path,
+    scored: Callable[[int], object],
 ) -> NDArray[np.float32]:
     """A teacher's scores (N,) of rows, from its cache where they are there, committed to it a block at a time.
 
-    ``each`` is told of all rows, ``scored`` of those that the teacher was asked for.
+    ``scored`` is told of those that the teacher was asked for.
     """
-    if cache is None:
-        each(len(rows["query"]))
-        return checked(teacher.score(rows), rows, name)
     pairs = list(zip(rows["query"], rows["document"], strict=True))
     kept = ScoreCache(cache)
     try:
         scores = kept.get(pairs)
         missing = np.flatnonzero(np.isnan(scores))
-        each(len(pairs) - len(missing))
         for start in range(0, len(missing), BLOCK):
             block = missing[start : start + BLOCK]
             part = {key: [values[place] for place in block] for key, values in rows.items()}
             scores[block] = checked(teacher.score(part), part, name)
             kept.put([pairs[place] for place in block], scores[block])
-            each(len(block))
             scored(len(block))
     finally:
         kept.close()

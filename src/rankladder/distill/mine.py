@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from rankladder.distill.corpus import Corpus, make_corpus
+from rankladder.distill.models import is_known
 from rankladder.distill.questions import Question, read_questions
 from rankladder.distill.recipe import Data, Mine, Recipe
 from rankladder.distill.stage import Made, Stage
@@ -77,6 +78,11 @@ def mine_depends(recipe: Recipe, asked: Mapping[str, Sequence[Question]]) -> tup
     inputs = {f"{name}.queries": _digest(questions) for name, questions in asked.items()}
     inputs |= {f"{one.name}.documents": path_digest(one.documents) for one in recipe.data if one.documents}
     settings = {**msgspec.to_builtins(recipe.mine), "bm25_depth": _BM25_DEPTH, "seed": recipe.seed}
+    embedder = recipe.mine.embedder
+    if not recipe.mine.dense:  # another embedder finds nothing else
+        settings.pop("embedder", None)
+    elif not is_known(embedder) and Path(embedder).expanduser().is_dir():
+        inputs["embedder"] = path_digest(str(Path(embedder).expanduser()))
     return {**settings, "data": {one.name: one.passage_words for one in recipe.data if one.queries}}, inputs
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rankladder.distill.corpus import text_digest
-from rankladder.distill.recipe import Recipe
+from rankladder.distill.recipe import NANO_BEIR, Recipe
 from rankladder.errors import BadInput
 from rankladder.evaluate import Dataset, read_dataset
 from rankladder.values import Query
@@ -113,5 +113,6 @@ def overlaps_of(recipe: Recipe, trained_on: Iterable[str], *, say: Callable[[str
 
     Raises what reading the sets raises, and BadInput where the recipe does not allow overlaps.
     """
-    judged = [read_dataset(path) for path in dict.fromkeys((*recipe.evaluate.sets, *recipe.evaluate.during))]
+    paths = dict.fromkeys((*recipe.evaluate.sets, *recipe.evaluate.during))
+    judged = [read_dataset(path) for path in paths if path != NANO_BEIR]  # whose figure is never shown as the student's
     return check_overlaps(trained_on, judged, allowed=recipe.evaluate.overlap == "allow", say=say)

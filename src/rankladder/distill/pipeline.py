@@ -9,15 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from rankladder.distill.drawings import distribution
 from rankladder.distill.export import export
-from rankladder.distill.label import joined, label, label_depends
+from rankladder.distill.label import Watch, joined, label, label_depends
 from rankladder.distill.manifests import held
 from rankladder.distill.measure import Measured, measure, need_measured
 from rankladder.distill.mine import mine, mine_depends, questions_of
 from rankladder.distill.overlap import Overlap, overlaps_of
+from rankladder.distill.preflight import check_models, check_training
 from rankladder.distill.questions import need_positives
 from rankladder.distill.recipe import read_recipe, with_data_folder
 from rankladder.distill.rows import asked_in_training
@@ -32,17 +33,6 @@ from rankladder.textfiles import whole_file
 
 StageName = Literal["mine", "label", "sample", "train", "evaluate", "export"]
 STAGES: tuple[StageName, ...] = ("mine", "label", "sample", "train", "evaluate", "export")
-
-
-class Bar(Protocol):
-    """Is told of things done."""
-
-    def add(self, count: int) -> None:
-        """So many more."""
-
-
-Watch = Callable[[str, int, str], AbstractContextManager[Bar]]
-"""Opens a progress bar: what, of how many, called what."""
 
 
 class Distillation:
@@ -94,6 +84,10 @@ class Distillation:
             return self._last()  # without torch
         for module in ("torch", "sentence_transformers", "datasets", "accelerate"):
             need(module, extra="train")
+        if self.only in {None, "train"}:
+            check_training(self.recipe, processes=int(os.environ.get("WORLD_SIZE", self.processes)))
+        if self.only is None:
+            check_models(self.recipe, self.into, ray=self.ray)
         with without_library_bars():
             return self._last()
 
@@ -140,16 +134,9 @@ class Distillation:
         if not self._makes("label"):
             settings, inputs = label_depends(self.recipe, mined)
             return joined(need_made(self.into / "label", settings=settings, inputs=inputs), self.recipe)
-        with self.watch("labelling", mined.rows * len(self.recipe.label.teachers), "scores") as bar:
-            return label(
-                self.recipe,
-                self.into,
-                mined,
-                say=self.say,
-                each=bar.add,
-                processes=self.processes,
-                ray=self.ray,
-            )
+        return label(
+            self.recipe, self.into, mined, say=self.say, watch=self.watch, processes=self.processes, ray=self.ray
+        )
 
     @cached_property
     def sampled(self) -> Made | None:

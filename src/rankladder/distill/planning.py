@@ -18,6 +18,7 @@ from rankladder.distill.schedule import Plan, plan_training, rows_a_pass
 from rankladder.distill.train import choose_train_dtype
 from rankladder.distill.watching import without_library_bars
 from rankladder.errors import NotFound, Unavailable
+from rankladder.rerank.engine import need
 
 _PASSES = 3
 _PAIRS = 64
@@ -51,8 +52,10 @@ class Outlook:
 def outlook(recipe: Recipe, *, processes: int = 1) -> Outlook:
     """What the recipe (its paths resolved) will take. Nothing is made; the student's start is opened where it is here.
 
-    Raises what reading the data raises, and BadOption for a batch that does not divide.
+    Raises what reading the data raises, BadOption for a batch that does not divide, and MissingExtra.
     """
+    for module in ("torch", "sentence_transformers", "datasets", "accelerate"):
+        need(module, extra="train")
     remarks: list[str] = []
     questions = [one for row in questions_of(recipe).values() for one in row]
     candidates = sum(_candidates(recipe, question) for question in questions)
@@ -70,7 +73,7 @@ def outlook(recipe: Recipe, *, processes: int = 1) -> Outlook:
         remarks.append("the loss compares the candidates of a query, which scored rows are counted as: one a query")
     try:
         parameters, seconds, peak = time_passes(recipe, questions, candidates=each)
-        remarks.append("hours and memory: a few passes over pairs of this data, timed here, in one process")
+        remarks.append("hours and memory: of training alone, from a few passes over pairs of this data, in one process")
     except (NotFound, Unavailable) as error:
         parameters, seconds, peak = None, None, None
         remarks.append(f"neither hours nor memory: {str(error).splitlines()[0]}")

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from rankladder.distill.models import beside_data
 from rankladder.errors import BadFile, PathMissing
 
 Count = Annotated[int, Meta(ge=0)]
@@ -18,6 +19,7 @@ AtLeastOne = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[float, Meta(gt=0)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+NANO_BEIR = "NanoBEIR"
 
 Scheme = Literal["quantile-anchored", "top", "random", "all"]
 Loss = Literal["mse", "margin-mse", "kl", "ranknet", "bce"]
@@ -127,17 +129,22 @@ class Train(_Table, frozen=True):
     """Where the curves go besides ``train/loss.svg``: both keep them on this machine."""
     evaluate_every: Annotated[float, Meta(gt=0, le=1)] = 0.05
     keep: AtLeastOne = 5
+    checkpoint: Literal["best", "last"] = "best"
+    """Which one becomes the student: the best by ``evaluate.during`` (else by the held-out loss), or the last."""
 
 
 class Evaluate(_Table, frozen=True):
-    """Judged sets: ``sets`` are for the end, ``during`` for choosing the best checkpoint."""
+    """Judged sets: ``sets`` are for the end, ``during`` for choosing the best checkpoint.
+
+    ``during`` may name ``NanoBEIR``, the hub's thirteen small sets as Sentence Transformers reranks them.
+    """
 
     sets: tuple[str, ...] = ()
     during: tuple[str, ...] = ()
     queries: AtLeastOne | None = None
     """So many judged queries of each of ``sets``, at even steps through it; all where left out."""
     queries_during: AtLeastOne | None = None
-    """As ``queries``, of each of ``during``."""
+    """As ``queries``, of each folder of ``during``; NanoBEIR is taken whole."""
     top_k: AtLeastOne = 100
     overlap: Literal["refuse", "allow"] = "refuse"
 
@@ -195,10 +202,13 @@ def recipe_text(recipe: Recipe) -> str:
 
 
 def with_data_folder(recipe: Recipe, folder: str | Path) -> Recipe:
-    """The recipe with its paths resolved against a data folder. Raises PathMissing naming the table and the path."""
+    """The recipe with its paths resolved against a data folder. Raises PathMissing naming the table and the path.
+
+    A start, a teacher or an embedder that is named as a relative folder is taken from there too, where it is there.
+    """
 
     def resolved(path: str | None, where: str) -> str | None:
-        if path is None or path.startswith("hf:"):
+        if path is None or path.startswith("hf:") or (path == NANO_BEIR and where == "evaluate: during"):
             return path
         found = Path(os.path.expandvars(path)).expanduser()
         found = found if found.is_absolute() else Path(folder) / found
@@ -223,7 +233,19 @@ def with_data_folder(recipe: Recipe, folder: str | Path) -> Recipe:
             for key in ("sets", "during")
         },
     )
-    return msgspec.structs.replace(recipe, data=data, evaluate=evaluate)
+    replace = msgspec.structs.replace
+    label = recipe.label and replace(
+        recipe.label,
+        teachers=tuple(replace(one, model=beside_data(one.model, folder)) for one in recipe.label.teachers),
+    )
+    return replace(
+        recipe,
+        data=data,
+        mine=replace(recipe.mine, embedder=beside_data(recipe.mine.embedder, folder)),
+        label=label,
+        train=replace(recipe.train, start=beside_data(recipe.train.start, folder)),
+        evaluate=evaluate,
+    )
 
 
 def _agree(recipe: Recipe, where: str) -> None:

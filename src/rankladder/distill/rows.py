@@ -108,10 +108,14 @@ def as_lists(rows: Dataset) -> Dataset:
 
 def _parquet(files: Sequence[Path], cache: Path) -> Dataset:
     from datasets import load_dataset
+    from datasets.exceptions import DatasetsError
 
-    return _typed(
-        load_dataset("parquet", data_files=[str(file) for file in files], split="train", cache_dir=str(cache))
-    )
+    paths = [str(file) for file in files]
+    try:
+        return _typed(load_dataset("parquet", data_files=paths, split="train", cache_dir=str(cache)))
+    except (DatasetsError, OSError) as error:
+        _name_full_disk(error, cache)
+        raise
 
 
 def _scored(data: Data, cache: Path) -> Dataset:
@@ -153,11 +157,16 @@ def _from_files(data: Data, cache: Path) -> Dataset:
     try:
         return load_dataset(kind, data_files=files, split="train", cache_dir=str(cache))
     except (DatasetsError, ValueError, TypeError) as error:  # Arrow's own are ValueErrors
+        _name_full_disk(error, cache)
         cause = error.__cause__ or error
-        if getattr(cause, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
-            raise StorageFailed(f"{cache}: the disk is full", hint="free space, then run it again") from error
         said = str(cause).strip().partition("\n")[0]
         raise BadFile(f"data {data.name}: {path}: cannot be read as {shown}: {said}") from error
+
+
+def _name_full_disk(error: Exception, cache: Path) -> None:
+    """Raises StorageFailed where that is what an error, or its cause, says."""
+    if getattr(error.__cause__ or error, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
+        raise StorageFailed(f"{cache}: the disk is full", hint="free space, then run it again") from error
 
 
 def _check_values(rows: Dataset, data: Data) -> None:

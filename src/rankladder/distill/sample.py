@@ -11,11 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankladder.distill.label import ensemble
-from rankladder.distill.recipe import Recipe, Sample
+from rankladder.distill.recipe import Recipe, Sample, Scheme
 from rankladder.distill.stage import Made, Stage
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+_USED: Mapping[Scheme, set[str]] = {
+    "quantile-anchored": {"pool", "hardest", "head", "band"},
+    "top": {"keep"},
+    "random": {"keep"},
+    "all": set(),
+}
+"""What each scheme reads of ``[sample]``: the rest changes nothing."""
 
 
 def sample(recipe: Recipe, work: Path, labelled: Made, *, say: Callable[[str], object]) -> Made:
@@ -55,7 +64,9 @@ def sample(recipe: Recipe, work: Path, labelled: Made, *, say: Callable[[str], o
 
 def sample_depends(recipe: Recipe, labelled: Made) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings and the inputs that sampling depends on."""
-    settings = {**msgspec.to_builtins(recipe.sample), "seed": recipe.seed}
+    used = {"scheme", *_USED[recipe.sample.scheme]}
+    settings = {key: value for key, value in msgspec.to_builtins(recipe.sample).items() if key in used}
+    settings["seed"] = recipe.seed
     return settings, {"label": labelled.digest, "ensemble": labelled.facts["ensemble"]}
 
 

@@ -1,7 +1,7 @@
 """A stage's folder: numbered parts, each committed whole, under one key of everything that they depend on.
 
     mine/
-      stage.json          what the parts depend on, written before the first
+      stage.json          what the parts depend on and hold, written before the first
       part-00000.parquet  rows
       part-00000.json     their count and digest, written after them: a part without it does not exist
       manifest.json       every part, written last: the stage is complete
@@ -113,7 +113,7 @@ class Stage:
         """Makes the parts that are missing, in order, then the manifest; what is there already is not made again.
 
         Args:
-            names: What each part holds, for people; as many as there are parts.
+            names: What each part holds; as many as there are parts. Other names, or another order, are other parts.
             make: The rows of the part at a place.
             facts: Facts about the whole, asked for once all parts are there (they can be read from what it is given).
             each: Is told of each place once its part is there, made now or before.
@@ -121,7 +121,7 @@ class Stage:
         Raises StorageFailed where the disk is full or the folder cannot be written: what was committed stays.
         """
         with held(self.folder, self.folder / "lock"):
-            self._clear_what_does_not_fit()
+            self._clear_what_does_not_fit(names)
             there = [self._committed(place) for place in range(len(names))]
             kept = sum(part is not None for part in there)
             if kept == len(names) and (done := self.made) is not None:
@@ -146,17 +146,22 @@ class Stage:
             )
         return made
 
-    def _clear_what_does_not_fit(self) -> None:
-        """Removes what other settings or inputs made, saying what changed; then writes what the new parts depend on."""
+    def _clear_what_does_not_fit(self, names: Sequence[str]) -> None:
+        """Removes what other settings or inputs made, and parts that held something else, saying what changed; then
+        writes what the new parts depend on.
+        """
         marker = self.folder / "stage.json"
         before = read_json(marker)
-        if before is not None and before != self.depends:
-            self.say(f"{self.folder.name}: made anew: {difference(before, self.depends)}")
-        if before != self.depends:
-            for file in sorted(self.folder.iterdir()):
-                if file.name == "manifest.json" or file.name.startswith("part-"):
-                    file.unlink()
-            write_json(marker, self.depends)
+        wanted = {**self.depends, "parts": list(names)}
+        if before == wanted:
+            return
+        if before is not None:
+            changed = difference({key: before.get(key) for key in self.depends}, self.depends)
+            self.say(f"{self.folder.name}: made anew: {changed or 'its parts hold something else, or stand otherwise'}")
+        for file in sorted(self.folder.iterdir()):
+            if file.name == "manifest.json" or file.name.startswith("part-"):
+                file.unlink()
+        write_json(marker, wanted)
 
     def _committed(self, place: int) -> Part | None:
         """The part at a place, if its file is there and as long as it was when it was committed."""

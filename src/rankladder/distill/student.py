@@ -32,18 +32,52 @@ def start_folder(settings: Train) -> Path:
     return find_checkpoint(name, revision=settings.revision).folder
 
 
+def check_start(settings: Train) -> Path:
+    """The folder that the student starts from, its configuration held against the settings; no weight is read.
+
+    Raises what ``start_folder`` raises, CheckpointRefused for what is no encoder, and BadOption for layers that there
+    are not and for more tokens than it has positions.
+    """
+    folder = start_folder(settings)
+    config = _config(folder)
+    most = _positions(config)
+    if most is not None and settings.max_tokens > most:
+        raise BadOption(
+            f"train.max_tokens is {settings.max_tokens}, but {settings.start} reads at most {most}",
+            hint=f"max_tokens = {most}, or another start",
+        )
+    if settings.layers is not None:
+        kind = str(config.get("model_type"))
+        if "num_hidden_layers" not in config:
+            raise _no_layers(kind)
+        layers_kept(settings.layers, config["num_hidden_layers"], first=kind == "modernbert")
+    return folder
+
+
+def _positions(config: dict[str, Any]) -> int | None:
+    """The most tokens that a configuration has positions for; None where it does not say, or positions are relative."""
+    most = config.get("max_position_embeddings")
+    if not isinstance(most, int) or config.get("position_biased_input") is False:
+        return None
+    if "roberta" not in str(config.get("model_type")):
+        return most
+    padding = config.get("pad_token_id")
+    return most - (1 if padding is None else padding) - 1  # positions are counted from behind the padding token's
+
+
 def open_student(settings: Train, *, seed: int, dtype: str = "fp32") -> CrossEncoder:
     """The student, its weights in fp32, ready to be trained in ``dtype``; new weights are drawn by ``seed``.
 
     A reranker is taken as it is; a ModernBERT encoder gets the Ettin rerankers' head (CLS → Dense, GELU → LayerNorm →
     Dense), any other encoder the classification head of its family. An encoder may lie in a bi-encoder's folder.
 
-    Raises CheckpointRefused for what is neither, and BadOption for layers that there are not.
+    Raises CheckpointRefused for what is neither, and BadOption for layers that there are not and for more tokens than
+    it reads.
     """
     import torch
     from transformers import set_seed
 
-    folder = start_folder(settings)
+    folder = check_start(settings)
     options = attention_for(dtype)
     set_seed(seed)
     with tempfile.TemporaryDirectory(prefix="rankladder-") as temporary:
@@ -92,28 +126,50 @@ def scores_by_itself(folder: Path) -> Literal["reranker", "embedder", "encoder"]
 def keep_layers(model: CrossEncoder, wanted: int | Sequence[int] | None) -> None:
     """Drops the layers that are not wanted: a number keeps as many, spread evenly, the first and the last among them.
 
-    Raises BadOption for more layers than there are, for one twice, and for a ModernBERT without its first layer, which
-    has no norm of its own. Source of even spacing: Sanh et al., DistilBERT, 2019; the choice of the last is ours.
+    Raises BadOption for more layers than there are, for one twice, for a ModernBERT without its first layer, which has
+    no norm of its own, and for a network whose layers lie elsewhere than BERT's and ModernBERT's. Source of even
+    spacing: Sanh et al., DistilBERT, 2019; the choice of the last is ours.
     """
     import torch
 
     if wanted is None:
         return
     network = _network(model)
-    layers = network.layers if hasattr(network, "layers") else network.encoder.layer
-    count = len(layers)
+    config = network.config
+    holder, name = (network, "layers") if hasattr(network, "layers") else (getattr(network, "encoder", None), "layer")
+    if not hasattr(holder, name):
+        raise _no_layers(config.model_type)
+    layers = getattr(holder, name)
+    keep = layers_kept(wanted, len(layers), first=name == "layers")
+    if name == "layers":
+        config.layer_types = [config.layer_types[place] for place in keep]
+        if hasattr(config, "global_attn_every_n_layers"):  # older configs say the types so: it fits no longer
+            del config.global_attn_every_n_layers
+    setattr(holder, name, torch.nn.ModuleList([layers[place] for place in keep]))
+    config.num_hidden_layers = len(keep)
+
+
+def _no_layers(kind: str) -> BadOption:
+    return BadOption(
+        f"train.layers: no layers of a {kind} can be dropped here",
+        hint="leave train.layers out, or start from a BERT or a ModernBERT",
+    )
+
+
+def layers_kept(wanted: int | Sequence[int], count: int, *, first: bool = False) -> list[int]:
+    """The places that are kept among ``count`` layers, the first among them where it must be.
+
+    Raises BadOption for a layer that there is not, for one twice, and where the first is missing.
+
+    >>> layers_kept(3, 6), layers_kept((0, 1), 6)
+    ([0, 2, 5], [0, 1])
+    """
     keep = spread(wanted, count) if isinstance(wanted, int) else list(wanted)
     if not keep or len(set(keep)) < len(keep) or sorted(keep) != keep or keep[-1] >= count:
         raise BadOption(f"train.layers: expected places among {count} layers, rising, each once, got {list(keep)}")
-    config = network.config
-    if hasattr(network, "layers"):
-        if keep[0] != 0:
-            raise BadOption("train.layers: a ModernBERT keeps its first layer", hint="begin with 0")
-        config.layer_types = [config.layer_types[place] for place in keep]
-        network.layers = torch.nn.ModuleList([layers[place] for place in keep])
-    else:
-        network.encoder.layer = torch.nn.ModuleList([layers[place] for place in keep])
-    config.num_hidden_layers = len(keep)
+    if first and keep[0] != 0:
+        raise BadOption("train.layers: a ModernBERT keeps its first layer", hint="begin with 0")
+    return keep
 
 
 def spread(wanted: int, count: int) -> list[int]:

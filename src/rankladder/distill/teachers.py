@@ -5,11 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+import rankladder
+from rankladder.checkpoint.hub import cached_folder
+from rankladder.checkpoint.opening import HUB_ID
+from rankladder.distill.manifests import read_json, write_json
+from rankladder.distill.mine import path_digest
+from rankladder.distill.models import FREE, VECTORS, is_known, model_of
 from rankladder.distill.vectors import KeptVectors, passage_vectors, query_vectors, token_vectors
 from rankladder.errors import BadInput
 from rankladder.rerank import ModelRequest, Reranker
@@ -24,8 +31,6 @@ class Teacher(Protocol):
 
     digest: str
     """Says which scores these are; None of them are kept under another."""
-    cached: bool
-    """Whether scoring costs enough to keep what was scored."""
 
     def score(self, rows: Rows) -> NDArray[np.float32]:
         """Scores (N,), higher is better; only their order and distances mean anything."""
@@ -34,8 +39,6 @@ class Teacher(Protocol):
 
 class RerankerTeacher:
     """A cross-encoder, local or hosted: its raw scores."""
-
-    cached = True
 
     def __init__(self, reranker: Reranker) -> None:
         self.reranker = reranker
@@ -54,8 +57,6 @@ class RerankerTeacher:
 
 class CosineTeacher:
     """A bi-encoder's cosine of query and document."""
-
-    cached = True
 
     def __init__(self, name: str) -> None:
         from rankladder.retrieve import open_embedder
@@ -76,8 +77,6 @@ class MaxSimTeacher:
 
     Source: Khattab & Zaharia, SIGIR 2020; here the mean over query tokens, so that long queries score alike.
     """
-
-    cached = True
 
     def __init__(self, name: str) -> None:
         from rankladder.retrieve import open_embedder
@@ -106,7 +105,6 @@ class Bm25Teacher:
     0 for what stands beyond the first 250, and where no word of the query was found.
     """
 
-    cached = False
     digest = "bm25, share of the best"
 
     def score(self, rows: Rows) -> NDArray[np.float32]:
@@ -121,7 +119,6 @@ class Bm25Teacher:
 class LabelTeacher:
     """What is known: 1 for a positive, 0 for everything else."""
 
-    cached = False
     digest = "labels"
 
     def score(self, rows: Rows) -> NDArray[np.float32]:
@@ -135,11 +132,57 @@ def open_teacher(text: str) -> Teacher:
     Raises what opening the model raises.
     """
     kind, colon, name = text.partition(":")
-    if colon and kind in {"cosine", "maxsim"}:
+    if colon and kind in VECTORS:
         return CosineTeacher(name) if kind == "cosine" else MaxSimTeacher(name)
-    if text in {"bm25", "labels"}:
+    if text in FREE:
         return Bm25Teacher() if text == "bm25" else LabelTeacher()
     return RerankerTeacher(ModelRequest.parse(text).open())
+
+
+class KnownDigests:
+    """Digests of teachers that were open before, in a file, so that they need not be opened to know them.
+
+    What is known holds for this version of the program and, for a folder, for the files that it had.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, str] = read_json(path) or {}
+        self._stamps: dict[str, str] = {}
+
+    def of(self, name: str) -> str | None:
+        """A teacher's digest, None where it must be opened to know it."""
+        if name in FREE:
+            return open_teacher(name).digest
+        if (stamp := stamp_of(name)) is None:
+            return None
+        self._stamps[name] = stamp
+        return self._known.get(stamp)
+
+    def keep(self, digests: Mapping[str, str | None]) -> None:
+        """Keeps the digests of teachers that were asked for, by name."""
+        now = {self._stamps[name]: digest for name, digest in digests.items() if name in self._stamps and digest}
+        if now and now != self._known:
+            write_json(self._path, now)
+
+
+def stamp_of(text: str) -> str | None:
+    """Says which files a teacher is, by what costs little to know; None where its name may come to mean others.
+
+    A folder is read through; a service and a name of the catalogue are what they are called; of the hub's, the commit
+    that is on this machine counts.
+    """
+    name = model_of(text)
+    folder = Path(name).expanduser()
+    files = ""
+    if not is_known(name):
+        if folder.is_dir():
+            files = path_digest(str(folder))
+        elif (match := HUB_ID.fullmatch(name)) and (cached := cached_folder(match["id"], match["revision"])):
+            files = cached.name
+        else:
+            return None
+    return _digest(rankladder.__version__, text, files)
 
 
 def usage_of(teacher: Teacher) -> str | None:

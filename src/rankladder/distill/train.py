@@ -6,7 +6,8 @@ import errno
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from rankladder.distill.trained import (
     train_depends,
 )
 from rankladder.distill.watching import figures_of, watching
-from rankladder.errors import BadInput, BadOption, RankladderError, StorageFailed
+from rankladder.errors import BadInput, BadOption, NotFound, RankladderError, StorageFailed
 from rankladder.rerank.engine import need
 
 if TYPE_CHECKING:
@@ -42,13 +43,14 @@ _LITTLE = 64 << 20  # bytes: no checkpoint of a student fits
 
 
 def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[str], object]) -> Trained:
-    """Trains the student, or goes on with a run that was cut short, and keeps the best checkpoint.
+    """Trains the student, or goes on with a run that was cut short, and keeps the best checkpoint, or the last one.
 
     Best is the mean nDCG@10 over ``evaluate.during``, or, where no set is given, the loss on the held-out rows. Under
     ``torchrun`` every process takes its share of each batch: the batch, and so the run, is that of one process.
 
     Raises what opening the student and the judged sets raises; BadInput where nothing is left to train on, and for
-    ``bce`` over rows without a known positive; RankladderError where the student's figures are no longer finite.
+    ``bce`` over rows without a known positive; NotFound where the best checkpoint was removed; RankladderError where
+    the student's figures are no longer finite; StorageFailed.
     """
     import torch
 
@@ -58,7 +60,7 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
     leader = is_leader()
     if (done := open_trained(folder)) is not None and done.digest == key:
         if leader:
-            say(f"train: complete, best {_figures(done.best)}")
+            say(f"train: complete, {recipe.train.checkpoint} {_figures(done.best)}")
         return done
     dtype = choose_train_dtype(recipe.train)
     rows, apart = training_rows(recipe, work, sampled)
@@ -91,31 +93,57 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
     last = last_checkpoint(folder / "checkpoints")
     if last is not None and leader:
         say(f"train: going on at {last.name}")
-    try:
+    with _full_disk_named(folder):
         trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
-    except (OSError, RuntimeError, SafetensorError) as error:  # each library has its own way to say that a disk is full
-        if getattr(error, "errno", None) not in {errno.ENOSPC, errno.EDQUOT} and _free(folder) > _LITTLE:
-            raise
-        hint = "free space, then run the same command: it goes on at the last checkpoint"
-        raise StorageFailed(f"{folder}: a checkpoint could not be written: the disk is full", hint=hint) from error
-    history = figures_of(trainer.state.log_history)
-    trained = Trained(folder / "best", key, _best(trainer.state.best_metric), history)
-    if trainer.is_world_process_zero():
-        shutil.rmtree(folder / "best", ignore_errors=True)
-        save_student(model.to(torch.float32), folder / "best")
-        complete_run(trained, {"plan": plan_facts(plan)})
+        state = trainer.state
+        step, figure = _chosen(state, recipe.train, trainer.args.metric_for_best_model)
+        trained = Trained(folder / "best", key, figure, figures_of(state.log_history))
+        if trainer.is_world_process_zero():
+            if step != state.global_step:
+                _load_weights(model, folder / "checkpoints" / f"checkpoint-{step}")
+            shutil.rmtree(folder / "best", ignore_errors=True)
+            save_student(model.to(torch.float32), folder / "best")
+            complete_run(trained, {"plan": plan_facts(plan)})
     trainer.accelerator.wait_for_everyone()
     return trained
 
 
-def _best(metric: float | None) -> dict[str, float]:
-    """What the best checkpoint was chosen by. Raises RankladderError for a number that is not finite."""
-    if metric is not None and not math.isfinite(metric):
+@contextmanager
+def _full_disk_named(folder: Path) -> Iterator[None]:
+    """Raises StorageFailed for a disk that filled: each library has its own way to say so."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        if getattr(error, "errno", None) not in {errno.ENOSPC, errno.EDQUOT} and _free(folder) > _LITTLE:
+            raise
+        hint = "free space, then run the same command: it goes on at the last checkpoint"
+        raise StorageFailed(f"{folder}: a checkpoint could not be written: the disk is full", hint=hint) from error
+
+
+def _chosen(state: Any, settings: Train, name: str) -> tuple[int, dict[str, float]]:
+    """The step whose weights the student has, and its figure. Raises RankladderError for one that is not finite."""
+    step, figure = state.best_global_step, state.best_metric
+    if settings.checkpoint == "last":
+        step = state.global_step
+        figure = next((row[name] for row in reversed(state.log_history) if name in row), None)
+    if figure is not None and not math.isfinite(figure):
         raise RankladderError(
-            f"train: the best checkpoint has the figure {metric}: its weights are useless",
+            f"train: the {settings.checkpoint} checkpoint has the figure {figure}: its weights are useless",
             hint='a lower train.learning_rate, train.dtype = "fp32", or scores of a smaller range',
         )
-    return {} if metric is None else {"metric": float(metric)}
+    return step, {} if figure is None else {"metric": float(figure)}
+
+
+def _load_weights(model: CrossEncoder, checkpoint: Path) -> None:
+    """Gives the student a checkpoint's weights. Raises NotFound where it is not there."""
+    from sentence_transformers import CrossEncoder
+
+    if not checkpoint.is_dir():
+        raise NotFound(
+            f"{checkpoint}: the best checkpoint is not there any more",
+            hint=f"remove {checkpoint.parent.parent}: the same command trains anew",
+        )
+    model.load_state_dict(CrossEncoder(str(checkpoint), device="cpu", local_files_only=True).state_dict())
 
 
 def is_leader() -> bool:
@@ -136,6 +164,7 @@ def _trainer(
     import torch
     from sentence_transformers.base.evaluation import BaseEvaluator
     from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
+    from transformers import TrainerCallback
     from transformers.trainer_callback import PrinterCallback
 
     class During(BaseEvaluator):
@@ -149,8 +178,22 @@ def _trainer(
         def get_batch_sampler(
             self, dataset: Any, batch_size: int, drop_last: bool, *_columns: Any, **_options: Any
         ) -> Any:
-            step = plan.batch_size if dataset is self.train_dataset else batch_size
-            return bucket_sampler(dataset, batch=batch_size, step=step, drop_last=drop_last, seed=recipe.seed)
+            training = dataset is self.train_dataset
+            return bucket_sampler(
+                dataset,
+                batch=batch_size,
+                step=plan.batch_size if training else batch_size,
+                drop_last=drop_last,
+                seed=recipe.seed,
+                epoch=lambda: int(self.state.epoch or 0) if training else 0,
+            )
+
+    class Moved(TrainerCallback):
+        """Finds the best checkpoint where the folder is now: the state that is resumed has the path of then."""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_rest: Any) -> None:
+            best = folder / "checkpoints" / f"checkpoint-{state.best_global_step}"
+            state.best_model_checkpoint = str(best) if best.is_dir() else None
 
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     gpu = torch.cuda.is_available()
@@ -173,7 +216,6 @@ def _trainer(
         save_strategy="steps",
         save_steps=plan.evaluate_every,
         save_total_limit=recipe.train.keep,
-        load_best_model_at_end=True,
         metric_for_best_model=f"eval_{MEAN}" if judged is not None else "eval_loss",
         greater_is_better=judged is not None,
         logging_steps=max(1, plan.evaluate_every // 10),
@@ -193,7 +235,7 @@ def _trainer(
         eval_dataset=held_out,
         loss=make_objective(model, recipe.train.loss),
         evaluator=During() if judged is not None else None,  # type: ignore[no-untyped-call]
-        callbacks=[watching(folder, recipe.name, say=say)],
+        callbacks=[Moved(), watching(folder, recipe.name, say=say)],
     )
     trainer.remove_callback(PrinterCallback)
     return trainer

@@ -25,11 +25,15 @@ import msgspec
 from rankladder.checkpoint.digests import file_digest
 from rankladder.distill.manifests import difference, plain, read_json, write_json
 from rankladder.distill.mine import path_digest
-from rankladder.distill.recipe import Recipe
+from rankladder.distill.recipe import NANO_BEIR, Recipe
 from rankladder.distill.rows import rows_digest
 from rankladder.distill.stage import Made
 from rankladder.distill.student import start_folder
 from rankladder.errors import NotFound
+from rankladder.textfiles import whole_file
+
+_SETTINGS = {"config.json", "modules.json", "tokenizer.json", "tokenizer_config.json"}
+"""What of a start's files decides the student, its weights aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +80,26 @@ def train_depends(recipe: Recipe, sampled: Made | None) -> dict[str, Any]:
     """What the run depends on: settings, the sets that the best is chosen by, rows, and the start's weights."""
     start = start_folder(recipe.train)
     settings = msgspec.to_builtins(recipe.train)
-    during = sorted(path_digest(path) for path in recipe.evaluate.during)
+    during = sorted(path if path == NANO_BEIR else path_digest(path) for path in recipe.evaluate.during)
     depends = {
         "settings": {name: value for name, value in settings.items() if name not in {"logs", "keep"}},
         "during": [during, recipe.evaluate.queries_during, recipe.evaluate.top_k] if during else [],
         "seed": recipe.seed,
         "rows": rows_digest(recipe, sampled),
         "start": [file_digest(path) for path in sorted(start.rglob("*.safetensors"))],
+        "start_settings": _settings_digest(start),
     }
     found: dict[str, Any] = plain(depends)
     return found
+
+
+def _settings_digest(start: Path) -> str:
+    """The digest of the start's tokenizer and configuration."""
+    digest = hashlib.sha256()
+    for path in sorted(start.rglob("*")):
+        if path.name in _SETTINGS:
+            digest.update(f"{path.relative_to(start).as_posix()} {file_digest(path)}\n".encode())
+    return digest.hexdigest()
 
 
 def key_of(depends: Mapping[str, Any]) -> str:
@@ -96,20 +110,30 @@ def key_of(depends: Mapping[str, Any]) -> str:
         str(depends["seed"]),
         depends["rows"],
         *depends["start"],
+        depends["start_settings"],
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def begin_run(folder: Path, depends: Mapping[str, Any], say: Callable[[str], object]) -> None:
-    """Clears what another recipe or other rows left, saying what changed."""
-    marker = folder / "key"
-    if marker.is_file() and marker.read_text() != key_of(depends):
+    """Clears what another recipe or other rows left, saying what changed, and what has no key at all.
+
+    The key goes before what it stands for and comes after: killed in between, the folder is cleared by the next run,
+    and no checkpoint is gone on with that another recipe made.
+    """
+    marker, key = folder / "key", key_of(depends)
+    if marker.is_file() and marker.read_text() == key:
+        return
+    if marker.is_file():
         before = read_json(folder / "depends.json")
         say(f"train: made anew: {difference(before, depends) if before else 'recipe, rows or start changed'}")
+        marker.unlink()
+    if folder.is_dir():
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True)
     write_json(folder / "depends.json", depends)
-    marker.write_text(key_of(depends))
+    with whole_file(marker) as file:
+        file.write(key)
 
 
 def last_checkpoint(folder: Path) -> Path | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from rankladder.evaluate.candidates import Candidates, in_order
 from rankladder.evaluate.dataset import Dataset
@@ -15,6 +16,7 @@ from rankladder.rerank import Long, Reranker
 from rankladder.rerank.hosted import is_hosted
 from rankladder.values import Document, Query, Run
 
+_Work = TypeVar("_Work")
 _FIRST_BATCH = 64
 _LARGEST_BATCH = 4096
 _BATCH_S = 5.0
@@ -78,14 +80,9 @@ def rerank_candidates(
         new = [document for document in row if keys.of(query, document) not in store]
         missing += [(query, document) for document in (row if hosted and new else new)]
     with Progress(name, total, "pairs", done=total - len(missing), wanted=progress) as bar:
-        size, start = _FIRST_BATCH, 0
-        while start < len(missing):
-            batch = missing[start : _end_of_query(missing, start + size) if hosted else start + size]
-            began = time.perf_counter()
+        for batch in timed_batches(missing, together=lambda one, other: hosted and one[0].id == other[0].id):
             store.add(list(_scored(reranker, dataset.documents, batch, keys, long)))
             bar.add(len(batch))
-            start += len(batch)
-            size = next_size(len(batch), time.perf_counter() - began)
     scores: dict[str, dict[str, float]] = {}
     truncated = 0
     for id, scored in candidates.run.scores.items():
@@ -95,11 +92,19 @@ def rerank_candidates(
     return Reranked(Run(name, scores), total, truncated)
 
 
-def _end_of_query(pairs: list[tuple[Query, str]], end: int) -> int:
-    """The first place from ``end`` on where another query begins."""
-    while end < len(pairs) and pairs[end][0].id == pairs[end - 1][0].id:
-        end += 1
-    return end
+def timed_batches(work: Sequence[_Work], *, together: Callable[[_Work, _Work], bool]) -> Iterator[Sequence[_Work]]:
+    """All work in order, in batches that take the caller about five seconds each, the first of 64.
+
+    Two neighbours that belong ``together`` are never in two batches.
+    """
+    size, start = _FIRST_BATCH, 0
+    while start < len(work):
+        end = min(start + size, len(work))
+        while end < len(work) and together(work[end - 1], work[end]):
+            end += 1
+        began = time.perf_counter()
+        yield work[start:end]
+        size, start = next_size(end - start, time.perf_counter() - began), end
 
 
 def next_size(size: int, seconds: float) -> int:
@@ -144,7 +149,7 @@ def _readable(query: Query, dataset: Dataset, candidates: Candidates, top_k: int
 def _scored(
     reranker: Reranker,
     documents: Mapping[str, Document],
-    batch: list[tuple[Query, str]],
+    batch: Sequence[tuple[Query, str]],
     keys: PairKeys,
     long: Long,
 ) -> Iterator[Record]:

@@ -54,7 +54,16 @@ class PairKeys:
 
     def of(self, query: Query, id: str) -> str:
         """The key of a query and a document that was seen: 24 hexadecimal digits."""
-        return _digest(_digest(query.text.encode("utf-8", "surrogatepass")) + self._documents[id]).hex()
+        return _key(query.text, self._documents[id])
+
+
+def pair_key(query: str, text: str) -> str:
+    """The key of a pair of texts: what ``PairKeys`` gives a query and a document that have them."""
+    return _key(query, _digest(text.encode("utf-8", "surrogatepass")))
+
+
+def _key(query: str, document: bytes) -> str:
+    return _digest(_digest(query.encode("utf-8", "surrogatepass")) + document).hex()
 
 
 class ScoreStore:

@@ -17,17 +17,17 @@ _FIELD = re.compile(r"<(num|title)>\s*(?:(?:number|topic)\s*:)?(.*?)(?=<|\Z)", r
 _ID_COLUMNS = frozenset({"query-id", "query_id", "qid", "query", "id", "topic"})
 
 
-def read_topics(path: str | Path) -> list[Query]:
+def read_topics(path: str | Path, *, line_ids: bool = False) -> list[Query]:
     """The queries of a file, in order: TREC's ``<top>`` form (the number and the title), else as ``read_queries``.
 
-    Raises BadFile, DuplicateId and PathMissing.
+    ``line_ids`` is as there. Raises BadFile, DuplicateId and PathMissing.
     """
     file = Path(path)
     if not file.is_file():
         raise PathMissing(f"no file at {file}")
     text = "" if file.name.removesuffix(".gz").endswith((".jsonl", ".tsv")) else read_text(file)
     if not text.lstrip().lower().startswith("<"):
-        return read_queries(file)
+        return read_queries(file, line_ids=line_ids)
     queries: dict[str, Query] = {}
     for place, top in enumerate(_TOP.finditer(text), 1):
         fields = {

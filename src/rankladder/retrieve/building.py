@@ -29,7 +29,7 @@ from rankladder.retrieve.index import Index, open_index, pack, tantivy_writer
 from rankladder.retrieve.manifest import FORMAT, Manifest, Settings, SourceState, live_generation, package_version
 from rankladder.retrieve.plan import Plan, compare, is_racy, new_digest
 from rankladder.textfiles import KINDS, PASSAGE_WORDS, Found, NotText, SkippedFile, Source, find_sources, read_source
-from rankladder.textfiles.documents import check_passage_words
+from rankladder.textfiles.documents import READERS, check_passage_words
 from rankladder.values import Document
 
 _ENCODED_AT_ONCE = 512
@@ -85,7 +85,7 @@ def build_index(
     found = find_sources(given, exclude=folder)
     if not found.sources:
         raise _nothing(given, found)
-    settings = Settings(passage_words, ANALYSER)
+    settings = Settings(passage_words, ANALYSER, READERS)
     roots = tuple(str(Path(path).resolve()) for path in given)
     with writer_lock(folder), storage_errors(folder), closing(_Live(folder)) as live:
         if live.named is not None:

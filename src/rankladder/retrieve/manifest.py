@@ -29,10 +29,11 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides how documents are cut and analysed; an index with other settings is built anew."""
+    """What decides how documents are read, cut and analysed; an index with other settings is built anew."""
 
     passage_words: int
     analyser: str
+    readers: int = 0  # as in manifests that say nothing of it
 
 
 @dataclass(frozen=True, slots=True)

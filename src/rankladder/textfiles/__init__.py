@@ -3,6 +3,7 @@
 from rankladder.textfiles.beir import BeirFolder, beir_folder
 from rankladder.textfiles.bytestream import NotText
 from rankladder.textfiles.documents import Documents, read_documents, read_source
+from rankladder.textfiles.headerless import HeaderMissing
 from rankladder.textfiles.passages import PASSAGE_WORDS
 from rankladder.textfiles.queries import read_queries
 from rankladder.textfiles.sources import KINDS, Found, SkippedFile, Source, find_sources
@@ -15,6 +16,7 @@ __all__ = [
     "BeirFolder",
     "Documents",
     "Found",
+    "HeaderMissing",
     "NotText",
     "SkippedFile",
     "Source",

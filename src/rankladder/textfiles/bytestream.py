@@ -88,8 +88,11 @@ def why_not_text(data: bytes, *, whole: bool) -> str | None:
     return None
 
 
-def check_text(path: Path) -> None:
-    """Reads the first 64 KiB. Raises NotText for a file that is binary, not UTF-8, not gzip, or not readable."""
+def text_head(path: Path) -> str:
+    """The first 64 KiB of a file, without its byte order mark.
+
+    Raises NotText for a file that is binary, not UTF-8, not gzip, or not readable.
+    """
     try:
         with open_bytes(path) as stream:
             head = stream.read(_HEAD)
@@ -99,6 +102,7 @@ def check_text(path: Path) -> None:
         raise NotText(path, f"cannot be read ({error.strerror or error})") from error
     if (reason := why_not_text(head, whole=len(head) < _HEAD)) is not None:
         raise NotText(path, reason)
+    return head.decode("utf-8-sig", errors="ignore")  # it may end inside a character
 
 
 def read_text(path: Path, *, digest: Digest | None = None) -> str:

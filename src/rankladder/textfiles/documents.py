@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from rankladder.errors import BadOption
-from rankladder.textfiles.bytestream import Digest, NotText, check_text, read_text
+from rankladder.textfiles.bytestream import Digest, NotText, read_text, text_head
+from rankladder.textfiles.headerless import LAYOUTS, HeaderMissing, headerless_columns, headerless_documents
 from rankladder.textfiles.hypertext import html_page
 from rankladder.textfiles.markdown import markdown_page
 from rankladder.textfiles.passages import PASSAGE_WORDS, Page, cut_passages
 from rankladder.textfiles.plain import plain_page, rst_page
 from rankladder.textfiles.records import csv_documents, jsonl_documents
 from rankladder.textfiles.sources import Found, SkippedFile, Source, find_sources
+from rankladder.textfiles.trec_documents import begins_with_doc, trec_documents
 from rankladder.values import Document
+
+READERS = 1
+"""Counts the changes by which the same file gives other documents; another number rebuilds every index."""
 
 
 class Documents:
@@ -66,8 +73,8 @@ class Documents:
 def read_documents(path: str | Path, *, passage_words: int = PASSAGE_WORDS) -> Documents:
     """The documents of a file, or of every file below a folder; see ``find_sources`` for which are read.
 
-    A record file (JSON Lines, CSV, TSV, a BEIR corpus) gives one document a record, a prose file (Markdown, text,
-    reStructuredText, HTML) one a passage of about ``passage_words`` words.
+    A record file (JSON Lines, CSV, TSV, a BEIR corpus, TREC's ``<DOC>`` files) gives one document a record, a prose
+    file (Markdown, text, reStructuredText, HTML) one a passage of about ``passage_words`` words.
 
     Raises PathMissing, BadOption, BadFile. Duplicate ids are not looked for here: that takes the whole set in memory
     (``rankladder.retrieve.build_index`` does it).
@@ -88,13 +95,27 @@ def read_source(
     """The documents of one source, in order. ``digest`` takes every byte of the file once the iteration has ended.
 
     Raises NotText before the first document for a file that is not text, or a table without a column for it, and
-    BadFile for a record that cannot be used.
+    BadFile for a record that cannot be used. Warns of a table whose columns had to be guessed (``HeaderMissing``).
     """
-    if source.kind in {"jsonl", "csv"}:
-        check_text(source.path)
-        read = jsonl_documents if source.kind == "jsonl" else csv_documents
-        return read(source.path, source.name, digest=digest)
+    match source.kind:
+        case "jsonl" | "csv" | "trec":
+            return _records(source, text_head(source.path), digest)
+        case "plain" if begins_with_doc(source.path):
+            return _records(replace(source, kind="trec"), text_head(source.path), digest)
     return _passages(_page(source, digest), source.name, passage_words)
+
+
+def _records(source: Source, head: str, digest: Digest | None) -> Iterator[Document]:
+    path, name = source.path, source.name
+    if source.kind == "trec":
+        return trec_documents(path, name, digest=digest)
+    if source.kind == "jsonl":
+        return jsonl_documents(path, name, digest=digest)
+    columns = headerless_columns(path, head, named=source.named)
+    if columns is None:
+        return csv_documents(path, name, digest=digest)
+    warnings.warn(f"{path}: no header; its columns are read as {LAYOUTS[columns]}", HeaderMissing, stacklevel=2)
+    return headerless_documents(path, name, columns, digest=digest)
 
 
 def _page(source: Source, digest: Digest | None) -> Page:

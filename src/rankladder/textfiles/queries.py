@@ -15,9 +15,12 @@ _TEXT_KEYS = ("text", "query", "question", "title")
 _ID_COLUMNS = frozenset({*ID_KEYS, "qid", "query-id", "query_id"})
 
 
-def read_queries(path: str | Path) -> list[Query]:
+def read_queries(path: str | Path, *, line_ids: bool = False) -> list[Query]:
     """The queries of a file, in order: JSON Lines with ``_id`` and ``text`` (``.jsonl``, ``.jsonl.gz``), or
     ``id<tab>text`` (``.tsv``, ``.tsv.gz``, ``.txt``), or of a BEIR folder.
+
+    A line of JSON without an id is refused, or, with ``line_ids``, has its number for one: a log needs no ids where
+    nothing else refers to them.
 
     Raises BadFile naming the line (a blank query is one reason), DuplicateId naming both lines, and PathMissing.
     """
@@ -31,7 +34,7 @@ def read_queries(path: str | Path) -> list[Query]:
         raise BadFile(f"{file}: queries are read from .jsonl and .tsv files (or .gz of them), not {suffix or 'this'}")
     queries: list[Query] = []
     places: dict[str, int] = {}
-    for number, name, text in _jsonl(file) if suffix == ".jsonl" else _tsv(file):
+    for number, name, text in _jsonl(file, line_ids) if suffix == ".jsonl" else _tsv(file):
         if not text.strip():
             raise BadFile(f"{file}:{number}: query {name!r} is blank")
         if name in places:
@@ -41,9 +44,10 @@ def read_queries(path: str | Path) -> list[Query]:
     return queries
 
 
-def _jsonl(file: Path) -> Iterator[tuple[int, str, str]]:
+def _jsonl(file: Path, line_ids: bool) -> Iterator[tuple[int, str, str]]:
     for number, record in json_objects(file):
-        name = next((record[key] for key in (*ID_KEYS, "qid", "query_id") if record.get(key) not in (None, "")), None)
+        given = (record[key] for key in (*ID_KEYS, "qid", "query_id") if record.get(key) not in (None, ""))
+        name = next(given, number if line_ids else None)
         text = next((record[key] for key in _TEXT_KEYS if key in record), None)
         if not isinstance(name, str | int) or isinstance(name, bool) or not isinstance(text, str):
             raise BadFile(

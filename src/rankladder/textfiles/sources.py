@@ -12,13 +12,15 @@ from typing import Literal
 
 from rankladder.errors import BadFile, BadOption, PathMissing
 from rankladder.textfiles.beir import is_beir_folder
+from rankladder.textfiles.trec_documents import begins_with_doc
 
-Kind = Literal["markdown", "plain", "rst", "html", "jsonl", "csv"]
+Kind = Literal["markdown", "plain", "rst", "html", "jsonl", "csv", "trec"]
 
 KINDS: dict[str, Kind] = {
     ".md": "markdown",
     ".markdown": "markdown",
     ".txt": "plain",
+    ".txt.gz": "plain",
     ".rst": "rst",
     ".html": "html",
     ".htm": "html",
@@ -29,7 +31,10 @@ KINDS: dict[str, Kind] = {
     ".tsv": "csv",
     ".tsv.gz": "csv",
 }
-"""How a file is read, by the end of its name."""
+"""How a file is read, by the end of its name; plain text that begins with ``<DOC>`` as TREC documents."""
+
+TREC_SUFFIXES = (".trec", ".trec.gz", ".sgml", ".sgml.gz", ".sgm", ".sgm.gz", ".xml", ".xml.gz", ".gz")
+"""Ends of names of which nothing is read but TREC documents: such a file must begin with ``<DOC>``."""
 
 _SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages"})
 
@@ -66,12 +71,15 @@ class Found:
 
 
 def kind_of(path: Path) -> Kind | None:
-    """How a file is read, None for a suffix that is not known.
+    """How a file is read, None for a suffix that is not known, or for SGML that is not TREC documents.
 
     >>> kind_of(Path("corpus.jsonl.gz")), kind_of(Path("README.MD")), kind_of(Path("photo.jpg"))
     ('jsonl', 'markdown', None)
     """
-    return KINDS.get(_suffix(path))
+    suffix = _suffix(path)
+    if suffix in TREC_SUFFIXES:
+        return "trec" if begins_with_doc(path) else None
+    return KINDS.get(suffix)
 
 
 def _suffix(path: Path) -> str:
@@ -163,7 +171,8 @@ def _sort_out(path: Path, name: str, named: bool, found: Found) -> None:
         if named:
             raise BadFile(
                 f"{path}: files of the kind {_suffix(path) or '(no suffix)'} are not read",
-                hint=f"rankladder reads {', '.join(KINDS)}; a text of another kind can be copied to a .txt file",
+                hint=f"rankladder reads {', '.join(KINDS)}, and {', '.join(TREC_SUFFIXES)} of TREC documents, which "
+                "begin with <DOC>; a text of another kind can be copied to a .txt file",
             )
         found.unknown_suffixes[_suffix(path) or "(none)"] += 1
         return

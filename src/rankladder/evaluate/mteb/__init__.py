@@ -4,7 +4,7 @@ Source: https://github.com/embeddings-benchmark/mteb (checked against 2.26.24).
 """
 
 from rankladder.evaluate.mteb.flow import TaskScore, rerank_tasks
-from rankladder.evaluate.mteb.local import local_task
+from rankladder.evaluate.mteb.local import local_task, task_remarks
 from rankladder.evaluate.mteb.means import MeanScore, mean_scores
 from rankladder.evaluate.mteb.reranker import MtebReranker, as_mteb
 from rankladder.evaluate.mteb.stages import Bm25Stage, EmbedderStage, FirstStage, RunStage, first_stage
@@ -25,4 +25,5 @@ __all__ = [
     "local_task",
     "mean_scores",
     "rerank_tasks",
+    "task_remarks",
 ]

@@ -15,6 +15,7 @@ from rankladder.errors import BadOption, RankladderError, StorageFailed
 from rankladder.evaluate.mteb.reranker import MtebReranker, catalogue_model
 from rankladder.evaluate.mteb.stages import Bm25Stage, FirstStage
 from rankladder.evaluate.mteb.tasks import loaded, trained_on, zero_shot
+from rankladder.folders import cache_folder
 from rankladder.rerank import ModelRequest
 from rankladder.rerank.engine import need
 
@@ -62,14 +63,15 @@ def rerank_tasks(
     results: str | Path,
     first_stages: Sequence[FirstStage] = (Bm25Stage(),),
     top_k: int = TOP_K,
+    store: str | Path | None = None,
     offline: bool | None = None,
     progress: Callable[[str], object] = lambda line: None,
 ) -> list[TaskScore]:
     """Every first stage by itself and every model over it, on every task: nDCG@10.
 
-    What ``results`` holds already is not done again: an interrupted run goes on with the task, first stage and model
-    that it stopped in, and begins that one anew. A model that fails on a task is a row that says why; the others are
-    finished. One model and one task's data are in memory at a time.
+    What ``results`` holds already is not done again, nor are the pairs that ``store`` has: an interrupted run goes on
+    with the task, first stage and model that it stopped in, where it was. A model that fails on a task is a row that
+    says why; the others are finished. One model and one task's data are in memory at a time.
 
     Args:
         tasks: From ``find_task``, ``benchmark_tasks`` or ``local_task``.
@@ -78,6 +80,8 @@ def rerank_tasks(
             candidates lie in ``predictions/`` in mteb's form.
         first_stages: What finds candidates.
         top_k: How many of them are reranked.
+        store: The folder of the rerankers' scores, kept as they come; by default ``scores`` in the user's cache, where
+            ``rankladder.evaluate.evaluate`` has its own.
         offline: Whether models may be fetched, as ``Reranker.open``; data sets follow ``HF_HUB_OFFLINE``.
         progress: Told in a line of each step that takes time.
 
@@ -87,7 +91,7 @@ def rerank_tasks(
     Raises:
         BadOption: ``top_k`` below 1; a task or a model that is named twice.
         Unavailable: A task's data is not here and cannot be fetched.
-        StorageFailed: ``results`` cannot be written.
+        StorageFailed: ``results`` or ``store`` cannot be written.
         RankladderError: As the first stages.
     """
     need("mteb", extra="mteb")
@@ -98,6 +102,7 @@ def rerank_tasks(
     _refuse_twins("model", [model.text for model in models])
     from mteb import ResultCache
 
+    kept = cache_folder("scores") if store is None else Path(store)
     scores: dict[tuple[str, str, str | None], TaskScore] = {}
     with _writing(Path(results)), _without_bars():
         cache = ResultCache(Path(results))
@@ -109,7 +114,7 @@ def rerank_tasks(
                 scores[*key, None] = _score(result, stage, None, zero_shot(trained_on(meta), task), None, cache, meta)
         for request in models:
             for score in _over_tasks(
-                request, tasks, first_stages, predictions, cache, progress, top_k=top_k, offline=offline
+                request, tasks, first_stages, predictions, cache, kept, progress, top_k=top_k, offline=offline
             ):
                 scores[score.task, score.first_stage, score.model] = score
     return [
@@ -145,6 +150,7 @@ def _over_tasks(
     stages: Sequence[FirstStage],
     predictions: Mapping[tuple[str, str], Path],
     cache: ResultCache,
+    store: Path,
     progress: Callable[[str], object],
     *,
     top_k: int,
@@ -162,7 +168,7 @@ def _over_tasks(
     for task, stage in pairs:
         try:
             settings: dict[str, str | int] = {"first_stage": _label(stage.meta(task)), "top_k": top_k}
-            model = MtebReranker(reranker, settings=settings)
+            model = MtebReranker(reranker, settings=settings, store=store)
             meta = model.mteb_model_meta
             finished = _known(cache, task, meta)
             if finished is None:

@@ -20,7 +20,8 @@ def local_task(folder: str | Path, name: str, *, split: str = "test", language: 
     """A retrieval task over a BEIR folder: an object of mteb's AbsTaskRetrieval, for any model and any tool of mteb's.
 
     Nothing is fetched. Its revision is a digest of the data, so that results over other data are never taken for its
-    own. Measures, filtering and files are mteb's: nDCG@10 is the main score.
+    own. Measures, filtering and files are mteb's: nDCG@10 is the main score. What of the data does not fit together is
+    in ``task_remarks``.
 
     Args:
         folder: ``corpus.jsonl``, ``queries.jsonl`` (or ``.jsonl.gz``) and ``qrels/SPLIT.tsv``.
@@ -54,6 +55,12 @@ def local_task(folder: str | Path, name: str, *, split: str = "test", language: 
     return _task_over(dataset, name, split=split, language=language)
 
 
+def task_remarks(task: AbsTaskRetrieval) -> tuple[str, ...]:
+    """What of a local task's data does not fit together, in sentences (``Dataset.remarks``); nothing for mteb's own."""
+    remarks: tuple[str, ...] = getattr(task, "remarks", ())
+    return remarks
+
+
 def _task_over(dataset: Dataset, name: str, *, split: str, language: str) -> AbsTaskRetrieval:
     import datasets
     from mteb.abstasks import AbsTaskRetrieval
@@ -62,6 +69,7 @@ def _task_over(dataset: Dataset, name: str, *, split: str, language: str) -> Abs
     class LocalRetrieval(AbsTaskRetrieval):  # type: ignore[misc, unused-ignore]
         """A task whose data lies on this machine."""
 
+        remarks = dataset.remarks
         metadata = TaskMetadata(
             name=name,
             description=f"A judged collection on this machine: {dataset.name}.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rankladder.catalogue import BOX, Model, all_models
 from rankladder.errors import BadInput
+from rankladder.evaluate.mteb.kept_scores import TextPair, kept_scores
 from rankladder.rerank import Reranker
 from rankladder.rerank.engine import need
 
@@ -35,14 +36,19 @@ class MtebReranker:
         settings: What else decides its results (the first stage, the depth). mteb keeps results apart by model,
             revision and these settings alone: it does not look at the first stage, and would hand out the results
             of another one as these.
+        store: A folder where scores are kept as they come, in the files of ``rankladder.evaluate``: a task that was
+            interrupted then goes on. None keeps none.
 
     Raises:
         MissingExtra: mteb is not installed.
     """
 
-    def __init__(self, reranker: Reranker, *, settings: Mapping[str, str | int] | None = None) -> None:
+    def __init__(
+        self, reranker: Reranker, *, settings: Mapping[str, str | int] | None = None, store: str | Path | None = None
+    ) -> None:
         need("mteb", extra="mteb")
         self.reranker = reranker
+        self.store = None if store is None else Path(store)
         self.mteb_model_meta: ModelMeta = _meta(reranker, settings or {})
 
     def __repr__(self) -> str:
@@ -62,13 +68,13 @@ class MtebReranker:
         """Raw logits (N,), one per pair, in the order of the batches.
 
         Each input is batches of ``{"text": [...], …}``, queries first, documents second. All pairs are scored
-        together, so mteb's ``batch_size`` decides nothing. The task, the split and the prompt type are not needed: a
-        pair's score depends on the pair alone.
+        together, so mteb's ``batch_size`` decides nothing. The split and the prompt type are not needed: a pair's
+        score depends on the pair alone.
 
         Args:
             inputs1: Batches of queries.
             inputs2: Batches of documents, as many.
-            task_metadata: mteb's task; not needed.
+            task_metadata: mteb's task; its name is that of the file in which scores are kept.
             hf_split: Not needed.
             hf_subset: Not needed.
             prompt_type: Not needed.
@@ -76,6 +82,7 @@ class MtebReranker:
 
         Raises:
             BadInput: An unknown option, or batches that do not pair up.
+            StorageFailed: Scores cannot be kept.
         """
         unknown = options.keys() - {"batch_size", "show_progress_bar"}
         if unknown:
@@ -84,12 +91,26 @@ class MtebReranker:
         if len(queries) != len(documents):
             raise BadInput(f"mteb gave {len(queries):,} queries for {len(documents):,} documents; expected pairs")
         progress = False if options.get("show_progress_bar") is False else None
-        return self.reranker.predict(list(zip(queries, documents, strict=True)), progress=progress)
+        if self.store is None:
+            pairs = [(query, text) for (_, query), (_, text) in zip(queries, documents, strict=True)]
+            return self.reranker.predict(pairs, progress=progress)
+        return kept_scores(
+            self.reranker,
+            [
+                TextPair(query, text, query_id, document_id)
+                for (query_id, query), (document_id, text) in zip(queries, documents, strict=True)
+            ],
+            folder=self.store,
+            collection=str(getattr(task_metadata, "name", "mteb")),
+            progress=progress,
+        )
 
 
-def as_mteb(reranker: Reranker, *, settings: Mapping[str, str | int] | None = None) -> MtebReranker:
+def as_mteb(
+    reranker: Reranker, *, settings: Mapping[str, str | int] | None = None, store: str | Path | None = None
+) -> MtebReranker:
     """The reranker for ``mteb.evaluate``; see ``MtebReranker``. Raises MissingExtra without mteb."""
-    return MtebReranker(reranker, settings=settings)
+    return MtebReranker(reranker, settings=settings, store=store)
 
 
 def catalogue_model(reranker: Reranker) -> Model | None:
@@ -98,10 +119,15 @@ def catalogue_model(reranker: Reranker) -> Model | None:
     return next((model for model in all_models() if name in (model.name, model.hub_id)), None)
 
 
-def _texts(batches: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The texts of all batches; equal ones are one object, as a query or a document stands in many pairs."""
-    seen: dict[str, str] = {}
-    return [seen.setdefault(text, text) for batch in batches for text in batch["text"]]
+def _texts(batches: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Ids (``""`` where there are none) and texts; equal ones are one object: a text stands in many pairs."""
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    rows = (row for batch in batches for row in zip(_ids(batch), batch["text"], strict=True))
+    return [seen.setdefault(row, row) for row in rows]
+
+
+def _ids(batch: Mapping[str, Any]) -> Iterable[str]:
+    return map(str, batch["id"]) if "id" in batch else [""] * len(batch["text"])
 
 
 def _bare_name(reranker: Reranker) -> str:

@@ -14,6 +14,7 @@ from rankladder.errors import BadInput, BadOption, MissingExtra, ModelMissing, P
 from rankladder.evaluate.mteb.tasks import first_line
 from rankladder.rerank.engine import need
 from rankladder.retrieve import build_index, open_index
+from rankladder.retrieve.dense.known import all_embedders, known_embedder
 from rankladder.textfiles import read_run, write_documents_jsonl
 from rankladder.values import Document, Query, Run
 
@@ -42,9 +43,10 @@ class FirstStage(Protocol):
 
 
 def first_stage(text: str) -> FirstStage:
-    """``bm25``; ``run:FOLDER`` of TREC runs, one a task (``SciFact.trec``); or an embedder's hub id or folder.
+    """``bm25``; ``run:FOLDER`` of TREC runs, one a task (``SciFact.trec``); or an embedder's hub id, folder, or name.
 
-    Raises BadOption for anything else, PathMissing for a folder of runs that is not there, and MissingExtra.
+    A known name (``all-MiniLM-L6-v2``) stands for its hub id. Raises BadOption for anything else, PathMissing for a
+    folder of runs that is not there, and MissingExtra.
     """
     need("mteb", extra="mteb")
     kind, _, argument = text.partition(":")
@@ -54,9 +56,12 @@ def first_stage(text: str) -> FirstStage:
         return RunStage(Path(argument))
     if (text and Path(text).is_dir()) or text.count("/") == 1:
         return EmbedderStage(text)
+    if known := known_embedder(text):
+        return EmbedderStage(known.hub_id)
     raise BadOption(
         f"a first stage is bm25, run:FOLDER or an embedder, got {text!r}",
-        hint="an embedder is a hub id (BAAI/bge-small-en-v1.5) or a folder",
+        hint="an embedder is a hub id (organisation/name), a folder, or one of "
+        + ", ".join(one.name for one in all_embedders()),
     )
 
 

@@ -1,0 +1,39 @@
+"""Every row comes once an epoch, also where several processes go on inside one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from accelerate.data_loader import BatchSamplerShard, SkipBatchSampler
+
+from rankladder.distill.buckets import bucket_sampler
+
+STEPS, BATCH, PROCESSES = 12, 4, 2
+
+
+def batches(epoch: int, process: int, *, skip: int) -> list[list[int]]:
+    """The batches of one process, wrapped as the trainer wraps them where it goes on after ``skip`` of them.
+
+    The trainer tells two layers of samplers which epoch it is, as it does here.
+    """
+    from datasets import Dataset
+
+    count = STEPS * BATCH * PROCESSES
+    texts = [f"{'rain ' * (n % 9)}{n}" for n in range(count)]
+    rows = Dataset.from_dict({"query": texts, "document": texts})
+    buckets = bucket_sampler(rows, batch=BATCH, step=BATCH * PROCESSES, drop_last=False, seed=1, epoch=lambda: epoch)
+    wrapped: Any = BatchSamplerShard(buckets, PROCESSES, process)
+    if skip:
+        wrapped = SkipBatchSampler(wrapped, skip)
+    for sampler in (wrapped, wrapped.batch_sampler):
+        if hasattr(sampler, "set_epoch"):
+            sampler.set_epoch(epoch)
+    return list(wrapped)
+
+
+@pytest.mark.parametrize("process", range(PROCESSES))
+def test_a_process_that_goes_on_in_a_later_epoch_has_the_batches_it_would_have_had(process: int) -> None:
+    whole = batches(1, process, skip=0)
+    assert whole != batches(0, process, skip=0)
+    assert batches(1, process, skip=5) == whole[5:]
