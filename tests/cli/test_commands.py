@@ -92,7 +92,7 @@ def test_explain_shows_every_stage(notes: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_explain_names_what_the_reranker_pushed_out(capsys: pytest.CaptureFixture[str]) -> None:
-    query = ["search", "how do I rerank my search results faster", str(DOCS), "--candidates", "30"]
+    query = ["search", "is my model downloaded from the internet", str(DOCS), "--candidates", "30"]
     assert run([*query, "--table", "--explain", "--top-k", "1"]) == 0
     table = capsys.readouterr().out
     assert re.search(r"no longer in the top 1: \S+\.md:\d+ \(1 → \d+\)", table)
