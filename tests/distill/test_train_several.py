@@ -47,7 +47,6 @@ Distillation(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="from the last step of the first epoch on the curves differ: docs/notes.md", strict=True)
 def test_two_processes_killed_in_the_second_epoch_have_the_curve_of_one(tmp_path: Path, ettin: Path) -> None:
     recipe = write_toy(
         tmp_path / "data", ettin, more=JUDGED, **{"micro_batch_size = 8": "micro_batch_size = 4\nepochs = 2.0"}

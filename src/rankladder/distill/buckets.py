@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -35,7 +36,7 @@ def ordered(lengths: NDArray[np.integer[Any]], *, step: int, micro: int, seed: i
 
 
 def bucket_sampler(
-    rows: Any, *, batch: int, step: int, drop_last: bool, seed: int, epoch: Callable[[], int] = lambda: 0
+    rows: Any, *, batch: int, step: int, whole: bool, seed: int, epoch: Callable[[], int] = lambda: 0
 ) -> Any:
     """A batch sampler over the places of a data set of queries and documents, in ``ordered``'s order, anew each epoch.
 
@@ -43,7 +44,8 @@ def bucket_sampler(
         rows: A data set with ``query`` and ``document`` columns.
         batch: Places a pass.
         step: Places an optimiser step, a multiple of ``batch`` in training.
-        drop_last: Whether a smaller last pass is left out.
+        whole: Whether the last step is filled up with places of the first. A smaller one would weigh its pairs more,
+            and be another one for each number of processes that shares it.
         seed: Of the order; the epoch is added.
         epoch: Is asked at the start of each pass. What the trainer tells its samplers is lost where several processes
             go on inside an epoch: they are wrapped twice then.
@@ -51,19 +53,18 @@ def bucket_sampler(
     from sentence_transformers.base.sampler import DefaultBatchSampler
 
     lengths = row_lengths(rows)
+    count = math.ceil(len(lengths) / step) * step if whole else len(lengths)
 
     class Buckets(DefaultBatchSampler):
         def __iter__(self) -> Iterator[list[int]]:
-            order = ordered(lengths, step=step, micro=batch, seed=seed + epoch())
-            for start in range(0, len(order), batch):
-                places = order[start : start + batch].tolist()
-                if len(places) == batch or not drop_last:
-                    yield places
+            order = np.resize(ordered(lengths, step=step, micro=batch, seed=seed + epoch()), count)  # it begins anew
+            for start in range(0, count, batch):
+                yield order[start : start + batch].tolist()
 
         def __len__(self) -> int:
-            return len(lengths) // batch if drop_last else -(-len(lengths) // batch)
+            return math.ceil(count / batch)
 
-    return Buckets(rows, batch_size=batch, drop_last=drop_last)
+    return Buckets(rows, batch_size=batch, drop_last=False)
 
 
 def row_lengths(rows: Any) -> NDArray[np.int32]:

@@ -175,15 +175,13 @@ def _trainer(
             return judged.measure(model)
 
     class Trainer(CrossEncoderTrainer):
-        def get_batch_sampler(
-            self, dataset: Any, batch_size: int, drop_last: bool, *_columns: Any, **_options: Any
-        ) -> Any:
+        def get_batch_sampler(self, dataset: Any, batch_size: int, *_columns: Any, **_options: Any) -> Any:
             training = dataset is self.train_dataset
             return bucket_sampler(
                 dataset,
                 batch=batch_size,
                 step=plan.batch_size if training else batch_size,
-                drop_last=drop_last,
+                whole=training,
                 seed=recipe.seed,
                 epoch=lambda: int(self.state.epoch or 0) if training else 0,
             )
