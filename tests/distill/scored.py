@@ -9,15 +9,23 @@ from typing import Any
 from rankladder.distill.recipe import Data, Evaluate, Recipe, Train
 
 
-def scored_recipe(folder: Path, start: Path, *, during: tuple[str, ...] = (), **settings: Any) -> Recipe:
-    """A recipe over forty rows, ten queries of four candidates, the first of which is known to answer."""
+def scored_recipe(
+    folder: Path,
+    start: Path,
+    *,
+    during: tuple[str, ...] = (),
+    scale: float = 1.0,
+    positives: bool = True,
+    **settings: Any,
+) -> Recipe:
+    """A recipe over forty rows, ten queries of four candidates, the first of which is known to answer (or none is)."""
     words = ["rain", "clouds", "git", "commit", "bread", "yeast", "mars", "iron", "apple", "score"]
     rows = [
         {
             "query": f"why {words[n // 4]} {n // 4}",
             "document": f"{words[(n // 4 + n % 4) % 10]} {words[n % 7]} falls",
-            "score": float(3 - n % 4),
-            "positive": n % 4 == 0,
+            "score": scale * (3 - n % 4),
+            "positive": positives and n % 4 == 0,
         }
         for n in range(40)
     ]

@@ -13,6 +13,7 @@ import pytest
 from .toy import JUDGED, write_toy
 
 ROOT = Path(__file__).parents[2]
+KILL_AT_STEP = Path(__file__).with_name("kill_at_step.py")
 
 STAGES = """
 import json, os, pathlib, random, signal, sys, threading, time
@@ -110,35 +111,6 @@ def test_stages_killed_at_any_moment_give_the_same_rows(tmp_path: Path) -> None:
     assert sum(chain["kills"] for chain in chains) >= 4
 
 
-TRAINING = """
-import json, os, signal, sys
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-from rankladder.distill import train
-from rankladder.distill.pipeline import Distillation
-from rankladder.progress import Progress
-
-watching, kill_at = train.watching, int(sys.argv[3])
-
-def deadly(folder, name, say):
-    made = watching(folder, name, say=say)
-    step_end = made.on_step_end
-    def on_step_end(args, state, control, **rest):
-        if state.global_step == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        step_end(args, state, control, **rest)
-    made.on_step_end = on_step_end
-    return made
-
-train.watching = deadly
-recipe = Path(sys.argv[1])
-options = dict(data=recipe.parent, say=lambda line: print(line, file=sys.stderr), watch=Progress)
-for stage in ("mine", "label", "sample", "train"):
-    Distillation(recipe, Path(sys.argv[2]), only=stage, **options).run()
-"""
-
-
 @pytest.mark.slow
 def test_training_killed_between_checkpoints_ends_with_the_same_weights(tmp_path: Path, ettin: Path) -> None:
     from safetensors.numpy import load_file
@@ -148,7 +120,17 @@ def test_training_killed_between_checkpoints_ends_with_the_same_weights(tmp_path
     for name, kills in {"whole": (0,), "killed": (2, 9, 13, 0)}.items():
         for kill in kills:
             done = subprocess.run(
-                [sys.executable, "-c", TRAINING, str(recipe), str(tmp_path / name), str(kill)],
+                [
+                    sys.executable,
+                    str(KILL_AT_STEP),
+                    str(recipe),
+                    str(tmp_path / name),
+                    str(kill),
+                    "mine",
+                    "label",
+                    "sample",
+                    "train",
+                ],
                 capture_output=True,
                 text=True,
                 check=False,

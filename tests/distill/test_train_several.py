@@ -15,35 +15,7 @@ import pytest
 from .toy import JUDGED, write_toy
 
 ROOT = Path(__file__).parents[2]
-
-TRAINING = """
-import os, signal, sys
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-from rankladder.distill import train
-from rankladder.distill.pipeline import Distillation
-from rankladder.progress import Progress
-
-watching, kill_at = train.watching, int(sys.argv[3])
-
-def deadly(folder, name, say):
-    made = watching(folder, name, say=say)
-    step_end = made.on_step_end
-    def on_step_end(args, state, control, **rest):
-        if state.global_step == kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        step_end(args, state, control, **rest)
-    made.on_step_end = on_step_end
-    return made
-
-train.watching = deadly
-recipe = Path(sys.argv[1])
-Distillation(
-    recipe, Path(sys.argv[2]), data=recipe.parent, only="train", say=lambda line: print(line, file=sys.stderr),
-    watch=Progress,
-).run()
-"""
+KILL_AT_STEP = Path(__file__).with_name("kill_at_step.py")
 
 
 @pytest.mark.slow
@@ -51,8 +23,6 @@ def test_two_processes_killed_in_the_second_epoch_have_the_curve_of_one(tmp_path
     recipe = write_toy(
         tmp_path / "data", ettin, more=JUDGED, **{"micro_batch_size = 8": "micro_batch_size = 4\nepochs = 2.0"}
     )
-    script = tmp_path / "training.py"
-    script.write_text(TRAINING)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
 
     def ran(*command: Any) -> subprocess.CompletedProcess[str]:
@@ -63,14 +33,13 @@ def test_two_processes_killed_in_the_second_epoch_have_the_curve_of_one(tmp_path
     found = {}
     for name in ("one", "two"):
         into = tmp_path / name
-        for verb in ("mine", "label", "sample"):
-            done = ran("-m", "rankladder", "distill", verb, recipe, "--into", into, "--data", recipe.parent)
-            assert done.returncode == 0, done.stderr
+        done = ran(KILL_AT_STEP, recipe, into, 0, "mine", "label", "sample")
+        assert done.returncode == 0, done.stderr
         several = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2) if name == "two" else ()
         if several:
-            killed = ran(*several, script, recipe, into, 26)  # of 30; a checkpoint is at 24
+            killed = ran(*several, KILL_AT_STEP, recipe, into, 26, "train")  # of 30; a checkpoint is at 24
             assert killed.returncode != 0
-        done = ran(*several, script, recipe, into, 0)
+        done = ran(*several, KILL_AT_STEP, recipe, into, 0, "train")
         assert done.returncode == 0, done.stderr
         assert not several or "going on at checkpoint-24" in done.stderr
         found[name] = json.loads((into / "train" / "manifest.json").read_bytes())

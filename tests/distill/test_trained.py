@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from filelock import FileLock
 from safetensors.numpy import load_file
 
 from rankladder.distill.progress_check import Judged
-from rankladder.distill.recipe import Data, Evaluate, Recipe, Train
+from rankladder.distill.recipe import Evaluate
 from rankladder.distill.train import train
 from rankladder.distill.trained import last_checkpoint, open_trained
 from rankladder.errors import BadInput, CheckpointRefused, NotFound, RankladderError, StorageFailed
 
+from .scored import scored_recipe
 from .toy import Told
 
 
@@ -78,29 +78,15 @@ def test_a_student_with_nan_scores_is_not_exported(told: Told, monkeypatch: pyte
     assert not (told.into / "export").exists()
 
 
-def scored(folder: Path, start: Path, settings: dict[str, Any], scale: float = 1.0) -> Recipe:
-    rows = [{"query": f"q{n // 4}", "document": f"d{n}", "score": n * scale} for n in range(40)]
-    (folder / "scored.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    wanted: dict[str, Any] = {
-        "batch_size": 8,
-        "micro_batch_size": 8,
-        "max_tokens": 16,
-        "learning_rate": 1e-4,
-        **settings,
-    }
-    data = Data(name="d", scored=str(folder / "scored.jsonl"))
-    return Recipe(name="r", data=(data,), train=Train(start=str(start), **wanted))
-
-
 def test_a_student_whose_loss_is_not_finite_is_refused_and_not_kept(tmp_path: Path, ettin: Path) -> None:
-    recipe = scored(tmp_path, ettin, {}, scale=8e36)  # the square of such a score is beyond float32
+    recipe = scored_recipe(tmp_path, ettin, scale=8e36)  # the square of such a score is beyond float32
     with pytest.raises(RankladderError, match="the best checkpoint has the figure"):
         train(recipe, tmp_path / "work", None, say=lambda line: None)
     assert not (tmp_path / "work" / "train" / "best").exists()
 
 
 def test_bce_over_rows_without_a_known_positive_is_refused(tmp_path: Path, ettin: Path) -> None:
-    recipe = scored(tmp_path, ettin, {"loss": {"mse": 1.0, "bce": 0.5}})
+    recipe = scored_recipe(tmp_path, ettin, positives=False, loss={"mse": 1.0, "bce": 0.5})
     with pytest.raises(BadInput, match="loss bce: no row is a known positive"):
         train(recipe, tmp_path / "work", None, say=lambda line: None)
 

@@ -18,6 +18,7 @@ from rankladder.cli.bench_output import (
     shown_command,
     write_result,
 )
+from rankladder.cli.options import offline_option
 from rankladder.cli.output import Form, form_options, note
 from rankladder.errors import BadOption
 
@@ -78,7 +79,7 @@ _PAIRS, _TOP = 64, 100
     "--turns/--no-turns", default=True, help="Passes take turns over the models, or one model is done after the other."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides the texts.")
-@click.option("--offline", is_flag=True, default=None, help="Never touch the network, not even for a model.")
+@offline_option
 @click.option("--out", type=click.Path(path_type=Path), help="Write everything, samples included, to this JSON file.")
 @form_options
 @click.pass_context

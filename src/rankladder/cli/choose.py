@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankladder.cli.options import judged_options
+from rankladder.cli.options import judged_options, long_option, offline_option, store_option
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
 from rankladder.errors import BadOption, StorageFailed
 
@@ -27,11 +27,6 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 @click.command()
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @judged_options
-@click.option(
-    "--drop-pairs",
-    type=click.Path(path_type=Path),
-    help="A file of query and document ids: pairs that are never candidates.",
-)
 @click.option(
     "--model",
     "models",
@@ -69,13 +64,7 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
     "--retriever", default="bm25", show_default=True, help="bm25, run:FILE, dense:MODEL or hybrid:MODEL (extra dense)."
 )
 @click.option("--top-k", type=click.IntRange(1), default=100, show_default=True, help="Candidates that are reranked.")
-@click.option(
-    "--long",
-    type=click.Choice(["truncate", "passages"]),
-    default="truncate",
-    show_default=True,
-    help="A document longer than the model reads is cut, or scored as overlapping passages (the best counts).",
-)
+@long_option
 @click.option("--measure", default="nDCG@10", show_default=True, help="As ir-measures writes it.")
 @click.option(
     "--samples",
@@ -84,10 +73,10 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
     "budget.  [default: 100 where 40 seconds hold them, else 20]",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the intervals and the tests.")
-@click.option("--store", type=click.Path(path_type=Path), help="Where scores are kept.  [default: the user's cache]")
+@store_option
 @click.option("--report", type=click.Path(path_type=Path), help="Write one HTML file that needs nothing else.")
 @click.option("--out", type=click.Path(path_type=Path), help="A folder for choice.json and report.html.")
-@click.option("--offline", is_flag=True, default=None, help="Never touch the network, not even for a model.")
+@offline_option
 @form_options
 def choose(
     data: Path | None,

@@ -12,7 +12,7 @@ import click
 
 from rankladder.cli.argument_or_verb import ArgumentOrVerb
 from rankladder.cli.evaluate_mteb import mteb
-from rankladder.cli.options import judged_options
+from rankladder.cli.options import judged_options, long_option, offline_option, store_option
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ _TEXT_SIGNS = 60
 @click.group(cls=ArgumentOrVerb, invoke_without_command=True, no_args_is_help=True, subcommand_metavar="")
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @judged_options
-@click.option(
-    "--drop-pairs",
-    type=click.Path(path_type=Path),
-    help="A file of query and document ids: pairs that are never candidates.",
-)
 @click.option(
     "--model",
     "models",
@@ -59,22 +54,16 @@ _TEXT_SIGNS = 60
     show_default=True,
     help='As ir-measures writes them: "nDCG@10 RR@10 AP R@100". The first decides which queries changed most.',
 )
-@click.option(
-    "--long",
-    type=click.Choice(["truncate", "passages"]),
-    default="truncate",
-    show_default=True,
-    help="A document longer than the model reads is cut, or scored as overlapping passages (the best counts).",
-)
+@long_option
 @click.option(
     "--changes", type=click.IntRange(0), default=5, show_default=True, help="Queries helped, and harmed, to show."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the intervals and the tests.")
-@click.option("--store", type=click.Path(path_type=Path), help="Where scores are kept.  [default: the user's cache]")
+@store_option
 @click.option(
     "--out", type=click.Path(path_type=Path), help="A folder for evaluation.json, evaluation.md and runs/*.trec."
 )
-@click.option("--offline", is_flag=True, default=None, help="Never touch the network, not even for a model.")
+@offline_option
 @form_options
 def evaluate(
     data: Path | None,

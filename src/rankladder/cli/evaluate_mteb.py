@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from rankladder.cli.options import store_option
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _ZERO_SHOT = {True: "yes", False: "no", None: "not known"}
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of results in mteb's form; what is there already is not computed again.",
 )
-@click.option("--store", type=click.Path(path_type=Path), help="Where scores are kept.  [default: the user's cache]")
+@store_option
 @click.option("--offline", is_flag=True, default=None, help="Never touch the network, for models or data sets.")
 @form_options
 def mteb(

@@ -15,6 +15,19 @@ if TYPE_CHECKING:
 
 MODEL_OPTIONS = ("model", "engine", "device", "dtype", "max_tokens", "long", "threads", "offline")
 F = TypeVar("F", bound=Callable[..., Any])
+long_option = click.option(
+    "--long",
+    type=click.Choice(["truncate", "passages"]),
+    default="truncate",
+    show_default=True,
+    help="A document longer than the model reads is cut, or scored as overlapping passages (the best counts).",
+)
+offline_option = click.option(
+    "--offline", is_flag=True, default=None, help="Never touch the network, not even for a model."
+)
+store_option = click.option(
+    "--store", type=click.Path(path_type=Path), help="Where scores are kept.  [default: the user's cache]"
+)
 
 
 def _complete_model(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -26,15 +39,9 @@ def _complete_model(_context: click.Context, _parameter: click.Parameter, incomp
 def model_options(command: F) -> F:
     """Adds the options of ``MODEL_OPTIONS``."""
     for option in (
-        click.option("--offline", is_flag=True, default=None, help="Never touch the network, not even for a model."),
+        offline_option,
         click.option("--threads", type=click.IntRange(1), help="Documents scored at once.  [default: usable cores]"),
-        click.option(
-            "--long",
-            type=click.Choice(["truncate", "passages"]),
-            default="truncate",
-            show_default=True,
-            help="A document longer than the model reads is cut, or scored as overlapping passages (the best counts).",
-        ),
+        long_option,
         click.option("--max-tokens", type=click.IntRange(1), help="Read at most this many tokens a document."),
         click.option(
             "--dtype",
@@ -70,6 +77,9 @@ def judged_options(command: F) -> F:
     """Adds the options that say where queries, judgements and documents lie, beside a DATA argument."""
     path = click.Path(path_type=Path)
     for option in (
+        click.option(
+            "--drop-pairs", type=path, help="A file of query and document ids: pairs that are never candidates."
+        ),
         click.option("--queries", type=click.IntRange(1), help="The first so many queries only."),
         click.option("--qrels", type=path, help="The judgements of a TREC collection."),
         click.option("--topics", type=path, help="The queries of a TREC collection."),

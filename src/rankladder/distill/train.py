@@ -33,7 +33,6 @@ from rankladder.distill.trained import (
 )
 from rankladder.distill.watching import figures_of, watching
 from rankladder.errors import BadInput, BadOption, NotFound, RankladderError, StorageFailed
-from rankladder.rerank.engine import need
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -217,7 +216,7 @@ def _trainer(
         metric_for_best_model=f"eval_{MEAN}" if judged is not None else "eval_loss",
         greater_is_better=judged is not None,
         logging_steps=max(1, plan.evaluate_every // 10),
-        report_to=_loggers(recipe.train),
+        report_to=list(recipe.train.logs) or ["none"],
         project=recipe.name,
         dataloader_pin_memory=gpu,
         use_cpu=not gpu,
@@ -264,12 +263,6 @@ def choose_train_dtype(settings: Train) -> str:
 def _free(folder: Path) -> int:
     """Bytes that can still be written."""
     return shutil.disk_usage(folder).free
-
-
-def _loggers(settings: Train) -> list[str]:
-    for name in settings.logs:
-        need(name, extra="train")
-    return list(settings.logs) or ["none"]
 
 
 def _figures(values: Mapping[str, float]) -> str:

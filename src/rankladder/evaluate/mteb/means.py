@@ -118,8 +118,8 @@ def not_comparable(scores: Sequence[TaskScore], *, top_k: int) -> list[str]:
         if nano is not None and any(task.startswith("Nano") for task in tasks):
             lines.append(
                 f"{score.model}: the published NanoBEIR mean {nano:.4f} is of Sentence Transformers' evaluator, which "
-                "has a BM25 of its own, puts every relevant document among the candidates and by default leaves "
-                "ArguAna and Touché out; not comparable with mteb's Nano tasks"
+                "has a BM25 of its own and puts every relevant document among the candidates; not comparable with "
+                "mteb's Nano tasks"
             )
     return lines
 
