@@ -44,6 +44,7 @@ def drawn(
     reference: str | None = None,
     wishes: Wishes | None = None,
     failed: Mapping[str, str] | None = None,
+    untimed: Mapping[str, str] | None = None,
     samples: int = 100,
     seed: int = 0,
     words: str = "what causes rain",
@@ -63,7 +64,11 @@ def drawn(
         if name == reference:
             values = dict.fromkeys(ids, 1.0)
         passes = [times[name] * draw.lognormvariate(0, 0.12) for _ in range(samples)] if times[name] else []
-        cost = spent(passes, memory=100 + 3 * times[name] if times[name] else None, price=times[name] / 2000)
+        cost: Spent | None = spent(
+            passes, memory=100 + 3 * times[name] if times[name] else None, price=times[name] / 2000
+        )
+        if untimed and name in untimed:
+            cost = None
         rows.append(
             Measured(
                 name=name,
@@ -73,6 +78,7 @@ def drawn(
                 current=name == current,
                 values=values,
                 spent=cost,
+                cost_failed=(untimed or {}).get(name),
                 pairs=100 * queries if times[name] else 0,
                 truncated=7 if times[name] else 0,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,12 @@ from rankladder.choose import (
 )
 from rankladder.choose.spending import LISTS, cost_tasks
 from rankladder.choose.stand_in import stand_in
-from rankladder.errors import BadInput, BadOption, ModelMissing, PathMissing
+from rankladder.errors import BadInput, BadOption, ModelMissing, PathMissing, ServiceFailed
 from rankladder.evaluate import Candidates, bm25_candidates, measure_run, read_dataset
 from rankladder.rerank import ModelRequest
 from rankladder.values import Qrels, Run
 
+from .outcomes import spent
 from .pages import Read, agrees, value_at
 from .places import server, write_collection
 
@@ -174,6 +176,60 @@ def test_one_query_says_nothing_about_quality_but_what_it_costs(folder: Path, et
     render_report(outcome.to_dict())
 
 
+@pytest.mark.parametrize("runs_today", [False, True], ids="candidate current".split())
+def test_a_model_that_fails_only_while_it_is_timed_keeps_its_quality(
+    folder: Path, ettin: Path, monkeypatch: pytest.MonkeyPatch, runs_today: bool
+) -> None:
+    broken = {str(ettin): ServiceFailed("out of memory")}
+    monkeypatch.setattr("rankladder.choose.choosing.measure_spending", lambda *_, **__: broken)
+    request = ModelRequest.parse(str(ettin))
+    outcome = chosen(folder, *([] if runs_today else [str(ettin)]), current=request if runs_today else None)
+    one = outcome.candidate(str(ettin))
+    assert (one.failed, one.cost_failed, one.spent) == (None, "could not be timed: out of memory", None)
+    assert one.reason is Reason.COST_UNKNOWN
+    assert one.overall is not None
+    assert one.values.keys() == outcome.candidate(NO_RERANKER).values.keys()
+    assert outcome.winner != one.name
+    assert outcome.current == (one.name if runs_today else NO_RERANKER)
+    assert outcome.compared is not None
+    assert render_report(outcome.to_dict())
+
+
+def test_memory_that_nobody_tells_leaves_the_times(folder: Path, ettin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = {str(ettin): spent([5.0] * 20, memory=None)}
+    monkeypatch.setattr("rankladder.choose.choosing.measure_spending", lambda *_, **__: timed)
+    one = chosen(folder, str(ettin), wishes=Wishes(memory_mb=500.0)).candidate(str(ettin))
+    assert (one.reason, one.spent) == (Reason.COST_UNKNOWN, timed[str(ettin)])
+    assert "does not tell how much memory" in one.sentence
+    assert chosen(folder, str(ettin)).candidate(str(ettin)).cost_failed is None
+
+
+def test_a_reference_keeps_what_was_said_of_its_candidates(
+    folder: Path, ettin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rankladder.choose.choosing.measure_spending", lambda *_, **__: {})
+    dataset = read_unjudged(folder, queries=3)
+    without, *_ = dataset.queries
+    found = bm25_candidates(dataset)
+    run = Run("bm25", {**found.run.scores, without: {}, "another": {"d1": 1.0}})
+    candidates = Candidates.of("bm25", run, dataset)
+    candidates = replace(candidates, remarks=(*candidates.remarks, "2 documents are longer than E reads: cut"))
+    outcome = choose(dataset, candidates, [], reference=ModelRequest.parse(str(ettin)))
+    assert {"2 documents are longer than E reads: cut", candidates.remarks[0]} <= set(outcome.remarks)
+    assert "1 queries of the run are not judged here" in candidates.remarks[0]
+    assert not any("judged queries have no candidate" in remark for remark in outcome.remarks)
+
+
+def test_the_length_of_the_lists_is_the_mean_over_all_judged_queries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rankladder.choose.choosing.measure_spending", lambda *_, **__: {})
+    dataset = read_dataset(write_collection(tmp_path / "many", queries=40))
+    lists = {id: {f"d{place}": 1.0 / (1 + place) for place in range(at % 8)} for at, id in enumerate(dataset.queries)}
+    outcome = choose(dataset, Candidates.of("mine", Run("mine", lists), dataset), [], top_k=5)
+    assert outcome.retriever["list_size"] == (0 + 1 + 2 + 3 + 4 + 5 + 5 + 5) / 8
+
+
 def test_a_key_that_is_missing_is_a_row(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COHERE_API_KEY", raising=False)
     outcome = chosen(folder, "cohere:rerank-v3.5", queries=2)
@@ -196,7 +252,7 @@ def test_a_key_that_is_refused_is_a_row_without_the_key(folder: Path, monkeypatc
 def test_a_hosted_model_is_timed_by_whole_lists_and_paid_by_the_request(folder: Path) -> None:
     with rerank_server("tei") as asked:  # it takes 4 of a list's 16 documents at a time
         name = asked.model()
-        outcome = chosen(folder, name, queries=3, prices=[Price(0.002, "request"), Price(9.0, "h")])
+        outcome = chosen(folder, name, queries=3, prices=[Price(0.002, "request")])
     one = outcome.candidate(name)
     assert one.spent is not None
     assert one.spent.per_1000_queries == pytest.approx(8.0)
@@ -240,6 +296,8 @@ def test_a_reference_without_which_nothing_can_be_said_is_an_error(folder: Path)
     "options",
     [
         {"prices": [Price(1.0, "h", "nobody")]},
+        {"prices": [Price(0.02, "Mtok")]},
+        {"measure": "ERR@10", "reference": ModelRequest.parse("no-such-model")},
         {"samples": 0},
         {"examples": -1},
         {"measure": "nDCG@10 RR@10"},

@@ -45,6 +45,15 @@ def test_memory_passes_over_and_what_runs_elsewhere_holds_none() -> None:
     assert reasons(found) == {"big": Reason.TOO_MUCH_MEMORY, "hosted": Reason.CHOSEN}
 
 
+def test_what_costs_nobody_knows_how_much_is_not_chosen_and_is_still_the_best() -> None:
+    unknown = replace(entry("fast", 0.7, p95=0), cost_known=False)
+    found = decide([unknown, entry("s", 0.695, p95=5), entry("l", 0.7, p95=50)], Wishes())
+    assert (found.winner, found.best) == ("s", "l")
+    assert reasons(found) == {"fast": Reason.COST_UNKNOWN, "s": Reason.CHOSEN, "l": Reason.LARGER_THAN_NEEDED}
+    alone = decide([unknown, entry("none", 0.3, p95=0)], Wishes(budget_ms=9.0))
+    assert (alone.winner, alone.leader, alone.best) == (None, "none", "fast")
+
+
 def test_what_straddles_the_target_cannot_be_told_and_does_not_win() -> None:
     wavering = [0.9, 0.5, 0.9, 0.5, 0.9, 0.5, 0.9, 0.5]
     found = decide([entry("s", *wavering, p95=1), entry("l", 0.71, p95=9)], Wishes())

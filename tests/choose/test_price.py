@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rankladder.choose import Price, Use
-from rankladder.choose.price import prices_of
+from rankladder.choose.price import check_prices, prices_of
 from rankladder.errors import BadOption
+from rankladder.rerank import ModelRequest
 
 
 @pytest.mark.parametrize("text", ["0.34", "h", "x/h", "-1/h", "1/day", "=1/h", "1e999/h", "nan/h", "2/units", ""])
@@ -22,6 +23,28 @@ def test_a_models_own_price_comes_before_that_of_its_kind() -> None:
     assert prices_of("cohere:x", prices, hosted=True) == [prices[1]]
     assert prices_of("jina:m@http://localhost:1", prices, hosted=True) == [prices[2]]
     assert prices_of("cohere:x", prices[:1], hosted=True) == []
+
+
+@pytest.mark.parametrize(
+    ("models", "prices", "what"),
+    [
+        (["box"], ["0.02/Mtok"], "no candidate without a price of its own is hosted"),
+        (["cohere:x"], ["0.34/h"], "no candidate without a price of its own runs on this machine"),
+        (["cohere:x"], ["cohere:x=2/1000units", "0.02/Mtok"], "is hosted"),
+        ([], ["0.34/h"], "runs on this machine"),
+        (["box"], ["box=0.002/request"], "runs here and costs by the hour"),
+        (["box"], ["box=2/1000units"], "runs here"),
+        (["box"], ["nobody=2/h"], "'nobody', which is no candidate"),
+    ],
+)
+def test_a_price_that_no_candidate_has_is_refused(models: list[str], prices: list[str], what: str) -> None:
+    with pytest.raises(BadOption, match=what):
+        check_prices([*map(ModelRequest.parse, models)], [*map(Price.parse, prices)])
+
+
+def test_a_price_that_a_candidate_has_is_taken() -> None:
+    models = [*map(ModelRequest.parse, ["box", "ettin-17m", "cohere:x", "tei:http://localhost:1"])]
+    check_prices(models, [*map(Price.parse, ["box=2/h", "0.34/h", "0.02/Mtok", "tei:http://localhost:1=1/h"])])
 
 
 def test_an_hour_is_shared_by_the_queries_that_fit_into_it() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rankladder.choose import NO_RERANKER, Outcome, Wishes, check_writable, render_report, write_report
+from rankladder.choose import NO_RERANKER, Outcome, Reason, Wishes, check_writable, render_report, write_report
 from rankladder.choose.charts import changes_by_query, quality_against_latency
 from rankladder.choose.markup import FORMS, Figures, embedded, escaped
 from rankladder.errors import StorageFailed
@@ -27,6 +27,7 @@ OUTCOMES: dict[str, Outcome] = {
     "one query": drawn(QUALITY, TIMES, queries=1),
     "ten queries": drawn(QUALITY, TIMES, queries=10, samples=5),
     "failed": drawn({**QUALITY, "broken": 0.5}, TIMES, failed={"broken": f"no memory {HOSTILE}"}, current="broken"),
+    "untimed": ladder(untimed={"ettin-17m": f"no memory {HOSTILE}", "ettin-150m": "killed"}, wishes=Wishes(target=0.9)),
     "hostile": ladder(words=HOSTILE, wishes=Wishes(target=0.9), current="box"),
 }
 
@@ -115,6 +116,33 @@ def test_what_changes_is_shown_with_gains_and_losses_and_both_lists() -> None:
     assert "What changes, query by query: box → ettin-17m" in page.text
     assert "Side by side" in page.text
     assert "tokens cut" in page.text
+
+
+def test_a_bar_marks_what_was_judged_relevant_and_no_negative_grade() -> None:
+    told = ladder(current="box").to_dict()
+    documents = [
+        one for example in told["examples"] for side in ("before", "after") for one in example[side]["documents"]
+    ]
+    for place, one in enumerate(documents):
+        one["grade"] = (-2, 0, None, 1)[place % 4]
+    page = Read(render_report(told))
+    assert sum(given.get("class") == "relevant" for _, given in page.tags) == len(documents[3::4])
+
+
+def test_what_was_scored_and_not_timed_keeps_its_quality() -> None:
+    outcome = OUTCOMES["untimed"]
+    one = outcome.candidate("ettin-17m")
+    assert outcome.current == one.name
+    assert one.reason is Reason.COST_UNKNOWN
+    assert one.overall is not None
+    assert one.sentence.startswith("no memory")
+    assert "of the best" in one.sentence
+    assert outcome.winner == "ettin-68m"
+    assert outcome.versus["held_out"].queries == 60
+    assert any("cost is not known: ettin-17m and ettin-150m" in sentence for sentence in outcome.sentences)
+    page = Read(render_report(outcome.to_dict()))
+    at = [row.name for row in outcome.candidates].index(one.name)
+    assert f"/candidates/{at}/overall/mean" in {shown.path for shown in page.figures}
 
 
 def test_a_report_is_written_whole_and_reads_back(tmp_path: Path) -> None:

@@ -177,6 +177,10 @@ def test_a_reference_that_is_not_here_ends_the_command(folder: Path) -> None:
         ["--price", "0.3"],
         ["--price", "nobody=1/h"],
         ["--price", "box=1/Mtok"],
+        ["--price", "box=0.002/request"],
+        ["--only", "--model", "box", "--price", "0.02/Mtok"],
+        ["--reference", "box", "--measure", "ERR@10"],
+        ["--measure", "AP(rel=0)"],
         ["--reference", "box", "--drop-pairs", "pairs.tsv"],
         ["--model", "box,colour=red"],
         ["--measure", "quality"],
@@ -186,8 +190,8 @@ def test_a_reference_that_is_not_here_ends_the_command(folder: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_what_cannot_be_honoured_is_refused(folder: Path, options: list[str]) -> None:
-    assert choose(folder, *options) == exits.USAGE
+def test_what_cannot_be_honoured_is_refused_before_any_data_is_read(tmp_path: Path, options: list[str]) -> None:
+    assert choose(tmp_path / "no-such-data", *options) == exits.USAGE
 
 
 @pytest.mark.parametrize("text", ["", "2", "GB", "-1GB", "1TB", "1e9MB"])

@@ -183,9 +183,10 @@ def test_an_empty_file_and_an_empty_folder_give_nothing_and_say_so(
 
 
 def test_a_reader_that_goes_away_is_no_error_of_ours(tmp_path: Path) -> None:
-    (tmp_path / "many.txt").write_text("\n".join(f"rain {number} " + "x" * 20_000 for number in range(50)))
+    # The results are more than a pipe holds: they cannot all be written before the reader goes away.
+    (tmp_path / "many.txt").write_text("\n".join(f"rain {number} " + "drop " * 40 for number in range(1000)))
     script = (
-        f"{sys.executable} -m rankladder search rain {tmp_path}/many.txt --no-rerank --top-k 50 --json | head -c 1"
+        f"{sys.executable} -m rankladder search rain {tmp_path}/many.txt --no-rerank --top-k 1000 --json | head -c 1"
         ' >/dev/null; echo "${PIPESTATUS[0]}"'
     )
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)

@@ -155,6 +155,33 @@ def test_what_cannot_be_done_is_refused(
     assert printed.out == ""
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--model", "box", "--model", "box"],
+        ["--retriever", "bm25", "--retriever", "bm25"],
+        ["--retriever", "telepathy"],
+        ["--retriever", "run:nowhere"],
+        ["--measures", "AP(rel=0)"],
+    ],
+    ids=" ".join,
+)
+def test_what_the_words_show_to_be_wrong_is_refused_before_any_data_is_read(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["evaluate", str(tmp_path / "no-such-data"), *arguments]) in {2, 3}
+    assert "no-such-data" not in capsys.readouterr().err
+
+
+def test_a_grade_that_a_measure_does_not_know_is_refused_before_retrieval(
+    toy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rankladder.evaluate.open_lists", lambda *_, **__: pytest.fail("retrieved"))
+    (toy / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\train\t5\n")
+    assert run(["evaluate", str(toy), "--measures", "ERR@10"]) == 2
+    assert "ERR@10 knows the grades up to 4, and the judgements have 5" in capsys.readouterr().err
+
+
 def test_a_report_path_that_cannot_be_written_is_refused_before_anything_is_scored(
     toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from rankladder.distill.corpus import LONGEST, make_corpus
-from rankladder.distill.mine import MOST_CANDIDATES, mine
+from rankladder.distill.mine import mine, mine_depends
+from rankladder.distill.near import NearCopies
 from rankladder.distill.overlap import find_overlaps
 from rankladder.distill.questions import Question, read_questions
-from rankladder.distill.recipe import Data, read_recipe, with_data_folder
+from rankladder.distill.recipe import MOST_CANDIDATES, Data, read_recipe, with_data_folder
 from rankladder.distill.sample import chosen
 from rankladder.errors import BadFile, BadInput
 
@@ -52,6 +53,41 @@ def test_empty_documents_are_left_out_and_huge_ones_cut_and_both_are_said(tmp_pa
     assert any("left out: empty" in line for line in said)
     assert any(f"cut to {LONGEST:,} characters" in line for line in said)
     found.index.close()
+
+
+def test_texts_without_words_are_texts_of_their_own(tmp_path: Path) -> None:
+    texts = ["!=", "&&", "…", "! =", TEXT]
+    found = corpus(tmp_path, texts)
+    assert {found.documents[found.id_of(text)].text for text in texts} == {"!=", "&&", "…", TEXT}
+    found.index.close()
+
+
+@pytest.mark.parametrize("threshold", [0.95, 0.985, 0.99, 0.999])
+def test_a_threshold_close_to_1_finds_what_reaches_it_and_nothing_else(threshold: float) -> None:
+    words = [f"word{n}" for n in range(400)]
+    near = NearCopies(threshold)
+    assert near.find_or_add("first", " ".join(words)) is None
+    assert near.find_or_add("same words", ", ".join(words)) == "first"
+    assert near.find_or_add("another start", " ".join([*(f"other{n}" for n in range(100)), *words])) is None
+
+
+def test_what_was_left_out_is_said_after_a_kill_before_the_manifest_too(tmp_path: Path) -> None:
+    whole: list[str] = []
+    again: list[str] = []
+    texts = [TEXT, " ", f"Indeed {TEXT}", "word " * LONGEST]
+    corpus(tmp_path, texts, said=whole).index.close()
+    (tmp_path / "corpus" / "manifest.json").unlink()
+    corpus(tmp_path, texts, said=again).index.close()
+    counted = [line for line in whole if "documents" in line]
+    assert len(counted) == 3
+    assert counted == [line for line in again if "documents" in line]
+
+
+def test_other_questions_are_other_inputs_wherever_their_texts_are_divided(tmp_path: Path) -> None:
+    recipe = with_data_folder(read_recipe(write_toy(tmp_path, "start")), tmp_path)
+    known, alone = [Question("1", "a", ("b",))], [Question("1", "a", ()), Question("2", "b", ())]
+    digests = {str(mine_depends(recipe, {"things": asked})[1]) for asked in (known, alone, known * 2)}
+    assert len(digests) == 3
 
 
 def test_a_corpus_of_nothing_is_refused(tmp_path: Path) -> None:

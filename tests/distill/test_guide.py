@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from embedders import write_embedder
+from rankladder.distill.pipeline import Distillation, StageName
 from rankladder.rerank import Reranker
 
-from .toy import THINGS, Told
+from .toy import THINGS, Count
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "distilling.md"
 
 
-def test_the_guides_recipe_makes_a_student_of_a_folder_and_a_log(tmp_path: Path, ettin: Path) -> None:
+def test_the_guides_recipe_makes_a_student_of_a_folder_and_a_log(
+    tmp_path: Path, ettin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The start is a bi-encoder's folder, and its tokenizer another than the teacher's."""
     (tmp_path / "handbook").mkdir()
     for thing, words in THINGS.items():
@@ -33,7 +40,17 @@ def test_the_guides_recipe_makes_a_student_of_a_folder_and_a_log(tmp_path: Path,
         text = text.replace(old, new)
     recipe = tmp_path / "handbook.toml"
     recipe.write_text(text)
-    student = Told(recipe, tmp_path / "work", [], {}).run()
+    monkeypatch.chdir(tmp_path)
+
+    def run(only: StageName | None = None) -> Any:
+        nothing = nullcontext(Count())
+        return Distillation(
+            recipe, None, data=Path(), only=only, say=lambda line: None, watch=lambda *_about: nothing
+        ).run()
+
+    student = run()
+    assert f"--model {student} " in GUIDE.read_text()
+    assert run("label").rows  # nothing that was made counts as one of the documents
     ours, teacher = Reranker.open(student, dtype="fp32"), Reranker.open(ettin)
     assert ours.tokenizer != teacher.tokenizer
     assert ours.predict([(query, "rain needs clouds") for query in asked]).std() > 0

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from rankladder.checkpoint.gate import read_gate
+from rankladder.distill.measure import measure_key, open_measured
 from rankladder.distill.planning import outlook
 from rankladder.distill.recipe import read_recipe, with_data_folder
+from rankladder.distill.trained import Trained, key_of, train_depends
 from rankladder.errors import BadInput, BadOption, CheckpointRefused, NotFound, StorageFailed
 from rankladder.rerank import Reranker
 
@@ -61,6 +63,43 @@ def test_a_changed_input_is_said_and_earlier_scores_are_not_asked_for_again(told
     assert any(line.startswith("mine: made anew: things.queries was") for line in told.said)
     with pytest.raises(NotFound, match=r"label: made with something else: mine was .*hint|label: made with"):
         told.run("sample")
+
+
+def test_where_data_start_and_teachers_lie_changes_nothing(
+    told: Told, ettin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative folder, its whole path, and another folder with the same files are one recipe."""
+    data = told.recipe.parent
+    for name in ("start", "teacher"):
+        shutil.copytree(ettin, data / "models" / name)
+    told.change(f'"{ettin}"', '"models/start"')
+    told.change('{ model = "bm25", weight = 2.0 }', '{ model = "models/teacher", weight = 2.0 }')
+    monkeypatch.chdir(data.parent)
+
+    def stages(path: Path) -> tuple[Any, ...]:
+        recipe = with_data_folder(read_recipe(path / "toy.toml"), path)
+        sampled = told._replace(recipe=path / "toy.toml").run("sample")
+        student = Trained(ettin, key_of(train_depends(recipe, sampled)), {}, ())
+        return sampled, student, measure_key(recipe, student)
+
+    told._replace(recipe=Path("data/toy.toml")).run("label")
+    made = stages(Path("data"))
+    assert stages(data) == made
+    data.rename(data.with_name("moved"))
+    assert stages(data.with_name("moved")) == made
+
+
+def test_a_stage_alone_finds_that_a_teachers_files_changed(told: Told, ettin: Path) -> None:
+    teacher = told.recipe.parent / "teacher"
+    shutil.copytree(ettin, teacher)
+    told.change('{ model = "bm25", weight = 2.0 }', '{ model = "teacher", weight = 2.0 }')
+    told.run("label")
+    told.run("sample")
+    (teacher / "config.json").write_text((teacher / "config.json").read_text() + " ")
+    with pytest.raises(NotFound, match=r'label: .*teacher teacher was "\w+…, is "other files"\nhint: .*distill label'):
+        told.run("sample")
+    told.run("label")
+    told.run("sample")
 
 
 def test_a_stage_alone_wants_those_before_it(told: Told) -> None:
@@ -150,7 +189,7 @@ def test_a_disk_that_fills_while_evaluating_ends_the_stage_and_it_goes_on_later(
     monkeypatch.setattr("rankladder.evaluate.store.ScoreStore.add", full)
     with pytest.raises(StorageFailed, match="the disk is full"):
         told.run()
-    assert not (told.into / "evaluate" / "manifest.json").exists()
+    assert open_measured(told.into / "evaluate") is None
     monkeypatch.undo()
     assert len(told.run("evaluate").figures) >= 3
 

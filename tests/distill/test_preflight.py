@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,9 @@ from rankladder.distill.planning import outlook
 from rankladder.distill.recipe import read_recipe, with_data_folder
 from rankladder.distill.sample import sample_depends
 from rankladder.distill.stage import Made
-from rankladder.errors import BadOption, MissingExtra, ModelMissing, PathMissing, RankladderError
+from rankladder.errors import BadInput, BadOption, MissingExtra, ModelMissing, PathMissing, RankladderError, Unavailable
 
-from .toy import Told, write_toy
+from .toy import JUDGED, Told, write_toy
 
 TEACHERS = '[{ model = "bm25", weight = 2.0 }, { model = "labels" }]'
 
@@ -58,6 +60,85 @@ def test_what_cannot_work_is_refused_before_anything_is_made(
     with pytest.raises(error, match=said):
         told.run(**options)
     assert not (tmp_path / "work").exists()
+
+
+def test_what_the_hub_has_is_asked_for_before_anything_is_made(
+    tmp_path: Path, ettin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_arguments: Any, **_options: Any) -> None:
+        raise ConnectionError("no route to the hub")
+
+    monkeypatch.setattr("datasets.load_dataset", unreachable)
+    told = Told(write_toy(tmp_path / "data", ettin), tmp_path / "work", [], {})
+    told.change("bm25 = 8", 'bm25 = 8\ndense = 2\nembedder = "nobody/nothing"')
+    for only in (None, "mine"):
+        with pytest.raises(ModelMissing, match="nobody/nothing is not on this machine"):
+            told.run(only)
+    told.change('dense = 2\nembedder = "nobody/nothing"', "")
+    told.change("evaluate_every = 0.25", 'evaluate_every = 0.25\n[evaluate]\nduring = ["NanoBEIR"]')
+    with pytest.raises(Unavailable, match="NanoBEIR cannot be read from the hub"):
+        told.run()
+    assert not told.into.exists()
+
+
+@pytest.mark.parametrize(
+    ("into", "wanted"),
+    [
+        ("data/docs", r"what the stages write there would be read as data things: documents \(.*docs\)"),
+        ("data/docs/deeper", "would be read as data things: documents"),
+        ("data/judged/run", "would be read as evaluate: sets"),
+        ("data/start/run", "would be read as train: start"),
+        ("kept", r"queries.jsonl: data things: queries lies where the stages write kept/train"),
+    ],
+)
+def test_the_stages_lie_apart_from_what_they_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, into: str, wanted: str
+) -> None:
+    """Else each run would find other documents than the one before it, or write into them."""
+    recipe = write_toy(tmp_path / "data", "start", more=JUDGED)
+    (tmp_path / "data" / "start").mkdir()
+    (tmp_path / "data" / "docs").mkdir()
+    (tmp_path / "data" / "documents.jsonl").rename(tmp_path / "data" / "docs" / "documents.jsonl")
+    (tmp_path / "kept" / "train").mkdir(parents=True)
+    (tmp_path / "kept" / "train" / "queries.jsonl").write_text('{"query": "why"}')
+    text = recipe.read_text().replace('"documents.jsonl"', '"docs"')
+    if into == "kept":
+        text = text.replace('"queries.jsonl"', '"../kept/train/queries.jsonl"')
+    recipe.write_text(text)
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(BadInput, match=wanted):
+        Told(recipe, Path(into), [], {}).run("mine")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_stages_may_lie_beside_what_they_read(tmp_path: Path) -> None:
+    recipe = write_toy(tmp_path / "data", "nobody/nothing", more=JUDGED)
+    for into in (tmp_path / "data", tmp_path / "data" / "toy"):
+        assert Told(recipe, into, [], {}).run("mine").rows
+
+
+@pytest.mark.parametrize(
+    ("sets", "during", "said"),
+    [
+        (["judged", "other/judged"], [], "sets: two sets are called judged: .*data/judged and .*other/judged"),
+        (["judged"], ["other/judged"], "during: two sets are called judged"),
+        (["judged", "./judged"], [], "sets: two sets are called judged: .*judged, twice"),
+        (["judged"], ["./judged"], None),
+    ],
+)
+def test_no_two_judged_sets_have_one_name(tmp_path: Path, sets: list[str], during: list[str], said: str | None) -> None:
+    """The same folder may be in both lists: figures and overlaps are told apart by name."""
+    more = f"[evaluate]\nsets = {json.dumps(sets)}\nduring = {json.dumps(during)}\n"
+    told = Told(write_toy(tmp_path / "data", "nobody/nothing", more=more), tmp_path / "work", [], {})
+    shutil.copytree(tmp_path / "data" / "judged", tmp_path / "data" / "other" / "judged")
+    if said is None:
+        assert told.run("mine").rows
+        return
+    for only in (None, "mine"):
+        with pytest.raises(BadInput, match=said):
+            told.run(only)
+    assert not told.into.exists()
 
 
 def test_a_plan_without_the_packages_that_train_names_them(

@@ -20,6 +20,14 @@ ROOT = Path(__file__).parents[2]
     [
         ("bm25 = 8", "bm52 = 8", r"mine: .*unknown field `bm52`[\s\S]*did you mean bm25"),
         ("seed = 3", 'seed = "three"', "seed: Expected `int`, got `str`"),
+        ("seed = 3", "seed = -1", "seed: .*>= 0"),
+        ("seed = 3", "seed = 4294967296", "seed: .*<= 4294967295"),
+        ("[train]", "[train]\nloss = {}", "loss: .*length >= 1"),
+        ("[train]", "[train]\nepochs = inf", "epochs: Expected `float` <="),
+        ("[train]", "[train]\nepochs = nan", "epochs: Expected `float` >"),
+        ("learning_rate = 0.003", "learning_rate = inf", "learning_rate: Expected `float` <="),
+        ("[train]", "[train]\nweight_decay = inf", "weight_decay: Expected `float` <="),
+        ("bm25 = 8", "bm25 = 9000", "mine: .*come to 9,002 candidates: at most 2,048"),
         ("max_tokens = 32", "max_tokens = 4", "max_tokens: .*>= 8"),
         ("batch_size = 16", "batch_size = 0", "batch_size: .*>= 1"),
         ("micro_batch_size = 8", "micro_batch_size = 7", "batch_size 16 is no multiple of micro_batch_size 7"),
@@ -112,4 +120,4 @@ def test_the_recipe_in_the_guide_reads(tmp_path: Path) -> None:
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "docs" / "guide" / "distilling.md").read_text(), re.DOTALL)
     (tmp_path / "handbook.toml").write_text("\n".join(blocks))
     recipe = read_recipe(tmp_path / "handbook.toml")
-    assert (recipe.name, recipe.evaluate.sets, recipe.train.start) == ("handbook", ("judged",), "box")
+    assert (recipe.name, recipe.evaluate.sets, recipe.train.start) == ("handbook-reranker", ("judged",), "box")

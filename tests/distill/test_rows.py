@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets.exceptions import DatasetNotFoundError
 
 from rankladder.distill.buckets import row_lengths
 from rankladder.distill.questions import Question, need_positives
 from rankladder.distill.recipe import Data, Label, Recipe, Teacher, Train
 from rankladder.distill.rows import as_lists, training_rows
-from rankladder.errors import BadFile, BadInput, StorageFailed
+from rankladder.errors import BadFile, BadInput, NotFound, StorageFailed, Unavailable
 
 
 def recipe(folder: Path, rows: list[dict[str, Any]]) -> Recipe:
@@ -125,6 +126,43 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, text: st
     with pytest.raises(BadFile, match=message) as met:
         training_rows(made, tmp_path / "work", None)
     assert str(where) in str(met.value)
+
+
+HUB = Recipe(name="r", data=(Data(name="d", scored="hf:nobody/nothing@main"),), train=Train(start="s"))
+
+
+@pytest.mark.parametrize(
+    ("met", "error", "said"),
+    [
+        (
+            DatasetNotFoundError("Dataset 'nobody/nothing' doesn't exist"),
+            NotFound,
+            "no such data set.*\nhint: check OWN",
+        ),
+        (ConnectionError("Couldn't reach the Hub"), Unavailable, "cannot be reached: Couldn't.*\nhint: check the netw"),
+        (
+            ValueError("Config name is missing.\nPlease pick one: ['a', 'b']"),
+            BadFile,
+            r"\['a', 'b'\]\nhint: download the",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), StorageFailed, "the disk is full"),
+    ],
+)
+def test_a_data_set_of_the_hub_that_cannot_be_had_is_named_with_the_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, met: Exception, error: type[Exception], said: str
+) -> None:
+    def fails(*_arguments: Any, **_options: Any) -> None:
+        raise met
+
+    monkeypatch.setattr("datasets.load_dataset", fails)
+    with pytest.raises(error, match=said) as raised:
+        training_rows(HUB, tmp_path, None)
+    assert error is StorageFailed or "data d: hf:nobody/nothing@main" in str(raised.value)
+
+
+def test_the_hub_out_of_reach_is_an_error_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="data d: hf:nobody/nothing"):  # the tests are offline
+        training_rows(HUB, tmp_path, None)
 
 
 def test_a_disk_that_fills_while_training_is_an_error_with_the_next_step(

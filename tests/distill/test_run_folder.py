@@ -1,4 +1,6 @@
-"""A training run's folder belongs to one recipe, its rows and its start, whenever it was killed."""
+"""A training run's folder belongs to one recipe, its rows and its start, whenever it was killed; what others wrote is
+never cleared.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from rankladder.distill.manifests import clear
 from rankladder.distill.recipe import Data, Recipe, Train
+from rankladder.distill.stage import Stage
 from rankladder.distill.trained import begin_run, key_of, last_checkpoint, train_depends
+from rankladder.errors import BadInput
+
+from .toy import Told, write_toy
 
 
 def depends(rate: float) -> dict[str, Any]:
@@ -37,7 +45,7 @@ def leave_checkpoint(folder: Path) -> None:
     (checkpoint / "trainer_state.json").write_text("{}")
 
 
-@pytest.mark.parametrize("removed", range(6))
+@pytest.mark.parametrize("removed", range(4))
 def test_a_run_killed_while_it_clears_another_recipes_leaves_no_checkpoint_of_that(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, removed: int
 ) -> None:
@@ -76,10 +84,75 @@ def test_a_run_of_the_same_recipe_keeps_its_checkpoints_and_another_does_not(tmp
     assert last_checkpoint(folder / "checkpoints") is None
 
 
-def test_checkpoints_without_a_key_are_nobodys(tmp_path: Path) -> None:
-    leave_checkpoint(tmp_path / "train")
-    begun(tmp_path / "train", 0.1)
-    assert last_checkpoint(tmp_path / "train" / "checkpoints") is None
+def test_files_without_a_key_are_somebody_elses_and_stay(tmp_path: Path) -> None:
+    rows = tmp_path / "train" / "squad.jsonl.gz"
+    rows.parent.mkdir()
+    rows.write_text("rows")
+    with pytest.raises(
+        BadInput, match=r"train: .*squad\.jsonl\.gz is no file of a distillation[\s\S]*hint: name another"
+    ):
+        begun(tmp_path / "train", 0.1)
+    assert rows.read_text() == "rows"
+
+
+def test_a_folder_without_files_or_killed_before_its_key_is_begun(tmp_path: Path) -> None:
+    folder = tmp_path / "train"
+    (folder / "checkpoints").mkdir(parents=True)  # the trainer makes it before the run is begun
+    (folder / "depends.json").write_text("{}")
+    (folder / ".key.x1.tmp").write_text("")
+    assert begun(folder, 0.1) == []
+    assert (folder / "key").read_text() == key_of(depends(0.1))
+
+
+@pytest.mark.parametrize("stage", ["corpus/things", "mine", "label", "sample", "train", "evaluate", "export"])
+def test_nothing_is_made_where_somebody_elses_files_lie(tmp_path: Path, stage: str) -> None:
+    """Spark and datasets, too, call the parts of what they write ``part-00000.parquet``."""
+    told = Told(write_toy(tmp_path / "data", "nobody/nothing"), tmp_path / "data", [], {})
+    rows = tmp_path / "data" / stage / "deeper" / "part-00000.parquet"
+    rows.parent.mkdir(parents=True)
+    rows.write_text("rows")
+    with pytest.raises(BadInput, match=f"{stage}: .*part-00000.parquet is no file of a distillation"):
+        told.run("mine")
+    assert rows.read_text() == "rows"
+    assert {path.name for path in told.into.iterdir() if path.is_dir()} == {"judged", stage.partition("/")[0]}
+
+
+def test_a_stage_clears_nothing_in_a_folder_that_is_not_its_own(tmp_path: Path) -> None:
+    """Whoever made the folder after the whole run had looked at it."""
+    rows = tmp_path / "sample" / "part-00000.parquet"
+    rows.parent.mkdir()
+    rows.write_text("rows")
+    with pytest.raises(BadInput, match=r"part-00000\.parquet is no file of a distillation"):
+        Stage(rows.parent, settings={}, inputs={}).run(["a"], lambda place: pa.table({"row": []}))
+    assert rows.read_text() == "rows"
+
+
+def test_an_export_killed_while_it_clears_the_one_before_is_made_again(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def deadly(folder: Path, mark: str) -> None:
+        clear(folder, mark)
+        raise KeyboardInterrupt
+
+    told.change('licence = "apache-2.0"', 'licence = "mit"')
+    monkeypatch.setattr("rankladder.distill.export.clear", deadly)
+    with pytest.raises(KeyboardInterrupt):
+        told.run("export")
+    monkeypatch.undo()
+    assert [path.name for path in (told.into / "export").iterdir()] == ["figures.json"]
+    told.run("export")
+    assert "license: mit" in (told.into / "export" / "README.md").read_text()
+
+
+def test_a_run_does_not_depend_on_where_its_start_lies(tmp_path: Path, bert: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text("{}")
+    found = []
+    for name in ("here", "there"):
+        shutil.copytree(bert, tmp_path / name)
+        train = Train(start=str(tmp_path / name))
+        data = Data(name="d", scored=str(tmp_path / "rows.jsonl"))
+        found.append(train_depends(Recipe(name="r", data=(data,), train=train), None))
+    assert found[0] == found[1]
 
 
 def test_a_run_depends_on_its_starts_tokenizer_and_configuration(tmp_path: Path, bert: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from rankladder.distill.recipe import Train
 from rankladder.distill.schedule import Plan, plan_training, rows_a_pass
+from rankladder.errors import BadOption
 
 
 def plan(rows: int, *, processes: int = 1, candidates: int = 1, **settings: Any) -> Plan:
@@ -22,7 +23,7 @@ def plan(rows: int, *, processes: int = 1, candidates: int = 1, **settings: Any)
     )
 
 
-@pytest.mark.parametrize(("rows", "processes", "batch"), [(997, 1, 992), (997, 3, 960), (5000, 2, 1024), (7, 1, 32)])
+@pytest.mark.parametrize(("rows", "processes", "batch"), [(997, 1, 992), (997, 3, 960), (5000, 2, 1024), (32, 1, 32)])
 def test_a_derived_batch_is_whole_passes_on_every_process(rows: int, processes: int, batch: int) -> None:
     made = plan(rows, processes=processes)
     assert (made.batch_size, made.micro_batch_size) == (batch, 32)
@@ -40,3 +41,18 @@ def test_a_batch_that_the_recipe_names_is_taken_as_it_is() -> None:
     assert plan(100_000, candidates=64, batch_size=24).batch_size == 24
     made = plan(10, micro_batch_size=8)
     assert (made.batch_size, made.micro_batch_size) == (8, 8)
+
+
+@pytest.mark.parametrize(("rows", "processes", "batch", "micro"), [(7, 1, 7, 7), (40, 2, 40, 20), (9, 2, 8, 4)])
+def test_a_derived_batch_holds_no_row_twice(rows: int, processes: int, batch: int, micro: int) -> None:
+    made = plan(rows, processes=processes)
+    assert (made.batch_size, made.micro_batch_size) == (batch, micro)
+
+
+@pytest.mark.parametrize(
+    ("rows", "processes", "settings"),
+    [(100, 1, {"batch_size": 1024}), (5, 1, {"micro_batch_size": 8}), (3, 4, {}), (100, 1, {"batch_size": 104})],
+)
+def test_a_step_of_more_rows_than_there_are_is_refused(rows: int, processes: int, settings: dict[str, int]) -> None:
+    with pytest.raises(BadOption, match=f"there are {rows} to train on: it would repeat them"):
+        plan(rows, processes=processes, **settings)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from filelock import FileLock
 
+from rankladder.distill.manifests import difference
 from rankladder.distill.stage import Made, Stage, need_made, open_made
 from rankladder.errors import BadFile, NotFound, StorageFailed
 
@@ -76,6 +77,31 @@ def test_a_changed_setting_makes_everything_anew_and_says_which(tmp_path: Path) 
     assert sorted(path.name for path in made.folder.glob("part-*")) == [
         f"part-0000{place}.{kind}" for place in range(2) for kind in ("json", "parquet")
     ]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        (
+            {"settings": {"start": "a"}, "inputs": {"start": "x"}},
+            {"settings": {"start": "b"}, "inputs": {"start": "x"}},
+            'start was "a", is "b"',
+        ),
+        (
+            {"settings": {"start": "a"}, "start": "x"},
+            {"settings": {"start": "b"}, "start": "x"},
+            'start was "a", is "b"',
+        ),
+        ({"settings": {}}, {"settings": {"dropout": None}}, "dropout was not there, is null"),
+        ({"data": {}}, {"data": {"d": 1}}, "data.d was not there, is 1"),
+        ({"depth": 1}, {"depth": 1.0}, "depth was 1, is 1.0"),
+        ({"on": 1}, {"on": True}, "on was 1, is true"),
+    ],
+)
+def test_whatever_differs_is_named(before: dict[str, Any], now: dict[str, Any], said: str) -> None:
+    assert difference(before, now) == said
+    assert difference(now, before)
+    assert difference(now, now) == ""
 
 
 def test_parts_that_hold_something_else_are_never_mixed_with_those_of_before(tmp_path: Path) -> None:

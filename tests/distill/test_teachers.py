@@ -13,13 +13,16 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
+from hosted_server import Reply, rerank_server
 from rankladder.distill import ahead, label, recipe
 from rankladder.distill.label import BLOCK, ensemble, score_rows
 from rankladder.distill.recipe import Label
 from rankladder.distill.scores import ScoreCache
 from rankladder.distill.stage import Made, Stage, open_made
-from rankladder.distill.teachers import CosineTeacher, MaxSimTeacher, open_teacher
-from rankladder.errors import BadInput, BadOption, ModelMissing, StorageFailed
+from rankladder.distill.teachers import CosineTeacher, MaxSimTeacher, RerankerTeacher, open_teacher
+from rankladder.errors import BadInput, BadOption, ModelMissing, RequestRefused, StorageFailed
+from rankladder.rerank import Reranker
+from rankladder.rerank.hosted import open_hosted
 
 from .toy import Count
 
@@ -50,23 +53,63 @@ class Lengths:
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_score_that_is_not_finite_is_refused_naming_the_pair_and_not_kept(tmp_path: Path, bad: float) -> None:
     cache = tmp_path / "scores.sqlite"
-    with pytest.raises(BadInput, match=r"teacher odd gave 1 of 9 pairs a score that is not finite, first: query 'q1'"):
+    with pytest.raises(BadInput, match=r"teacher odd gave 1 of 4 pairs a score that is not finite, first: query 'q1'"):
         score_rows(Lengths(bad=bad), "odd", rows(9), cache, lambda count: None)
     kept = ScoreCache(cache)
     assert np.isnan(kept.get(list(zip(*rows(9).values(), strict=True)))).all()
     kept.close()
 
 
+def distinct(count: int) -> dict[str, list[Any]]:
+    return {"query": [f"q{n}" for n in range(count)], "document": ["rain " * (n % 50 + 1) for n in range(count)]}
+
+
 def test_a_pair_that_was_scored_is_not_scored_again(tmp_path: Path) -> None:
-    cache, many = tmp_path / "scores.sqlite", rows(BLOCK + 10)
-    broken, again, counted = Lengths(fails_at=1), Lengths(), Count()
+    cache, many = tmp_path / "scores.sqlite", distinct(1000)
+    broken, again, counted = Lengths(fails_at=3), Lengths(), Count()
     with pytest.raises(KeyboardInterrupt):
         score_rows(broken, "lengths", many, cache, counted.add)
-    scores = score_rows(again, "lengths", many, cache, lambda count: None)
-    assert broken.scored == [BLOCK]
-    assert sum(again.scored) == 0 or sum(again.scored) <= 10  # texts repeat: some of the rest were scored already
+    assert counted.count == sum(broken.scored) > 0
+    scores = score_rows(again, "lengths", many, cache, counted.add)
+    assert sum(broken.scored) + sum(again.scored) == counted.count == 1000
     assert scores.tolist() == [len(text) for text in many["document"]]
-    assert counted.count == BLOCK
+
+
+@pytest.mark.parametrize(("pairs_a_second", "least", "most"), [(1e6, BLOCK, BLOCK), (3.0, 30, 30), (0.05, 1, 1)])
+def test_scores_are_kept_about_every_ten_seconds_whatever_the_teachers_speed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pairs_a_second: float, least: int, most: int
+) -> None:
+    now = 0.0
+
+    class Timed(Lengths):
+        def score(self, rows: Mapping[str, Any]) -> NDArray[np.float32]:
+            nonlocal now
+            now += len(rows["query"]) / pairs_a_second
+            return super().score(rows)
+
+    monkeypatch.setattr(label.time, "perf_counter", lambda: now)  # type: ignore[attr-defined]
+    teacher, told = Timed(), list[int]()
+    score_rows(teacher, "timed", distinct(5 * most + 20 if most < BLOCK else 8000), tmp_path / "s", told.append)
+    assert told == teacher.scored
+    assert told[0] <= 4  # nothing is known of its speed yet
+    settled = told[5:-1] if most == BLOCK else told[2:-1]
+    assert settled
+    assert all(least <= block <= most for block in settled)
+
+
+def test_answers_that_a_service_gave_before_it_failed_are_kept_and_not_paid_again(tmp_path: Path) -> None:
+    asked = {"query": [f"q{n // 3}" for n in range(30)], "document": [f"rain {n}" for n in range(30)]}
+    cache, counted = tmp_path / "scores.sqlite", Count()
+    with rerank_server("cohere") as server:
+        server.script = [*[Reply()] * 6, Reply(status=400)]
+        teacher = RerankerTeacher(Reranker(open_hosted(server.model(), threads=1)))
+        with pytest.raises(RequestRefused):
+            score_rows(teacher, server.model(), asked, cache, counted.add)
+        assert (len(server.reranks), counted.count) == (7, 18)
+        scores = score_rows(teacher, server.model(), asked, cache, counted.add)
+        assert (len(server.reranks), counted.count) == (7 + 4, 30)
+        again = Reranker(open_hosted(server.model())).predict(list(zip(*asked.values(), strict=True)))
+    assert scores.tolist() == again.tolist()
 
 
 def test_scores_that_cannot_be_kept_are_an_error_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from rankladder.evaluate import (
     bm25_candidates,
     candidates_from_run,
     open_candidates,
+    open_lists,
     read_dataset,
     retrieved,
 )
@@ -59,6 +60,24 @@ def test_a_run_file_is_read_whole_and_named_by_its_tag(tmp_path: Path) -> None:
     unjudged, unanswered = found.remarks
     assert "1 queries of the run are not judged here" in unjudged
     assert "3 judged queries have no candidate ('q2', 'q3', 'q4')" in unanswered
+
+
+def test_a_run_whose_tag_another_list_has_is_called_after_its_file(tmp_path: Path) -> None:
+    dataset = read_dataset(write_beir(tmp_path / "toy"))
+    run = f"run:{run_file(tmp_path, 'q1 Q0 rain 1 2.0 bm25' + chr(10))}"
+    assert [one.name for one in open_lists(dataset, ["bm25", run])] == ["bm25", "run:first"]
+    assert [one.name for one in open_lists(dataset, [run])] == ["bm25"]
+
+
+def test_candidates_of_answered_queries_keep_every_remark_but_that_on_the_others(tmp_path: Path) -> None:
+    file = run_file(tmp_path, "q1 Q0 rain 1 2.0 tag\nq1 Q0 lost 2 1.0 tag\nq9 Q0 rain 1 1.0 tag\n")
+    dataset = toy_dataset()
+    found = replace(candidates_from_run(dataset, file), remarks=(*candidates_from_run(dataset, file).remarks, "3 cut"))
+    kept = found.answered(toy_dataset({"q1": {"rain": 1}}))
+    assert list(kept.run.scores) == ["q1"]
+    assert kept.digest == found.digest
+    assert kept.remarks == tuple(remark for remark in found.remarks if "have no candidate" not in remark)
+    assert len(kept.remarks) == len(found.remarks) - 1 == 3
 
 
 def test_candidates_that_the_collection_does_not_hold_are_counted_and_named(tmp_path: Path) -> None:

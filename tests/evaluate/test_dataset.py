@@ -152,6 +152,15 @@ def test_a_part_says_of_itself_what_does_not_fit_and_nothing_of_the_whole() -> N
     assert "1 judged documents are not in the collection ('lost')" in second[2]
 
 
+def test_dropped_pairs_of_unknown_ids_are_counted_and_named() -> None:
+    found = toy_dataset().without([("q1", "sun"), ("q2", "nothing"), ("Q3", "sun"), ("Q4", "none")])
+    pairs, queries, documents = found.remarks
+    assert pairs.startswith("4 pairs")
+    assert queries == "2 queries of drop-pairs are not judged here ('Q3', 'Q4'): nothing is dropped"
+    assert documents == "2 documents of drop-pairs are not in the collection ('nothing', 'none')"
+    assert len(toy_dataset().without([("q1", "sun")]).remarks) == 1
+
+
 def test_queries_spread_over_the_file_are_at_even_steps_and_the_name_says_so() -> None:
     whole = toy_dataset(GRADES)
     ids = list(whole.qrels.grades)
@@ -214,6 +223,12 @@ def test_topics_are_read_in_trecs_two_dialects(tmp_path: Path) -> None:
     ]
     (tmp_path / "topics.tsv").write_text("1\train\n")
     assert read_topics(tmp_path / "topics.tsv") == [Query("1", "rain")]
+
+
+def test_only_a_tag_ends_a_title(tmp_path: Path) -> None:
+    top = "<top>\n<num> 1 </num>\n<title> soil pH < 7 &lt; 8 a<2 undo </title>\n<desc> more </desc>\n</top>\n"
+    (tmp_path / "topics.txt").write_text(top)
+    assert read_topics(tmp_path / "topics.txt") == [Query("1", "soil pH < 7 < 8 a<2 undo")]
 
 
 @pytest.mark.parametrize(

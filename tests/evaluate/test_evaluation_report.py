@@ -47,6 +47,17 @@ def test_names_that_no_file_can_hold_are_made_plain_and_stay_apart(tmp_path: Pat
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["A-b-3.trec", "a-b-2.trec", "a-b.trec"]
 
 
+def test_the_runs_of_the_evaluation_before_go_and_no_other_file_does(tmp_path: Path) -> None:
+    dataset = toy_dataset()
+    write_report(evaluate(dataset, [toy_candidates(dataset, "mine"), toy_candidates(dataset, "a:b")]), tmp_path)
+    (tmp_path / "runs" / "theirs.trec").write_text("")
+    write_report(evaluate(dataset, [toy_candidates(dataset, "a:b"), toy_candidates(dataset, "yours")]), tmp_path)
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["a-b.trec", "theirs.trec", "yours.trec"]
+    (tmp_path / "evaluation.json").write_text('{"systems": 1}')
+    write_report(evaluate(dataset, [toy_candidates(dataset, "yours")]), tmp_path)
+    assert (tmp_path / "runs" / "a-b.trec").exists()
+
+
 def test_markdown_cannot_be_steered_by_what_is_in_it(tmp_path: Path) -> None:
     dataset = toy_dataset()
     queries = {**dataset.queries, "q2": Query("q2", "git | `x`\n# <b>[x](y)")}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rankladder.errors import BadInput, BadOption, MissingExtra
 from rankladder.evaluate import measure_run, parse_measures
-from rankladder.evaluate.measures import cutoff
+from rankladder.evaluate.measures import check_grades, cutoff
 from rankladder.values import Qrels, Run
 
 THEIRS = {"nDCG@10": "ndcg_cut_10", "AP": "map", "R@100": "recall_100", "P@5": "P_5", "RR": "recip_rank"}
@@ -78,11 +78,61 @@ def test_measures_are_read_as_practitioners_write_them() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["nonsense", "nDCG@", "nDCG@x", "nDCG@10@3", "nDCG(foo=3)@10", "nDCG@0", "P@-3", "P", "alpha_nDCG@10", "NumQ", ""],
+    [
+        "nonsense",
+        "nDCG@",
+        "nDCG@x",
+        "nDCG@10@3",
+        "nDCG(foo=3)@10",
+        "nDCG@0",
+        "P@-3",
+        "P",
+        "alpha_nDCG@10",
+        "NumQ",
+        "AP(rel=0)",
+        "",
+    ],
 )
 def test_a_measure_that_cannot_be_computed_is_refused_before_anything_is_scored(text: str) -> None:
     with pytest.raises(BadOption):
         parse_measures([text])
+
+
+@pytest.mark.parametrize("query", ["PLAIN-1", "q1", "1", "a b", "-"])
+@pytest.mark.parametrize("document", ["d1", "a document", "é-7"])
+def test_what_ids_look_like_never_matters(query: str, document: str) -> None:
+    """ERR by hand: a document of grade g satisfies with (2^g - 1) / 16."""
+    run = Run("r", {query: {document: 3.0, "x": 2.0, "y": 1.0}, "PLAIN-2": {"x": 1.0}})
+    qrels = Qrels({query: {document: 1, "y": 3, "z": 4}, "PLAIN-2": {"x": 2, "w": -1}, "PLAIN-3": {"x": 1}})
+    found = measure_run(run, qrels, ["ERR@10", "nDCG(dcg='exp-log2')@10", "nDCG@10", "Judged@10", "RR@10"])
+    assert found["ERR@10"] == pytest.approx(
+        {query: 1 / 16 + 15 / 16 * 7 / 16 / 3, "PLAIN-2": 3 / 16, "PLAIN-3": 0.0}, abs=1e-5
+    )
+    ideal = 15 + 7 / math.log2(3) + 1 / 2
+    exponential = {query: (1 + 7 / 2) / ideal, "PLAIN-2": 1.0, "PLAIN-3": 0.0}
+    assert found["nDCG(dcg='exp-log2')@10"] == pytest.approx(exponential, abs=1e-5)
+    assert found["nDCG@10"]["PLAIN-2"] == 1.0
+    assert found["Judged@10"] == pytest.approx({query: 2 / 3, "PLAIN-2": 1.0, "PLAIN-3": 0.0})
+    assert found["RR@10"] == {query: 1.0, "PLAIN-2": 1.0, "PLAIN-3": 0.0}
+
+
+def test_a_grade_that_a_measure_does_not_know_is_refused_by_name() -> None:
+    with pytest.raises(BadOption, match=r"ERR@10 knows the grades up to 4, and the judgements have 10"):
+        measure_run(Run("r", {"q": {"a": 1.0}}), Qrels({"q": {"a": 10}}), ["nDCG@10", "ERR@10"])
+    check_grades(["ERR@10", "nDCG(dcg='exp-log2')@10"], 4)
+    check_grades(["nDCG@10", "AP", "RR@10"], 10)
+
+
+def test_a_value_of_a_query_that_was_not_given_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ir_measures
+
+    class Renaming:
+        def iter_calc(self, run: object) -> list[object]:
+            return [ir_measures.Metric("topic 1", ir_measures.nDCG @ 10, 1.0)]
+
+    monkeypatch.setattr(ir_measures, "evaluator", lambda measures, qrels: Renaming())
+    with pytest.raises(BadInput, match="'topic 1' that it was not given"):
+        measure_run(Run("r", {"q": {"a": 1.0}}), Qrels({"q": {"a": 1}}), ["nDCG@10"])
 
 
 def test_a_measure_whose_value_is_not_finite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +140,7 @@ def test_a_measure_whose_value_is_not_finite_is_refused(monkeypatch: pytest.Monk
 
     class Strange:
         def iter_calc(self, run: object) -> list[object]:
-            return [ir_measures.Metric("q", ir_measures.nDCG @ 10, float("nan"))]
+            return [ir_measures.Metric("1", ir_measures.nDCG @ 10, float("nan"))]
 
     monkeypatch.setattr(ir_measures, "evaluator", lambda measures, qrels: Strange())
     with pytest.raises(BadInput, match="nDCG@10 of query 'q' is nan"):

@@ -145,6 +145,28 @@ def test_qwen2_scores_as_mxbai_rerank_v2_does(models: dict[str, Path], longest: 
     assert ours.std() > 0.1
 
 
+@pytest.mark.parametrize("longest", [1024, 300])
+def test_qwen2_scores_as_the_publishers_package_does(
+    models: dict[str, Path], monkeypatch: pytest.MonkeyPatch, longest: int
+) -> None:
+    package = pytest.importorskip("mxbai_rerank", reason="mxbai-rerank is not installed")
+    theirs = package.MxbaiRerankV2(str(models["qwen2"]), device="cpu")
+    if longest < theirs.model_max_length:
+        theirs.max_length = longest - theirs.predefined_length  # theirs counts query and document alone
+    if not hasattr(theirs.tokenizer, "prepare_for_model"):  # transformers 5 left it to the tokenizers in Python
+
+        def joined(ids: list[int], pair_ids: list[int], *, max_length: int, **options: Any) -> dict[str, list[int]]:
+            assert options["truncation"] == "only_second"
+            return {"input_ids": [*ids, *pair_ids[: max_length - len(ids)]]}
+
+        monkeypatch.setattr(theirs.tokenizer, "prepare_for_model", joined, raising=False)
+    pairs = [*texts(3, 10, 150), (" ".join(WORDS * 3), PAIR[1])]
+    ours = scores(opened(models["qwen2"], max_tokens=longest), pairs)
+    expected = theirs.predict(*map(list, zip(*pairs, strict=True)))
+    assert np.abs(ours - expected.numpy()).max() < 1e-4
+    assert ours.std() > 0.1
+
+
 def by_qwen3(model: Any, tokenizer: Tokenizer, query: str, document: str) -> float:
     """The score as the model card of Qwen3-Reranker computes it, written again: query and document as one text."""
     text = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from rankladder.catalogue import all_models
@@ -20,14 +21,15 @@ from rankladder.choose.contenders import (
 from rankladder.choose.decision import Wishes
 from rankladder.choose.examples import changed_most, pair_up, show_lists
 from rankladder.choose.outcome import NO_RERANKER, Example, Measured, Outcome, Spent
-from rankladder.choose.price import BY_THE_COUNT, Price
+from rankladder.choose.price import Price, check_prices
 from rankladder.choose.remarks import remarks
 from rankladder.choose.spending import cost_tasks, measure_spending
 from rankladder.choose.split import split_queries
-from rankladder.choose.stand_in import judged_by
+from rankladder.choose.stand_in import DEPTH, judged_by
 from rankladder.cost.machine import describe_machine, installed_versions
 from rankladder.errors import BadInput, BadOption, RankladderError
 from rankladder.evaluate import Candidates, Dataset, System, evaluate, parse_measures
+from rankladder.evaluate.measures import check_grades
 from rankladder.rerank import Long, ModelRequest
 from rankladder.rerank.hosted import is_hosted
 
@@ -82,25 +84,26 @@ def choose(
 
     Raises:
         BadInput: No query is judged (or, with ``reference``, has a candidate).
-        BadOption: A measure that cannot be computed, an option out of its range, a price for a model that is no
-            candidate.
+        BadOption: A measure that cannot be computed or does not know a grade, an option out of its range, a price that
+            no candidate has.
         MissingExtra: ir-measures is not installed.
         StorageFailed: The store cannot be written.
         RankladderError: What opening or running the reference raises: without it nothing can be said.
     """
     wishes = wishes or Wishes()
     measures = parse_measures([measure])
-    if len(measures) != 1:
-        raise BadOption(f"expected one measure, got {measure!r}", hint="rankladder evaluate takes several")
-    asked = _asked(models, current, reference)
-    _check(asked, prices, samples, examples)
+    asked = check_request(models, current, reference, measures, prices)
+    if samples is not None and samples < 1:
+        raise BadOption(f"samples must be at least 1, got {samples}")
+    if examples < 0:
+        raise BadOption(f"examples must be at least 0, got {examples}")
     if reference is not None:
         tell(f"ranking with the reference {reference.text}")
         dataset = judged_by(
             reference, dataset, candidates,
             top_k=top_k, store=store, long=long, offline=offline, progress=progress,
         )  # fmt: skip
-        candidates = Candidates.of(candidates.name, candidates.run, dataset)
+        candidates = candidates.answered(dataset)
     tell(f"scoring {len(dataset.qrels.grades):,} queries with {len(asked)} {'model' if len(asked) == 1 else 'models'}")
     found = evaluate(
         dataset, [candidates], asked, measures=measures, top_k=top_k, store=store, long=long, most_changed=0,
@@ -149,7 +152,7 @@ def choose(
         retriever={
             "name": candidates.name,
             "digest": candidates.digest,
-            "list_size": sum(len(documents) for _, documents in tasks) / len(tasks) if tasks else 0.0,
+            "list_size": mean(min(top_k, len(row)) for row in candidates.run.scores.values()),
         },
         measure=measures[0],
         reference=held,
@@ -188,30 +191,25 @@ def choose(
     )  # fmt: skip
 
 
-def _asked(
-    models: Sequence[ModelRequest] | None, current: ModelRequest | None, reference: ModelRequest | None
+def check_request(
+    models: Sequence[ModelRequest] | None,
+    current: ModelRequest | None,
+    reference: ModelRequest | None,
+    measures: Sequence[str],
+    prices: Sequence[Price],
 ) -> list[ModelRequest]:
-    """Every model once, in order, what runs today and the reference last."""
+    """Every model that ``choose`` would run once, in order, what runs today and the reference last.
+
+    Raises BadOption for several measures, one that does not know a reference's grades, and a price that no model has.
+    """
+    if len(measures) != 1:
+        raise BadOption(f"expected one measure, got {' '.join(measures)}", hint="rankladder evaluate takes several")
     named = [*(local_rungs() if models is None else models), *filter(None, (current, reference))]
-    return list({one.text: one for one in named}.values())
-
-
-def _check(asked: Sequence[ModelRequest], prices: Sequence[Price], samples: int | None, examples: int) -> None:
-    for price in prices:
-        if price.model is not None and price.model not in {one.text for one in asked}:
-            raise BadOption(
-                f"a price is given for {price.model!r}, which is no candidate",
-                hint=f"the candidates are {', '.join(one.text for one in asked) or 'none'}",
-            )
-        if price.unit in BY_THE_COUNT and price.model is not None and not is_hosted(_name_of(price.model, asked)):
-            raise BadOption(
-                f"a price of {price} is given for {price.model}, which no service counts anything for",
-                hint=f"--price {price.model}=0.34/h",
-            )
-    if samples is not None and samples < 1:
-        raise BadOption(f"samples must be at least 1, got {samples}")
-    if examples < 0:
-        raise BadOption(f"examples must be at least 0, got {examples}")
+    asked = list({one.text: one for one in named}.values())
+    check_prices([one for one in asked if one != reference or one == current], prices)  # the reference is not timed
+    if reference is not None:
+        check_grades(measures, DEPTH)
+    return asked
 
 
 def _retriever_row(system: System, measure: str, prices: Sequence[Price], *, current: bool) -> Measured:
@@ -242,15 +240,16 @@ def _row(
 ) -> Measured:
     """One model's row. A ``stand_in`` is no candidate: what it costs, or that it cannot be timed, does not matter."""
     name, system = contender.name, contender.system
-    failed = system.failed
+    if system.failed is not None:
+        return Measured(name=name, also=contender.also, current=current, failed=system.failed)
+    hosted, cost_failed = is_hosted(contender.request.name), None
     if isinstance(spent, RankladderError):
-        failed, spent = None if stand_in else f"while it was timed: {spent}", None
-    elif wishes.memory_mb is not None and spent is not None and spent.memory_mb is None and not stand_in:
-        failed = None if is_hosted(contender.request.name) else "this system does not tell how much memory it holds"
-    if failed is not None:
-        return Measured(name=name, also=contender.also, current=current, failed=failed)
+        cost_failed, spent = f"could not be timed: {spent}", None
+    elif wishes.memory_mb is not None and spent is not None and spent.memory_mb is None and not hosted:
+        cost_failed = "this system does not tell how much memory it holds"
     return Measured(
         name=name,
+        cost_failed=None if stand_in else cost_failed,
         model=system.name.partition(" + ")[2],
         about=system.about,
         digest=system.digest,
@@ -298,8 +297,3 @@ def _examples(
             )
         )
     return pair_up(dataset, *sides)
-
-
-def _name_of(text: str, asked: Sequence[ModelRequest]) -> str:
-    """The model's name without its options."""
-    return next(one.name for one in asked if one.text == text)

@@ -72,7 +72,7 @@ def conclude(
         for part, ids in (("selection", parts.selection), ("held_out", parts.held_out))
         if shown is not None and shown.name != current and old.failed is None and ids
     }
-    sentences = [*telling.choice(rows), *telling.cheaper(rows)]
+    sentences = [*telling.choice(rows), *telling.cheaper(rows), *telling.without_cost(rows)]
     if confirmation is not None:
         sentences.append(telling.confirmation(confirmation))
     if shown is not None and versus:
@@ -103,6 +103,7 @@ def _entry(one: Measured, queries: Sequence[str]) -> Entry:
         digest=one.digest,
         p95_ms=one.spent.budget_ms if one.spent else 0.0,
         memory_mb=one.spent.memory_mb if one.spent else None,
+        cost_known=one.cost_failed is None,
         parameters=one.parameters,
     )
 

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     BELOW_TARGET = "below the target"
     OVER_BUDGET = "over the budget"
     TOO_MUCH_MEMORY = "too much memory"
+    COST_UNKNOWN = "cost not known"
     REFERENCE = "the reference"
     FAILED = "failed"
 
@@ -65,6 +66,8 @@ class Entry:
     """Of one query's pass; the slowest sample where there are too few for a p95."""
     memory_mb: float | None = None
     """None where nothing of it runs on this machine."""
+    cost_known: bool = True
+    """False where its cost could not be measured: nobody can say that it is the cheapest, or within a budget."""
     parameters: int | None = None
     failed: str | None = None
     """The message of what went wrong; then nothing else is read."""
@@ -75,9 +78,9 @@ class Entry:
         return math.fsum(self.values.values()) / len(self.values)
 
     @property
-    def price(self) -> tuple[float, float, int, str]:
-        """Cheaper sorts first: p95, then memory, then parameters; the name settles ties."""
-        return self.p95_ms, self.memory_mb or 0, self.parameters or 0, self.name
+    def price(self) -> tuple[bool, float, float, int, str]:
+        """Cheaper sorts first: p95, then memory, then parameters; the name settles ties. An unknown cost comes last."""
+        return not self.cost_known, self.p95_ms, self.memory_mb or 0, self.parameters or 0, self.name
 
     def is_same_model(self, other: Entry) -> bool:
         """Whether both give the same scores by law: then only their costs may differ."""
@@ -96,7 +99,7 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """``winner`` is None where the evidence chooses nobody; ``leader`` then names who comes nearest among those that
-    satisfy budget and memory, where there is one.
+    are known to satisfy budget and memory, where there is one.
     """
 
     winner: str | None
@@ -124,7 +127,8 @@ def decide(
     seed: int = 0,
 ) -> Decision:
     """The cheapest candidate (p95, then memory, then parameters) within budget and memory whose mean surely meets the
-    target: the interval of mean(candidate) - target * mean(best), over the same queries, lies at or above 0.
+    target: the interval of mean(candidate) - target * mean(best), over the same queries, lies at or above 0. One whose
+    cost is not known cannot be chosen.
 
     The best is the highest mean of all, those over the budget too; or the ``reference``, which cannot be chosen under
     any of its names. Of two models that share the highest mean neither is taken for the best: each is held against the
@@ -241,7 +245,7 @@ def _excess(one: Entry, wishes: Wishes) -> Reason | None:
         return Reason.OVER_BUDGET
     if wishes.memory_mb is not None and (one.memory_mb or 0) > wishes.memory_mb:
         return Reason.TOO_MUCH_MEMORY
-    return None
+    return None if one.cost_known else Reason.COST_UNKNOWN
 
 
 def _checked(entries: Sequence[Entry], reference: str | None) -> list[Entry]:

@@ -58,14 +58,16 @@ class Measured:
         parameters: Of the network; None where unknown (hosted) or none.
         also: Other names that it was asked for by: the same model in the same format, measured once.
         current: Whether it is what runs today.
-        failed: Why it could not be measured; None where it was.
+        failed: Why nothing of it could be measured; None where something was.
+        cost_failed: Why its cost, or its memory where that is limited, could not be measured though its quality was;
+            None where it was. It cannot be chosen.
         values: The measure, query by query.
         overall: The mean over all queries, with its interval.
         selection: The same over the part that the choice was made on.
         held_out: The same over the held-out part; None where nothing is held out.
         share: Of the best one's mean, on the selection; the interval is that of the distance to the target. None
             where the target is a value.
-        spent: None where it failed, and of a reference that does not run today.
+        spent: None where it or its timing failed, and of a reference that does not run today.
         pairs: Pairs that it scored.
         truncated: How many of them were cut.
         reason: The verdict.
@@ -81,6 +83,7 @@ class Measured:
     also: tuple[str, ...] = ()
     current: bool = False
     failed: str | None = None
+    cost_failed: str | None = None
     values: Mapping[str, float] = field(default_factory=dict)
     overall: Interval | None = None
     selection: Interval | None = None
@@ -161,7 +164,7 @@ class Outcome:
 
     Attributes:
         dataset: Name, digest, counts.
-        retriever: Name and digest of the candidate lists, and how long they are.
+        retriever: Name and digest of the candidate lists, and how long they are, cut at ``top_k``: the mean of all.
         measure: ``nDCG@10``.
         reference: The model whose ranking stands in for judgements; None where people judged.
         wishes: What was asked for.

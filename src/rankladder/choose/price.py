@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from rankladder.errors import BadOption
+from rankladder.rerank import ModelRequest
+from rankladder.rerank.hosted import is_hosted
 
 Unit = Literal["h", "request", "Mtok", "1000units"]
 _UNITS: dict[str, Unit] = {unit.lower(): unit for unit in get_args(Unit)}
 _FORM = re.compile(
     rf"(?:(?P<model>.+)=)?(?P<amount>[0-9]*\.?[0-9]+(?:e-?[0-9]+)?)/(?P<unit>{'|'.join(_UNITS)})", re.IGNORECASE
 )
-BY_THE_COUNT = ("Mtok", "1000units")
-"""Units that a service counts, and nobody else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,3 +95,25 @@ def prices_of(model: str, prices: Sequence[Price], *, hosted: bool) -> list[Pric
     """
     own = [price for price in prices if price.model == model]
     return own or [price for price in prices if price.model is None and (price.unit != "h") == hosted]
+
+
+def check_prices(asked: Sequence[ModelRequest], prices: Sequence[Price]) -> None:
+    """Raises BadOption for a price that no candidate would have."""
+    names = {one.text: one.name for one in asked}
+    for price in prices:
+        if price.model is not None and price.model not in names:
+            raise BadOption(
+                f"a price is given for {price.model!r}, which is no candidate",
+                hint=f"the candidates are {', '.join(names) or 'none'}",
+            )
+        if price.model is not None and price.unit != "h" and not is_hosted(names[price.model]):
+            raise BadOption(
+                f"a price of {price} is given for {price.model}, which runs here and costs by the hour",
+                hint=f"--price {price.model}=0.34/h",
+            )
+        if not any(price in prices_of(text, prices, hosted=is_hosted(name)) for text, name in names.items()):
+            kind = "runs on this machine" if price.unit == "h" else "is hosted"
+            raise BadOption(
+                f"a price of {price} is given, and no candidate without a price of its own {kind}",
+                hint="leave it out, or name a candidate that it holds for with --model",
+            )

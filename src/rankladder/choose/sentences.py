@@ -67,6 +67,8 @@ class Telling:
                 card = f" ({spent.device_memory_mb:,.0f} of it on the GPU)" if spent.device_memory_mb else ""
                 limit = f"the limit is {self.wishes.memory_mb:,.0f} MiB"
                 return f"holds {spent.memory_mb:,.0f} MiB{card}, {limit}; {standing}"
+            case Reason.COST_UNKNOWN:
+                return f"{one.cost_failed}; {standing}"
             case Reason.BELOW_TARGET:
                 return f"{standing}: surely less than {self.target}"
             case Reason.CHOSEN if one.name == self.decision.best and self.wishes.target is not None:
@@ -144,6 +146,11 @@ class Telling:
             for one in rows.values()
             if one.reason is Reason.CANNOT_TELL
         )
+
+    def without_cost(self, rows: Mapping[str, Measured]) -> Sequence[str]:
+        """Who was not a candidate for want of a cost."""
+        names = [one.name for one in rows.values() if one.reason is Reason.COST_UNKNOWN]
+        return [f"Not to be chosen, as the cost is not known: {_listed(names, 'and')}. See why below."] if names else []
 
     def confirmation(self, confirmation: Confirmation) -> str:
         """Whether the held-out part agrees."""

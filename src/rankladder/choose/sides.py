@@ -101,5 +101,5 @@ def _document(figures: Figures, base: str, row: Mapping[str, Any]) -> Markup:
         element("strong", row["title"]) if row["title"] else None,
         element("span", row["text"], class_="text"),
         element("span", *meta, class_="meta"),
-        class_="relevant" if row["grade"] else None,
+        class_="relevant" if (row["grade"] or 0) > 0 else None,
     )

@@ -122,12 +122,14 @@ def choose(
     """
     from rankladder.choose import Price, Wishes, check_writable, local_rungs, rungs_left_out
     from rankladder.choose import choose as make_choice
+    from rankladder.choose.choosing import check_request
     from rankladder.choose.report import make_folder
     from rankladder.evaluate import open_candidates, parse_measures
-    from rankladder.evaluate.measures import cutoff
+    from rankladder.evaluate.candidates import check_retriever
+    from rankladder.evaluate.measures import check_grades, cutoff, highest_grade
     from rankladder.rerank import ModelRequest
 
-    # Whatever can be refused is refused before anything is read.
+    # What these words alone show to be wrong is refused before any data is read.
     named = [ModelRequest.parse(text) for text in models]
     if only and not named and current is None:
         raise click.UsageError("--only leaves no candidate: name some with --model")
@@ -139,18 +141,22 @@ def choose(
     priced = [Price.parse(text) for text in prices]
     today = None if current is None else ModelRequest.parse(current)
     stand_in = None if reference is None else ModelRequest.parse(reference)
-    (wanted,) = parse_measures([measure])[:1]
+    wanted = parse_measures([measure])
+    candidate_models = [*([] if only else local_rungs()), *named]
+    check_request(candidate_models, today, stand_in, wanted, priced)
+    check_retriever(retriever)
     if out is not None:
         make_folder(out)
     if report is not None:
         check_writable(report)
     dataset = _read(data, split, documents, topics, qrels, queries, drop_pairs, judged=stand_in is None)
+    check_grades(wanted, highest_grade(dataset.qrels))
     try:
-        candidates = open_candidates(dataset, retriever, depth=max(top_k, cutoff(wanted) or 0), offline=offline)
+        candidates = open_candidates(dataset, retriever, depth=max(top_k, cutoff(wanted[0]) or 0), offline=offline)
         outcome = make_choice(
             dataset,
             candidates,
-            [*([] if only else local_rungs()), *named],
+            candidate_models,
             current=today,
             reference=stand_in,
             wishes=wishes,
@@ -180,7 +186,7 @@ def choose(
             _print_table(outcome)
     finally:
         _write(told, report, out)
-    return _FAILED if any(one.failed for one in outcome.candidates) else 0
+    return _FAILED if any(one.failed or one.cost_failed for one in outcome.candidates) else 0
 
 
 def parse_memory(text: str) -> float:

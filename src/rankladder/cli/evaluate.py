@@ -101,13 +101,19 @@ def evaluate(
     rankladder evaluate --documents corpus.jsonl --topics topics.txt --qrels qrels.txt --retriever run:bm25.trec
     """
     from rankladder.evaluate import evaluate as run_evaluation
-    from rankladder.evaluate import open_candidates, parse_measures, read_dataset
-    from rankladder.evaluate.measures import cutoff
+    from rankladder.evaluate import open_lists, parse_measures, read_dataset
+    from rankladder.evaluate.candidates import check_retriever
+    from rankladder.evaluate.measures import check_grades, cutoff, highest_grade
     from rankladder.evaluate.report import make_folder, write_report
+    from rankladder.evaluate.running import check_once
     from rankladder.rerank import ModelRequest
 
-    # Whatever can be refused is refused before anything is read.
+    # What these words alone show to be wrong is refused before any data is read.
     requests = [ModelRequest.parse(model) for model in models]
+    check_once("model", [one.text for one in requests])
+    check_once("retriever", retrievers)
+    for name in retrievers:
+        check_retriever(name)
     wanted = parse_measures(measures)
     if depth is not None and depth < top_k:
         raise click.UsageError(f"--depth {depth} retrieves fewer than the --top-k {top_k} that are to be reranked")
@@ -116,12 +122,10 @@ def evaluate(
     dataset = read_dataset(
         data, split=split, documents=documents, topics=topics, qrels=qrels, queries=queries, drop_pairs=drop_pairs
     )
+    check_grades(wanted, highest_grade(dataset.qrels))
     deep = depth or max(top_k, *(cutoff(measure) or 0 for measure in wanted))
     try:
-        candidates = [
-            open_candidates(dataset, name, depth=deep, cut_runs=depth is not None, offline=offline)
-            for name in retrievers
-        ]
+        candidates = open_lists(dataset, retrievers, depth=deep, cut_runs=depth is not None, offline=offline)
         found = run_evaluation(
             dataset,
             candidates,

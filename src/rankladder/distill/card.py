@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rankladder.distill.manifests import read_json
 from rankladder.distill.measure import MEASURE, Figure, Measured
+from rankladder.distill.mine import path_digest
+from rankladder.distill.models import FREE
 from rankladder.distill.recipe import NANO_BEIR, Recipe, recipe_text
+from rankladder.distill.stage import Made
 
 
 def model_card(recipe: Recipe, measured: Measured, provenance: Mapping[str, Any], *, apart: float) -> str:
@@ -43,6 +47,25 @@ def model_card(recipe: Recipe, measured: Measured, provenance: Mapping[str, Any]
             "",
         ]
     )
+
+
+def sources(recipe: Recipe, work: Path, labelled: Made | None) -> dict[str, dict[str, str]]:
+    """Digests, for the card, of what was not made here: data that was scored already, teachers, the start's weights.
+
+    The hub's data has none: the revision stands there, where the recipe names one.
+    """
+    scored = {one.name: one.scored for one in recipe.data if one.scored}
+    teachers: Mapping[str, str] = labelled.facts.get("digests", {}) if labelled is not None else {}
+    weights: Sequence[str] = (read_json(work / "train" / "depends.json") or {}).get("start", ())
+    return {
+        "scored data": {name: _scored_digest(path) for name, path in scored.items()},
+        "teacher": {name: digest for name, digest in teachers.items() if name not in FREE},
+        "start, weights": {str(number): digest for number, digest in enumerate(weights, start=1)},
+    }
+
+
+def _scored_digest(path: str) -> str:
+    return path.partition("@")[2] or "no revision named" if path.startswith("hf:") else path_digest(path)
 
 
 def _header(recipe: Recipe) -> list[str]:
@@ -103,7 +126,9 @@ def _data(recipe: Recipe) -> Iterator[str]:
 
 
 def _digests(provenance: Mapping[str, Any]) -> Iterator[str]:
-    yield from ("## Digests (SHA-256)", "", "| what | digest |", "|---|---|")
+    yield from ("## Digests (SHA-256)", "")
+    yield from ("A teacher's covers all that its scores rest on, this program's version too.", "")
+    yield from ("| what | digest |", "|---|---|")
     for stage, values in provenance.items():
         for name, digest in values.items() if isinstance(values, Mapping) else [("", values)]:
             yield f"| {_cell(f'{stage} {_tail(name)}'.strip())} | `{digest}` |"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST = 50_000
 """Characters of a document that are kept: more than any model here reads (7,999 tokens)."""
+_COUNTS = b"rankladder.counts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,6 @@ def make_corpus(
 
     Raises BadInput where nothing is left, and what reading and indexing raise.
     """
-    counts: Counter[str] = Counter()
     stage = Stage(
         folder,
         settings={"near_duplicate": near_duplicate, "longest": LONGEST, "passage_words": data.passage_words},
@@ -66,9 +67,9 @@ def make_corpus(
     )
 
     def rows(_place: int) -> pa.Table:
-        return _table(_texts(data, questions, counts), near_duplicate, counts)
+        return _table(texts_of(data, questions), near_duplicate)
 
-    made = stage.run([data.name], rows, facts=lambda made: dict(counts))
+    made = stage.run([data.name], rows, facts=_counts)
     if not made.rows:
         raise BadInput(f"data {data.name}: no document is left to mine from")
     for what, count in made.facts.items():
@@ -83,7 +84,8 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()[:32]
 
 
-def _texts(data: Data, questions: Sequence[Question], counts: Counter[str]) -> Iterator[str]:
+def texts_of(data: Data, questions: Iterable[Question]) -> Iterator[str]:
+    """What the corpus of a data table is made from: its documents, then the positives. Raises what reading raises."""
     if data.documents is not None:
         for document in read_documents(data.documents):
             if data.passage_words is None:
@@ -94,9 +96,11 @@ def _texts(data: Data, questions: Sequence[Question], counts: Counter[str]) -> I
         yield from question.positives
 
 
-def _table(texts: Iterable[str], near_duplicate: float, counts: Counter[str]) -> pa.Table:
+def _table(texts: Iterable[str], near_duplicate: float) -> pa.Table:
+    """The rows of the corpus; what was counted stays with them, also where no manifest was written yet."""
     import pyarrow as pa
 
+    counts: Counter[str] = Counter()
     near = NearCopies(near_duplicate) if near_duplicate < 1 else None
     ids: dict[str, str] = {}  # digest → id of the document that stands for it
     rows: list[tuple[str, str, str]] = []
@@ -120,8 +124,14 @@ def _table(texts: Iterable[str], near_duplicate: float, counts: Counter[str]) ->
             rows.append((digest, digest, short))
             counts["documents"] += 1
     digests, kept, texts_kept = zip(*rows, strict=True) if rows else ((), (), ())
-    kinds = pa.schema([("digest", pa.string()), ("id", pa.string()), ("text", pa.string())])
+    columns = [("digest", pa.string()), ("id", pa.string()), ("text", pa.string())]
+    kinds = pa.schema(columns, metadata={_COUNTS: json.dumps(counts)})
     return pa.table({"digest": list(digests), "id": list(kept), "text": list(texts_kept)}, schema=kinds)
+
+
+def _counts(made: Made) -> dict[str, int]:
+    counts: dict[str, int] = json.loads((made.table(0).schema.metadata or {}).get(_COUNTS, b"{}"))
+    return counts
 
 
 def _read(made: Made) -> tuple[dict[str, Document], dict[str, str]]:

@@ -16,12 +16,15 @@ import numpy as np
 from rankladder.checkpoint.digests import DIGESTS, check_digests, file_digest, write_digests
 from rankladder.checkpoint.gate import GATE
 from rankladder.distill.card import model_card
+from rankladder.distill.manifests import clear, expect_ours
 from rankladder.distill.measure import Figure, Measured
 from rankladder.distill.recipe import Recipe, recipe_text, write_recipe
 from rankladder.distill.trained import Trained
 from rankladder.errors import CheckpointRefused, RankladderError, StorageFailed
 from rankladder.rerank import PairsTruncated, Reranker
 
+MARK = "figures.json"
+"""The file that says that a folder is an export."""
 AGREEMENT = 1e-3
 """How far our scores and Sentence Transformers' may lie apart on the exported checkpoint, in logits (fp32)."""
 _PAIRS: Sequence[tuple[str, str]] = (
@@ -44,7 +47,8 @@ def export(
 
     ``int8.json`` stands beside them where int8 was measured.
 
-    It takes its place whole. Before that it is loaded by both libraries, and their scores are compared.
+    It takes its place whole, an earlier export's too. Before that it is loaded by both libraries, and their scores are
+    compared.
 
     Args:
         recipe: As it was written, with paths as they stand there.
@@ -54,13 +58,15 @@ def export(
         provenance: Digests of data and stages, for the card (JSON values).
         say: Is told what was done.
 
-    Raises CheckpointRefused for weights in another form than safetensors, and where the two disagree; StorageFailed.
+    Raises CheckpointRefused for weights in another form than safetensors, and where the two disagree; BadInput
+    where somebody else's files lie in its place; StorageFailed.
     """
     into, partial = work / "export", work / "export.partial"
     key = _key(recipe, trained, measured, provenance)
     if _is_whole(into, key):
         say(f"export: complete, {into}")
         return into
+    expect_ours(into, MARK)
     try:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(trained.folder, partial)
@@ -74,7 +80,7 @@ def export(
         if gates := gates_of(measured.figures):
             (partial / GATE).write_text(json.dumps({"measurements": gates}, indent=1) + "\n", encoding="utf-8")
         figures = {"key": key, "figures": [asdict(one) for one in measured.figures]}
-        (partial / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        (partial / MARK).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         apart = disagreement(partial)
         if not apart <= AGREEMENT:  # NaN too
             raise CheckpointRefused(
@@ -84,7 +90,9 @@ def export(
         card = model_card(recipe, measured, {**provenance, "weights": weights}, apart=apart)
         (partial / "README.md").write_text(card, encoding="utf-8")
         write_digests(partial, sorted(path for path in partial.rglob("*") if path.is_file()))
-        shutil.rmtree(into, ignore_errors=True)
+        if into.is_dir():
+            clear(into, MARK)
+            shutil.rmtree(into)
         partial.rename(into)
     except OSError as error:
         if isinstance(error, RankladderError):
@@ -127,7 +135,7 @@ def _key(recipe: Recipe, trained: Trained, measured: Measured, provenance: Mappi
 def _is_whole(folder: Path, key: str) -> bool:
     """Whether this very export lies there, every file as it was written."""
     try:
-        if json.loads((folder / "figures.json").read_bytes())["key"] != key or not (folder / DIGESTS).is_file():
+        if json.loads((folder / MARK).read_bytes())["key"] != key or not (folder / DIGESTS).is_file():
             return False
         check_digests(folder, ())
     except (OSError, ValueError, KeyError, RankladderError):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,18 +14,22 @@ from numpy.typing import NDArray
 
 from rankladder.distill.ahead import cluster_digest, count_missing, score_ahead
 from rankladder.distill.manifests import held
-from rankladder.distill.models import FREE
+from rankladder.distill.models import FREE, bare_name
 from rankladder.distill.recipe import Label, Recipe, standardises
 from rankladder.distill.scores import ScoreCache
 from rankladder.distill.stage import Made, Stage, open_made
-from rankladder.distill.teachers import KnownDigests, Teacher, checked, open_teacher, usage_of
+from rankladder.distill.teachers import KnownDigests, Teacher, checked, open_teacher, service_of, usage_of
 from rankladder.rerank.hosted import is_hosted
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+COMMIT_S = 10.0
+"""Seconds between two commits to the cache, about: what a killed run loses of a teacher that runs here."""
 BLOCK = 2048
-"""Pairs scored between two commits to the cache: what a killed run loses at most."""
+"""Pairs between two commits, at most."""
+_FIRST_BLOCK = 4
+_GROWTH = 4
 
 
 class Bar(Protocol):
@@ -51,19 +55,20 @@ def label(
 ) -> Made:
     """The mined rows with one column of scores a teacher (``teacher_0``, …); see ``ensemble`` for the score of a row.
 
-    Scores are kept as they come, by teacher and pair: a pair is never scored twice, whatever happens to the rest of the
-    recipe. One teacher is open at a time, and only where pairs wait for it; ``watch`` opens a bar over these. With
-    several ``processes``, or a Ray cluster's address, they are scored there. Raises what a teacher raises, and BadInput
-    for a score that is not finite.
+    Scores are kept as they come, by teacher and pair: a pair whose score was kept is never scored again, whatever
+    happens to the rest of the recipe. A run that is killed or fails loses what was under way: about ``COMMIT_S`` of a
+    teacher that runs here, the requests of a service that were not answered yet. One teacher is open at a time, and
+    only where pairs wait for it; ``watch`` opens a bar over these. With several ``processes``, or a Ray cluster's
+    address, they are scored there. Raises what a teacher raises, and BadInput for a score that is not finite.
     """
     assert recipe.label is not None
     names = [teacher.model for teacher in recipe.label.teachers]
-    settings, inputs = label_depends(recipe, mined)
     known = KnownDigests(work / "label" / "teachers.json")
     digests = {name: known.of(name) for name in names}
 
     def stage() -> Stage:
-        return Stage(work / "label", settings=settings, inputs={**inputs, **digests}, say=say)
+        settings, inputs = label_depends(recipe, mined, digests)
+        return Stage(work / "label", settings=settings, inputs=inputs, say=say)
 
     if open_made(work / "label") is not None:  # it may be complete, and its kept scores long removed
         digests = {name: digest or open_teacher(name).digest for name, digest in digests.items()}
@@ -87,7 +92,7 @@ def label(
         return table
 
     def facts(made: Made) -> Mapping[str, Any]:
-        return {"teachers": names, "sums": sums_of(made, len(names))}
+        return {"teachers": names, "digests": digests, "sums": sums_of(made, len(names))}
 
     return joined(stage().run([part.name for part in mined.parts], rows, facts=facts), recipe)
 
@@ -99,10 +104,21 @@ def joined(made: Made, recipe: Recipe) -> Made:
     return replace(made, facts={**made.facts, "ensemble": ensemble_of(made, recipe.label)})
 
 
-def label_depends(recipe: Recipe, mined: Made) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The settings and the inputs that labelling depends on, the teachers' digests aside."""
+def label_depends(
+    recipe: Recipe, mined: Made, digests: Mapping[str, str | None]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings and the inputs that labelling depends on; of the teachers, which folder they lie in is no matter.
+
+    ``digests`` are the teachers', by name; one that is not known is left out.
+    """
     assert recipe.label is not None
-    return {"teachers": [teacher.model for teacher in recipe.label.teachers]}, {"mine": mined.digest}
+    names = [teacher.model for teacher in recipe.label.teachers]
+    shown = [bare_name(name) for name in names]
+    if len(set(shown)) < len(set(names)):
+        shown = names  # two lie in folders of one name
+    found = {one: digests.get(name) for one, name in zip(shown, names, strict=True)}
+    inputs = {f"teacher {one}": digest for one, digest in found.items() if digest is not None}
+    return {"teachers": shown}, {"mine": mined.digest, **inputs}
 
 
 class Scoring:
@@ -214,7 +230,7 @@ def score_rows(
     cache: Path,
     scored: Callable[[int], object],
 ) -> NDArray[np.float32]:
-    """A teacher's scores (N,) of rows, from its cache where they are there, committed to it a block at a time.
+    """A teacher's scores (N,) of rows, from its cache where they are there, committed to it as they come.
 
     ``scored`` is told of those that the teacher was asked for.
     """
@@ -222,16 +238,38 @@ def score_rows(
     kept = ScoreCache(cache)
     try:
         scores = kept.get(pairs)
-        missing = np.flatnonzero(np.isnan(scores))
-        for start in range(0, len(missing), BLOCK):
-            block = missing[start : start + BLOCK]
-            part = {key: [values[place] for place in block] for key, values in rows.items()}
-            scores[block] = checked(teacher.score(part), part, name)
-            kept.put([pairs[place] for place in block], scores[block])
-            scored(len(block))
+        with closing(_as_they_come(teacher, rows, np.flatnonzero(np.isnan(scores)))) as coming:
+            for places, found in coming:
+                scores[places] = checked(found, _rows_at(rows, places), name)
+                kept.put([pairs[place] for place in places], scores[places])
+                scored(len(places))
     finally:
         kept.close()
     return scores
+
+
+def _as_they_come(
+    teacher: Teacher, rows: Mapping[str, Sequence[Any]], places: NDArray[np.intp]
+) -> Generator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+    """Places and their scores: a service's with each answer, another teacher's in blocks of about ``COMMIT_S``.
+
+    A fast teacher soon has blocks of ``BLOCK`` pairs, which fill its batches.
+    """
+    if (service := service_of(teacher)) is not None:
+        pairs = [(rows["query"][place], rows["document"][place]) for place in places]
+        for answered, scores in service.answers(pairs):
+            yield places[answered.start : answered.stop], np.array(scores, dtype=np.float32)
+        return
+    start, size = 0, _FIRST_BLOCK
+    while start < len(places):
+        block, began = places[start : start + size], time.perf_counter()
+        yield block, teacher.score(_rows_at(rows, block))
+        seconds = max(time.perf_counter() - began, 1e-9)
+        start, size = start + size, max(1, min(BLOCK, _GROWTH * size, int(size * COMMIT_S / seconds)))
+
+
+def _rows_at(rows: Mapping[str, Sequence[Any]], places: NDArray[np.intp]) -> dict[str, list[Any]]:
+    return {key: [values[place] for place in places] for key, values in rows.items()}
 
 
 def sums_of(made: Made, count: int) -> dict[str, Any]:

@@ -1,8 +1,11 @@
-"""What stages keep beside their rows: JSON files written whole, what changed in them, and who is at work."""
+"""What stages keep beside their rows: JSON files written whole, what changed in them, whose a folder is, and who is at
+work.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +13,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from rankladder.errors import StorageFailed
+from rankladder.errors import BadInput, StorageFailed
 from rankladder.textfiles import whole_file
+
+_UNMARKED = frozenset({"lock", "teachers.json", "depends.json"})
+"""What a stage writes before the file that says that its folder is a stage's."""
 
 
 def plain(settings: Mapping[str, Any]) -> Any:
@@ -39,9 +45,33 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     >>> difference({"settings": {"depth": 3}}, {"settings": {"depth": 4}})
     'depth was 3, is 4'
     """
-    old, new = dict(_flat(before)), dict(_flat(now))
+    old, new = ({key: json.dumps(value) for key, value in _flat(one)} for one in (before, now))
     changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
-    return "; ".join(f"{key} was {_short(old.get(key))}, is {_short(new.get(key))}" for key in changed)
+    return "; ".join(f"{_bare(key)} was {_short(old.get(key))}, is {_short(new.get(key))}" for key in changed)
+
+
+def expect_ours(folder: Path, mark: str) -> None:
+    """Refuses a folder where files lie, and none is the mark of the stage that would write, and clear, there.
+
+    Raises BadInput, naming the first of the files.
+    """
+    if (folder / mark).is_file():
+        return
+    files = [folder] if folder.is_file() else (path for path in folder.rglob("*") if path.is_file())
+    if (found := next((path for path in files if not _is_unmarked(path.name)), None)) is not None:
+        raise BadInput(
+            f"{folder}: {found} is no file of a distillation: nothing is written or cleared here",
+            hint=f"name another folder with --into, or move {folder} away",
+        )
+
+
+def clear(folder: Path, mark: str) -> None:
+    """Removes everything in a folder but its mark: killed meanwhile, it is still known whose the folder is."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != mark:
+            path.unlink()
 
 
 @contextmanager
@@ -67,9 +97,19 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         for key, inner in value.items():
             yield from _flat(inner, f"{prefix}.{key}" if prefix else key)
     else:
-        yield prefix.removeprefix("settings.").removeprefix("inputs."), value
+        yield prefix, value
 
 
-def _short(value: Any) -> str:
-    text = json.dumps(value)
+def _bare(key: str) -> str:
+    """A key as people know it."""
+    return key.removeprefix("settings.").removeprefix("inputs.")
+
+
+def _is_unmarked(name: str) -> bool:
+    return name in _UNMARKED or (name.startswith(".") and name.endswith(".tmp"))
+
+
+def _short(text: str | None) -> str:
+    if text is None:
+        return "not there"
     return text if len(text) <= 40 else text[:37] + "…"

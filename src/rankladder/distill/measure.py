@@ -15,15 +15,16 @@ import numpy as np
 from rankladder.checkpoint import foreign_family
 from rankladder.checkpoint.digests import file_digest
 from rankladder.distill.label import join_scores
-from rankladder.distill.manifests import read_json, write_json
+from rankladder.distill.manifests import expect_ours, read_json, write_json
 from rankladder.distill.mine import path_digest
+from rankladder.distill.models import bare_name
 from rankladder.distill.overlap import Overlap
 from rankladder.distill.progress_check import read_judged
 from rankladder.distill.recipe import Recipe
 from rankladder.distill.student import scores_by_itself, start_folder
 from rankladder.distill.teachers import Teacher, open_teacher
 from rankladder.distill.trained import Trained
-from rankladder.errors import BadInput, BadOption, NotFound, RankladderError
+from rankladder.errors import BadOption, NotFound, RankladderError
 from rankladder.evaluate import Candidates, Dataset, System, bm25_candidates, evaluate
 from rankladder.evaluate.report import write_report
 from rankladder.rerank import EncodedDocument, ModelRequest, Reranker
@@ -31,6 +32,8 @@ from rankladder.rerank.scorer import Long, Scored
 from rankladder.values import Document, Run
 
 FORMAT = 2
+MARK = "manifest.json"
+"""The file that says that a folder is an evaluation's; empty of figures until it is finished."""
 MEASURE = "nDCG@10"
 Role = Literal["student", "student int8", "start", "teacher", "retriever"]
 _VECTORS = ("cosine", "maxsim")
@@ -105,21 +108,21 @@ def measure(
     (``joined``); ``labels`` know nothing of other queries and are left out, and BM25 alone is the retriever's row. A
     start that cannot rank without training has no row. Scores are kept as they come. ``overlaps`` finds the judged
     queries that were trained on, and is asked before anything is measured. Raises what it raises, what reading the sets
-    raises, and what opening or running the student raises.
+    raises, what opening or running the student raises, and BadInput where somebody else's files lie in the folder.
     """
     folder = work / "evaluate"
     key = measure_key(recipe, trained)
     if (done := open_measured(folder)) is not None and done.key == key:
         say(f"evaluate: complete, {len(done.figures)} figures")
         return done
+    expect_ours(folder, MARK)
     known = Counter(one.dataset for one in overlaps())
     folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / MARK, {})
     figures: list[Figure] = []
     systems = _systems(recipe, trained, say) if recipe.evaluate.sets else []
     for path in recipe.evaluate.sets:
         dataset = read_judged(path, recipe.evaluate.queries)
-        if any(one.dataset == dataset.name for one in figures):
-            raise BadInput(f"two evaluation sets are called {dataset.name}: rename the folder of one")
         candidates = bm25_candidates(dataset, depth=recipe.evaluate.top_k)
         models = [model for _, model in systems]
         found = evaluate(
@@ -138,12 +141,15 @@ def measure(
     if not figures:
         say("evaluate: the recipe names no sets: nothing is known of the student's quality")
     shown = [asdict(one) for one in figures]
-    write_json(folder / "manifest.json", {"key": key, "trained_on": known, "figures": shown})
+    write_json(folder / MARK, {"key": key, "trained_on": known, "figures": shown})
     return Measured(folder, key, tuple(figures), known)
 
 
 def measure_key(recipe: Recipe, trained: Trained) -> str:
-    """What an evaluation depends on: the student's weights, the sets, the systems beside it."""
+    """What an evaluation depends on: the student's weights, the sets, the systems beside it.
+
+    The files of start and teachers stand behind the training run: by name they are compared here, wherever they lie.
+    """
     parts = {
         "format": FORMAT,
         "run": trained.digest,
@@ -153,18 +159,17 @@ def measure_key(recipe: Recipe, trained: Trained) -> str:
             recipe.evaluate.queries,
             recipe.evaluate.top_k,
             recipe.evaluate.overlap,
-            recipe.train.start,
             recipe.train.max_tokens,
         ],
-        "teachers": [[teacher.model, teacher.weight] for teacher in recipe.label.teachers] if recipe.label else [],
+        "teachers": [[bare_name(one.model), one.weight] for one in recipe.label.teachers] if recipe.label else [],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def open_measured(folder: Path) -> Measured | None:
     """A finished evaluation as its manifest has it, or None."""
-    found = read_json(folder / "manifest.json")
-    if found is None or "trained_on" not in found:  # format 1 did not look for overlaps
+    found = read_json(folder / MARK)
+    if found is None or "trained_on" not in found:  # it is not finished, or of format 1, which looked for no overlaps
         return None
     return Measured(folder, found["key"], tuple(Figure(**row) for row in found["figures"]), found["trained_on"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 from rankladder.distill.corpus import Corpus, make_corpus
 from rankladder.distill.models import is_known
 from rankladder.distill.questions import Question, read_questions
-from rankladder.distill.recipe import Data, Mine, Recipe
+from rankladder.distill.recipe import MOST_CANDIDATES, Data, Mine, Recipe
 from rankladder.distill.stage import Made, Stage
 from rankladder.folders import cache_folder
 from rankladder.values import Query
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     from rankladder.retrieve import DenseIndex
 
-MOST_CANDIDATES = 2048
-"""The most that are kept for a query, as in the Ettin release."""
 PART_QUERIES = 256
 _BM25_DEPTH = 250  # how far down a candidate's BM25 score is looked for: reading a hit costs more than finding it
 
@@ -203,5 +202,5 @@ def path_digest(path: str) -> str:
 def _digest(questions: Sequence[Question]) -> str:
     digest = hashlib.sha256()
     for question in questions:
-        digest.update("\0".join((question.text, *question.positives, "")).encode())
+        digest.update(json.dumps([question.text, *question.positives]).encode() + b"\n")
     return digest.hexdigest()

@@ -35,6 +35,16 @@ def is_known(name: str) -> bool:
     return is_hosted(name) or name in FREE | models | embedders
 
 
+def bare_name(text: str) -> str:
+    """A teacher's, an embedder's or a start's text without the folder that it lies in, which says nothing about it.
+
+    >>> bare_name("/data/models/big,dtype=fp32"), bare_name("cosine:data/near"), bare_name("cohere:rerank-v3.5")
+    ('big,dtype=fp32', 'cosine:near', 'cohere:rerank-v3.5')
+    """
+    name = model_of(text)
+    return text if is_known(name) else text.replace(name, Path(name).name or name, 1)
+
+
 def beside_data(text: str, folder: str | Path) -> str:
     """A teacher's, an embedder's or a start's text, its relative folder looked for in the data folder first."""
     name = model_of(text)

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from rankladder.distill.card import sources
 from rankladder.distill.drawings import distribution
 from rankladder.distill.export import export
 from rankladder.distill.label import Watch, joined, label, label_depends
@@ -18,12 +19,13 @@ from rankladder.distill.manifests import held
 from rankladder.distill.measure import Measured, measure, need_measured
 from rankladder.distill.mine import mine, mine_depends, questions_of
 from rankladder.distill.overlap import Overlap, overlaps_of
-from rankladder.distill.preflight import check_models, check_training
+from rankladder.distill.preflight import check_embedder, check_folders, check_judged, check_models, check_training
 from rankladder.distill.questions import need_positives
 from rankladder.distill.recipe import read_recipe, with_data_folder
 from rankladder.distill.rows import asked_in_training
 from rankladder.distill.sample import sample, sample_depends
 from rankladder.distill.stage import Made, need_made
+from rankladder.distill.teachers import KnownDigests
 from rankladder.distill.train import is_leader, train
 from rankladder.distill.trained import Trained, need_trained, open_trained
 from rankladder.distill.watching import without_library_bars
@@ -49,7 +51,7 @@ class Distillation:
         watch: Opens a progress bar.
 
     Raises what reading the recipe raises; PathMissing for data that is not there; BadOption for an option that the
-    stage asked for does not use.
+    stage asked for does not use; BadInput for a folder where the stages cannot lie, and for judged sets of one name.
     """
 
     def __init__(
@@ -76,19 +78,23 @@ class Distillation:
         self.written = read_recipe(path)
         self.recipe = with_data_folder(self.written, data)
         self.into = Path(self.written.name) if into is None else into
+        check_judged(self.recipe)
+        check_folders(self.recipe, self.into)
         self.only, self.processes, self.ray, self.say, self.watch = only, processes, ray, say, watch
 
     def run(self) -> Made | Trained | Measured | Path | None:
         """Makes the stage asked for, or everything that is missing, and gives what was made last."""
+        if self.only == "mine":
+            check_embedder(self.recipe, self.into)
         if self.only in {"mine", "label", "sample"}:
             return self._last()  # without torch
         for module in ("torch", "sentence_transformers", "datasets", "accelerate"):
             need(module, extra="train")
         if self.only in {None, "train"}:
             check_training(self.recipe, processes=int(os.environ.get("WORLD_SIZE", self.processes)))
-        if self.only is None:
-            check_models(self.recipe, self.into, ray=self.ray)
         with without_library_bars():
+            if self.only is None:
+                check_models(self.recipe, self.into, ray=self.ray)
             return self._last()
 
     def _last(self) -> Made | Trained | Measured | Path | None:
@@ -132,7 +138,9 @@ class Distillation:
             return None
         assert self.recipe.label is not None  # read_recipe has seen to it
         if not self._makes("label"):
-            settings, inputs = label_depends(self.recipe, mined)
+            known = KnownDigests(self.into / "label" / "teachers.json")
+            digests = known.now(teacher.model for teacher in self.recipe.label.teachers)
+            settings, inputs = label_depends(self.recipe, mined, digests)
             return joined(need_made(self.into / "label", settings=settings, inputs=inputs), self.recipe)
         return label(
             self.recipe, self.into, mined, say=self.say, watch=self.watch, processes=self.processes, ray=self.ray
@@ -224,7 +232,7 @@ class Distillation:
             _, inputs = mine_depends(self.recipe, questions_of(self.recipe))
             found |= {"data": inputs, "mined rows": self.mined.digest, "labelled rows": self.labelled.digest}
             found["sampled rows"] = self.sampled.digest
-        return found
+        return {**found, **sources(self.recipe, self.into, self.labelled)}
 
 
 def bars(counts: list[int]) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gzip
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 
 from rankladder.cost.memory import peak_memory
-from rankladder.distill.mine import MOST_CANDIDATES, questions_of
+from rankladder.distill.corpus import LONGEST, texts_of
+from rankladder.distill.mine import questions_of
 from rankladder.distill.objective import is_pointwise
 from rankladder.distill.questions import Question
-from rankladder.distill.recipe import Recipe, Sample, Train
-from rankladder.distill.rows import HELD_OUT, HELD_OUT_MOST
+from rankladder.distill.recipe import MOST_CANDIDATES, Recipe, Sample, Train
+from rankladder.distill.rows import HELD_OUT, HELD_OUT_MOST, first_pairs
 from rankladder.distill.schedule import Plan, plan_training, rows_a_pass
 from rankladder.distill.train import choose_train_dtype
 from rankladder.distill.watching import without_library_bars
@@ -22,6 +24,7 @@ from rankladder.rerank.engine import need
 
 _PASSES = 3
 _PAIRS = 64
+_MADE_UP = ("why does it rain", "drops grow heavy and fall " * 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ def outlook(recipe: Recipe, *, processes: int = 1) -> Outlook:
     for module in ("torch", "sentence_transformers", "datasets", "accelerate"):
         need(module, extra="train")
     remarks: list[str] = []
-    questions = [one for row in questions_of(recipe).values() for one in row]
+    asked = questions_of(recipe)
+    questions = [one for row in asked.values() for one in row]
     candidates = sum(_candidates(recipe, question) for question in questions)
     rows: int | None = sum(_sampled(recipe.sample, _candidates(recipe, question)) for question in questions)
     each = 1 if is_pointwise(recipe.train.loss) or not rows else max(1, round(rows / len(questions)))
@@ -71,9 +75,11 @@ def outlook(recipe: Recipe, *, processes: int = 1) -> Outlook:
         remarks.append("rows and candidates are at most so many: duplicates and small corpora leave fewer")
     elif not is_pointwise(recipe.train.loss):
         remarks.append("the loss compares the candidates of a query, which scored rows are counted as: one a query")
+    pairs = some_pairs(recipe, asked)
     try:
-        parameters, seconds, peak = time_passes(recipe, questions, candidates=each)
-        remarks.append("hours and memory: of training alone, from a few passes over pairs of this data, in one process")
+        parameters, seconds, peak = time_passes(recipe, pairs or [_MADE_UP], candidates=each)
+        what = "pairs of this data" if pairs else "a made-up pair, as no text of this data could be read"
+        remarks.append(f"hours and memory: of training alone, from a few passes over {what}, in one process")
     except (NotFound, Unavailable) as error:
         parameters, seconds, peak = None, None, None
         remarks.append(f"neither hours nor memory: {str(error).splitlines()[0]}")
@@ -151,8 +157,24 @@ def _lines_or_rows(file: Path) -> int:
         return sum(1 for line in lines if line.strip())
 
 
+def some_pairs(recipe: Recipe, asked: Mapping[str, Sequence[Question]]) -> list[tuple[str, str]]:
+    """Queries of each data table beside texts that may be mined for them, or pairs of its scored rows; none where these
+    lie on the hub, and it does not answer.
+
+    Raises what reading the data raises.
+    """
+    found: list[tuple[str, str]] = []
+    for one in recipe.data:
+        if one.scored:
+            found += first_pairs(one, _PAIRS)
+        else:
+            texts = islice(texts_of(one, asked[one.name]), _PAIRS)
+            found += [(question.text, text[:LONGEST]) for question, text in zip(cycle(asked[one.name]), texts)]
+    return found
+
+
 def time_passes(
-    recipe: Recipe, questions: Sequence[Question], *, candidates: int = 1
+    recipe: Recipe, pairs: Sequence[tuple[str, str]], *, candidates: int = 1
 ) -> tuple[int, float, float | None]:
     """Parameters of the student, seconds a pair takes forth and back, and MiB with the optimiser's state.
 
@@ -173,8 +195,7 @@ def time_passes(
     parameters = sum(weight.numel() for weight in model.parameters())
     most = rows_a_pass(recipe.train, candidates)
     size = min(most, recipe.train.batch_size or most) * candidates
-    known = [(one.text, text) for one in questions[:_PAIRS] for text in one.positives[:1]]
-    pairs = (known or [("why does it rain", "drops grow heavy and fall " * 30)]) * size
+    pairs = [*pairs] * size
     spent = 0.0
     for turn in range(_PASSES + 1):
         start = time.perf_counter()

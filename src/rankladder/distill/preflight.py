@@ -1,23 +1,97 @@
-"""What can be known to fail before anything is made: models that are not there, packages, settings at odds."""
+"""What can be known to fail before anything is made: folders, models that are not there, packages, settings at odds."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 from rankladder.checkpoint import find_checkpoint
-from rankladder.checkpoint.opening import HUB_ID
+from rankladder.distill import export, measure, stage, trained
+from rankladder.distill.manifests import expect_ours
 from rankladder.distill.models import FREE, VECTORS, is_known, model_of
-from rankladder.distill.recipe import Recipe, Train
+from rankladder.distill.nano_beir import NanoBeir
+from rankladder.distill.recipe import NANO_BEIR, Recipe, Train
 from rankladder.distill.schedule import plan_training
 from rankladder.distill.stage import open_made
 from rankladder.distill.student import check_start
 from rankladder.distill.train import choose_train_dtype
-from rankladder.errors import MissingExtra, PathMissing
+from rankladder.distill.trained import open_trained
+from rankladder.errors import BadInput, MissingExtra
 from rankladder.rerank import ModelRequest
 from rankladder.rerank.engine import choose_engine, need
 from rankladder.rerank.hosted import is_hosted
-from rankladder.retrieve.dense.known import unknown_embedder
+from rankladder.retrieve.dense.folder import read_folder
+from rankladder.retrieve.dense.opening import find_embedder
+
+_MARKS = {
+    "mine": stage.MARK,
+    "label": stage.MARK,
+    "sample": stage.MARK,
+    "train": trained.MARK,
+    "evaluate": measure.MARK,
+    "export": export.MARK,
+}
+"""The folders of the stages, and the file by which each is known."""
+_BESIDE = ("corpus", "scores", "rows")
+"""What stages keep beside their own folders."""
+_ELSEWHERE = "name another folder with --into; without it, the stages lie in a folder that is called as the recipe is"
+
+
+def check_judged(recipe: Recipe) -> None:
+    """Refuses judged sets that share a name: their figures and overlaps could not be told apart.
+
+    A set may stand in both lists, once in each. Raises BadInput naming both.
+    """
+    named: dict[str, Path] = {}
+    for key, paths in (("sets", recipe.evaluate.sets), ("during", recipe.evaluate.during)):
+        places = [Path(path).resolve() for path in paths if path != NANO_BEIR]
+        for number, place in enumerate(places):
+            before = named.setdefault(place.name, place)
+            if before != place or place in places[:number]:
+                what = f"{before} and {place}" if before != place else f"{place}, twice"
+                raise BadInput(
+                    f"recipe {recipe.name}: evaluate: {key}: two sets are called {place.name}: {what}",
+                    hint="rename the folder of one, or leave it out",
+                )
+
+
+def check_folders(recipe: Recipe, work: Path) -> None:
+    """Refuses a folder for the stages that lies in what they read, and one where what they read, or somebody else's
+    files, lie where they write.
+
+    Raises BadInput naming both.
+    """
+    into = work.resolve()
+    folders = {name: (into / name).resolve() for name in (*_MARKS, *_BESIDE)}
+    for what, path in _read_from(recipe):
+        place = path.resolve()
+        if into.is_relative_to(place):
+            message = f"{work}: what the stages write there would be read as {what} ({path})"
+            raise BadInput(message, hint=_ELSEWHERE)
+        if (name := next((name for name, folder in folders.items() if place.is_relative_to(folder)), None)) is not None:
+            raise BadInput(f"{path}: {what} lies where the stages write {work / name}", hint=_ELSEWHERE)
+    for name, mark in _MARKS.items():
+        expect_ours(work / name, mark)
+    for one in recipe.data:
+        expect_ours(work / "corpus" / one.name, stage.MARK)
+
+
+def _read_from(recipe: Recipe) -> Iterator[tuple[str, Path]]:
+    """What is read from this machine's disk: what the recipe calls it, and where it lies."""
+    for one in recipe.data:
+        for key in ("queries", "documents", "scored"):
+            path = getattr(one, key)
+            if path is not None and not path.startswith("hf:"):
+                yield f"data {one.name}: {key}", Path(path)
+    for key in ("sets", "during"):
+        yield from ((f"evaluate: {key}", Path(path)) for path in getattr(recipe.evaluate, key) if path != NANO_BEIR)
+    teachers = recipe.label.teachers if recipe.label is not None else ()
+    models = [("train: start", recipe.train.start), ("mine: embedder", recipe.mine.embedder)]
+    for what, text in models + [("label: teacher", teacher.model) for teacher in teachers]:
+        name = model_of(text)
+        if not is_known(name) and (folder := Path(name).expanduser()).is_dir():
+            yield what, folder
 
 
 def check_training(recipe: Recipe, *, processes: int) -> None:
@@ -41,9 +115,10 @@ def check_training(recipe: Recipe, *, processes: int) -> None:
 
 
 def check_models(recipe: Recipe, work: Path, *, ray: str | None = None) -> None:
-    """Refuses teachers and an embedder that cannot be opened, unless what they are for was made already.
+    """Refuses teachers and an embedder that cannot be opened, and NanoBEIR where it cannot be fetched, unless what they
+    are for was made already. Models that are not on this machine are fetched.
 
-    Raises MissingExtra for a package, and what finding a model, or the key of a service, raises.
+    Raises MissingExtra for a package, and what finding a model, the key of a service, or NanoBEIR raises.
     """
     if ray is not None:
         need("ray", extra="ray")
@@ -52,6 +127,16 @@ def check_models(recipe: Recipe, work: Path, *, ray: str | None = None) -> None:
     for teacher in recipe.label.teachers if recipe.label is not None else ():
         if labelled is None or teacher.model not in labelled.facts["teachers"]:
             _check_teacher(teacher.model)
+    check_embedder(recipe, work)
+    if NANO_BEIR in recipe.evaluate.during and open_trained(work / "train") is None:
+        NanoBeir(top_k=recipe.evaluate.top_k)
+
+
+def check_embedder(recipe: Recipe, work: Path) -> None:
+    """Refuses an embedder that cannot be opened, unless mining is finished; one that is not here is fetched.
+
+    Raises what finding it raises.
+    """
     if recipe.mine.dense and any(one.queries for one in recipe.data) and open_made(work / "mine") is None:
         _check_embedder(recipe.mine.embedder)
 
@@ -83,10 +168,5 @@ def _check_teacher(text: str) -> None:
 
 
 def _check_embedder(name: str) -> None:
-    """An embedder's name; one from the hub is fetched when it is opened."""
-    if is_known(name) or Path(name).expanduser().is_dir():
-        return
-    if name.startswith((".", "/", "~")):
-        raise PathMissing(f"no embedder's folder at {name}", hint="give the folder of modules.json")
-    if not HUB_ID.fullmatch(name):
-        raise unknown_embedder(name)
+    need("sentence_transformers", extra="dense")
+    read_folder(find_embedder(name))

@@ -14,10 +14,14 @@ from msgspec import Meta, Struct
 from rankladder.distill.models import beside_data
 from rankladder.errors import BadFile, PathMissing
 
+MOST_CANDIDATES = 2048
+"""The most that are kept for a query, as in the Ettin release."""
 Count = Annotated[int, Meta(ge=0)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0, le=1e9)]  # TOML has inf and nan
+Positive = Annotated[float, Meta(gt=0, le=1e9)]
+Seed = Annotated[int, Meta(ge=0, lt=2**32)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 NANO_BEIR = "NanoBEIR"
 
@@ -56,7 +60,7 @@ class Data(_Table, frozen=True):
 
 
 class Mine(_Table, frozen=True):
-    """How candidates are found: how many a query from each way."""
+    """How candidates are found: how many a query from each way, together at most ``MOST_CANDIDATES``."""
 
     bm25: Count = 64
     dense: Count = 0
@@ -111,14 +115,14 @@ class Train(_Table, frozen=True):
     revision: str | None = None
     layers: AtLeastOne | tuple[Count, ...] | None = None
     """How many layers to keep, spread evenly, or which."""
-    loss: Loss | dict[Loss, Positive] = "mse"
+    loss: Loss | Annotated[dict[Loss, Positive], Meta(min_length=1)] = "mse"
     learning_rate: Positive | None = None
     batch_size: AtLeastOne | None = None
     """Pairs a step, over all processes."""
     micro_batch_size: AtLeastOne | None = None
     epochs: Positive = 1.0
     warmup: Share = 0.03
-    weight_decay: Annotated[float, Meta(ge=0)] = 0.0
+    weight_decay: NotNegative = 0.0
     max_tokens: Annotated[int, Meta(ge=8)] = 512
     head_rate: Positive = 1.0
     """Learning rate of the layers above the encoder, in times that of the encoder: a new head learns from nothing."""
@@ -162,7 +166,7 @@ class Recipe(_Table, frozen=True):
     name: Name
     data: Annotated[tuple[Data, ...], Meta(min_length=1)]
     train: Train
-    seed: int = 12
+    seed: Seed = 12
     mine: Mine = Mine()
     label: Label | None = None
     sample: Sample = Sample()
@@ -264,8 +268,12 @@ def _agree(recipe: Recipe, where: str) -> None:
     if any(one.queries for one in recipe.data):
         if recipe.label is None:
             raise BadFile(f"{where}: queries need a teacher", hint='add [label] with teachers = [{ model = "…" }]')
-        if not recipe.mine.bm25 + recipe.mine.dense + recipe.mine.random:
+        wanted = recipe.mine.bm25 + recipe.mine.dense + recipe.mine.random
+        if not wanted:
             raise BadFile(f"{where}: mine: bm25, dense and random are all 0: there would be no candidates")
+        if wanted > MOST_CANDIDATES:
+            most = f"at most {MOST_CANDIDATES:,} are kept for a query"
+            raise BadFile(f"{where}: mine: bm25, dense and random come to {wanted:,} candidates: {most}")
     elif recipe.label is not None:
         raise BadFile(f"{where}: label: all data is scored already: a teacher has nothing to do", hint="leave it out")
     if recipe.label is not None:

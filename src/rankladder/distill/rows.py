@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from rankladder.distill.mine import path_digest, questions_of
 from rankladder.distill.recipe import Data, Recipe
 from rankladder.distill.stage import Made
-from rankladder.errors import BadFile, BadInput, StorageFailed
+from rankladder.errors import BadFile, BadInput, NotFound, StorageFailed, Unavailable
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -30,6 +31,7 @@ _SCORED = {
     "score": ("float", "int", "uint"),
 }
 """What rows that somebody else scored must have, and how the names of each column's types begin."""
+_BY_HAND = "download the Parquet files of the rows and name their folder"
 
 
 def training_rows(recipe: Recipe, work: Path, sampled: Made | None) -> tuple[Dataset, Dataset]:
@@ -70,6 +72,27 @@ def asked_in_training(recipe: Recipe, work: Path) -> Iterator[str]:
         for question in questions:
             yield question.text
     yield from trained_on(_scored(one, work / "rows") for one in recipe.data if one.scored)
+
+
+def first_pairs(data: Data, count: int) -> list[tuple[str, str]]:
+    """So many pairs of a table's scored rows, none copied or kept; none at all where they cannot be read now.
+
+    Raises BadFile for a folder without any.
+    """
+    from datasets import load_dataset
+
+    try:
+        if str(data.scored).startswith("hf:"):
+            hub_id, revision = _hub_id(data)
+            splits = load_dataset(hub_id, revision=revision, streaming=True).values()
+        else:
+            kind, files = _files_of(data)
+            splits = [load_dataset(kind, data_files=files, split="train", streaming=True)]
+        return [(str(row["query"]), str(row["document"])) for row in islice(chain.from_iterable(splits), count)]
+    except BadFile:
+        raise
+    except Exception:  # whatever the libraries below it raise: training says what is wrong
+        return []
 
 
 def has_positives(rows: Dataset) -> bool:
@@ -120,7 +143,7 @@ def _parquet(files: Sequence[Path], cache: Path) -> Dataset:
 
 def _scored(data: Data, cache: Path) -> Dataset:
     assert data.scored is not None
-    found = _from_hub(data.scored, cache) if data.scored.startswith("hf:") else _from_files(data, cache)
+    found = _from_hub(data, cache) if data.scored.startswith("hf:") else _from_files(data, cache)
     if missing := [name for name in _SCORED if name not in found.column_names]:
         raise BadFile(
             f"data {data.name}: {data.scored}: no column {', '.join(missing)}, found {', '.join(found.column_names)}",
@@ -136,12 +159,32 @@ def _scored(data: Data, cache: Path) -> Dataset:
     return found
 
 
-def _from_hub(name: str, cache: Path) -> Dataset:
+def _from_hub(data: Data, cache: Path) -> Dataset:
+    """The rows of a data set of the hub, all splits joined. Raises NotFound, Unavailable, BadFile or StorageFailed."""
     from datasets import concatenate_datasets, load_dataset
+    from datasets.exceptions import DatasetsError
 
-    hub_id, _, revision = name.removeprefix("hf:").partition("@")
-    splits = load_dataset(hub_id, revision=revision or None, cache_dir=str(cache))
-    return concatenate_datasets([splits[name] for name in splits])
+    where = f"data {data.name}: {data.scored}"
+    hub_id, revision = _hub_id(data)
+    try:
+        splits = load_dataset(hub_id, revision=revision, cache_dir=str(cache))
+        return concatenate_datasets([splits[name] for name in splits])
+    except FileNotFoundError as error:
+        hint = "check OWNER/NAME and the revision; a private or gated one needs hf auth login"
+        raise NotFound(f"{where}: the hub has no such data set: {_said(error)}", hint=hint) from error
+    except (DatasetsError, ValueError, TypeError, RuntimeError) as error:  # as where it has several configurations
+        _name_full_disk(error, cache)
+        raise BadFile(f"{where}: cannot be read: {_said(error)}", hint=_BY_HAND) from error
+    except Exception as error:  # the HTTP library's own come through, and which it is depends on the hub's client
+        _name_full_disk(error, cache)
+        hint = f"check the network, or {_BY_HAND}"
+        raise Unavailable(f"{where}: the hub cannot be reached: {_said(error)}", hint=hint) from error
+
+
+def _hub_id(data: Data) -> tuple[str, str | None]:
+    """The id and the revision of a data set of the hub."""
+    hub_id, _, revision = str(data.scored).removeprefix("hf:").partition("@")
+    return hub_id, revision or None
 
 
 def _from_files(data: Data, cache: Path) -> Dataset:
@@ -149,18 +192,27 @@ def _from_files(data: Data, cache: Path) -> Dataset:
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
 
-    path = Path(str(data.scored))
-    files = [str(file) for file in sorted(path.glob("*.parquet"))] if path.is_dir() else [str(path)]
-    if not files:
-        raise BadFile(f"data {data.name}: {path}: no Parquet file in this folder")
-    kind, shown = ("parquet", "Parquet") if files[0].endswith(".parquet") else ("json", "JSON Lines")
+    kind, files = _files_of(data)
     try:
         return load_dataset(kind, data_files=files, split="train", cache_dir=str(cache))
     except (DatasetsError, ValueError, TypeError) as error:  # Arrow's own are ValueErrors
         _name_full_disk(error, cache)
-        cause = error.__cause__ or error
-        said = str(cause).strip().partition("\n")[0]
-        raise BadFile(f"data {data.name}: {path}: cannot be read as {shown}: {said}") from error
+        shown = {"parquet": "Parquet", "json": "JSON Lines"}[kind]
+        raise BadFile(f"data {data.name}: {data.scored}: cannot be read as {shown}: {_said(error)}") from error
+
+
+def _files_of(data: Data) -> tuple[str, list[str]]:
+    """What reads the files of scored rows, and the files. Raises BadFile for a folder without any."""
+    path = Path(str(data.scored))
+    files = [str(file) for file in sorted(path.glob("*.parquet"))] if path.is_dir() else [str(path)]
+    if not files:
+        raise BadFile(f"data {data.name}: {path}: no Parquet file in this folder")
+    return "parquet" if files[0].endswith(".parquet") else "json", files
+
+
+def _said(error: Exception) -> str:
+    """What an error, or its cause, says, in one line."""
+    return " ".join(str(error.__cause__ or error).split())[:300]
 
 
 def _name_full_disk(error: Exception, cache: Path) -> None:

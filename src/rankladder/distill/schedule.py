@@ -35,10 +35,12 @@ def plan_training(
 
     Where the loss compares a query's ``candidates`` (so many, about), batch and pass count queries: those that are
     worked out here have as many pairs as the published ones. Raises BadOption for a batch that does not divide over the
-    processes.
+    processes, and for one of more rows than there are: each step would hold some of them several times.
     """
     published = published_settings(parameters)
     most = rows_a_pass(settings, candidates)
+    if settings.micro_batch_size is None:
+        most = min(most, max(1, rows // processes))
     batch = settings.batch_size or _whole_passes(min(published.batch_size // candidates, rows), most * processes)
     share = batch // processes
     micro = settings.micro_batch_size or next(
@@ -48,6 +50,12 @@ def plan_training(
         raise BadOption(
             f"train.batch_size {batch} does not divide into passes of {micro} on {processes} processes",
             hint="batch_size = processes × micro_batch_size × passes",
+        )
+    if batch > rows:
+        what = "pairs" if candidates == 1 else "queries"
+        raise BadOption(
+            f"a step would take {batch:,} {what}, and there are {rows:,} to train on: it would repeat them",
+            hint="a smaller train.batch_size or micro_batch_size, or fewer processes",
         )
     steps = max(1, math.ceil(math.ceil(rows / batch) * settings.epochs))
     return Plan(

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankladder.distill.manifests import difference, held, plain, read_json, write_json
+from rankladder.distill.manifests import difference, expect_ours, held, plain, read_json, write_json
 from rankladder.errors import BadFile, NotFound
 from rankladder.textfiles import whole_bytes
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT = 1
+MARK = "stage.json"
+"""The file that says that a folder is a stage's, and whose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ class Stage:
             facts: Facts about the whole, asked for once all parts are there (they can be read from what it is given).
             each: Is told of each place once its part is there, made now or before.
 
-        Raises StorageFailed where the disk is full or the folder cannot be written: what was committed stays.
+        Raises StorageFailed where the disk is full or the folder cannot be written: what was committed stays. Raises
+        BadInput where somebody else's files lie in the folder.
         """
         with held(self.folder, self.folder / "lock"):
             self._clear_what_does_not_fit(names)
@@ -148,9 +151,10 @@ class Stage:
 
     def _clear_what_does_not_fit(self, names: Sequence[str]) -> None:
         """Removes what other settings or inputs made, and parts that held something else, saying what changed; then
-        writes what the new parts depend on.
+        writes what the new parts depend on. Raises BadInput where somebody else's files lie.
         """
-        marker = self.folder / "stage.json"
+        expect_ours(self.folder, MARK)
+        marker = self.folder / MARK
         before = read_json(marker)
         wanted = {**self.depends, "parts": list(names)}
         if before == wanted:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from rankladder.distill.models import FREE, VECTORS, is_known, model_of
 from rankladder.distill.vectors import KeptVectors, passage_vectors, query_vectors, token_vectors
 from rankladder.errors import BadInput
 from rankladder.rerank import ModelRequest, Reranker
+
+if TYPE_CHECKING:
+    from rankladder.rerank.hosted import HostedScorer
 
 _TOKENISED_AT_ONCE = 512
 Rows = Mapping[str, Any]
@@ -159,6 +162,13 @@ class KnownDigests:
         self._stamps[name] = stamp
         return self._known.get(stamp)
 
+    def now(self, names: Iterable[str]) -> dict[str, str | None]:
+        """The digests of teachers as they are now, none of them opened: ``"other files"`` for a folder that nobody has
+        opened with the files that it has, None where nothing is known.
+        """
+        digests = {name: self.of(name) for name in names}
+        return {name: digest or ("other files" if _lies_here(name) else None) for name, digest in digests.items()}
+
     def keep(self, digests: Mapping[str, str | None]) -> None:
         """Keeps the digests of teachers that were asked for, by name."""
         now = {self._stamps[name]: digest for name, digest in digests.items() if name in self._stamps and digest}
@@ -169,15 +179,15 @@ class KnownDigests:
 def stamp_of(text: str) -> str | None:
     """Says which files a teacher is, by what costs little to know; None where its name may come to mean others.
 
-    A folder is read through; a service and a name of the catalogue are what they are called; of the hub's, the commit
-    that is on this machine counts.
+    A folder is read through, wherever it lies; a service and a name of the catalogue are what they are called; of the
+    hub's, the commit that is on this machine counts.
     """
     name = model_of(text)
     folder = Path(name).expanduser()
     files = ""
     if not is_known(name):
         if folder.is_dir():
-            files = path_digest(str(folder))
+            files, text = path_digest(str(folder)), text.replace(name, "", 1)
         elif (match := HUB_ID.fullmatch(name)) and (cached := cached_folder(match["id"], match["revision"])):
             files = cached.name
         else:
@@ -185,12 +195,23 @@ def stamp_of(text: str) -> str | None:
     return _digest(rankladder.__version__, text, files)
 
 
+def _lies_here(text: str) -> bool:
+    name = model_of(text)
+    return not is_known(name) and Path(name).expanduser().is_dir()
+
+
 def usage_of(teacher: Teacher) -> str | None:
     """What a hosted teacher has been asked and billed so far, None for one that runs here."""
+    service = service_of(teacher)
+    return None if service is None else str(service.usage)
+
+
+def service_of(teacher: Teacher) -> HostedScorer | None:
+    """The service that a hosted teacher asks, None for a teacher that runs here."""
     from rankladder.rerank.hosted import HostedScorer
 
     scorer = teacher.reranker.scorer if isinstance(teacher, RerankerTeacher) else None
-    return str(scorer.usage) if isinstance(scorer, HostedScorer) else None
+    return scorer if isinstance(scorer, HostedScorer) else None
 
 
 def checked(scores: NDArray[np.float32], rows: Rows, teacher: str) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """A training run's folder: what it depends on, its checkpoints, and the finished student.
 
     train/
-      key            digest of what the run depends on, written before the first step
+      key            digest of what the run depends on, written before the first step; empty while others' are cleared
       depends.json   the same, part by part, to say what changed
       checkpoints/   the trainer's own
       best/          the student
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import Any
 import msgspec
 
 from rankladder.checkpoint.digests import file_digest
-from rankladder.distill.manifests import difference, plain, read_json, write_json
+from rankladder.distill.manifests import clear, difference, expect_ours, plain, read_json, write_json
 from rankladder.distill.mine import path_digest
 from rankladder.distill.recipe import NANO_BEIR, Recipe
 from rankladder.distill.rows import rows_digest
@@ -32,6 +31,10 @@ from rankladder.distill.student import start_folder
 from rankladder.errors import NotFound
 from rankladder.textfiles import whole_file
 
+MARK = "key"
+"""The file that says that a folder is a training run's, and whose."""
+_BESIDE = {"logs", "keep", "start", "revision"}
+"""What of ``[train]`` changes nothing; the start's name does not, as its files are digested."""
 _SETTINGS = {"config.json", "modules.json", "tokenizer.json", "tokenizer_config.json"}
 """What of a start's files decides the student, its weights aside."""
 
@@ -77,12 +80,14 @@ def complete_run(trained: Trained, facts: Mapping[str, Any]) -> None:
 
 
 def train_depends(recipe: Recipe, sampled: Made | None) -> dict[str, Any]:
-    """What the run depends on: settings, the sets that the best is chosen by, rows, and the start's weights."""
+    """What the run depends on: settings, the sets that the best is chosen by, rows, and what lies in the start's
+    folder, wherever that is.
+    """
     start = start_folder(recipe.train)
     settings = msgspec.to_builtins(recipe.train)
     during = sorted(path if path == NANO_BEIR else path_digest(path) for path in recipe.evaluate.during)
     depends = {
-        "settings": {name: value for name, value in settings.items() if name not in {"logs", "keep"}},
+        "settings": {name: value for name, value in settings.items() if name not in _BESIDE},
         "during": [during, recipe.evaluate.queries_during, recipe.evaluate.top_k] if during else [],
         "seed": recipe.seed,
         "rows": rows_digest(recipe, sampled),
@@ -116,22 +121,28 @@ def key_of(depends: Mapping[str, Any]) -> str:
 
 
 def begin_run(folder: Path, depends: Mapping[str, Any], say: Callable[[str], object]) -> None:
-    """Clears what another recipe or other rows left, saying what changed, and what has no key at all.
+    """Clears what another recipe or other rows left, saying what changed. Raises BadInput for files without a key.
 
-    The key goes before what it stands for and comes after: killed in between, the folder is cleared by the next run,
-    and no checkpoint is gone on with that another recipe made.
+    The key is emptied before what it stands for goes, and written after: killed in between, the folder is cleared by
+    the next run, and no checkpoint is gone on with that another recipe made.
     """
-    marker, key = folder / "key", key_of(depends)
-    if marker.is_file() and marker.read_text() == key:
+    expect_ours(folder, MARK)
+    marker, key = folder / MARK, key_of(depends)
+    had = marker.read_text() if marker.is_file() else ""
+    if had == key:
         return
-    if marker.is_file():
+    if had:
         before = read_json(folder / "depends.json")
-        say(f"train: made anew: {difference(before, depends) if before else 'recipe, rows or start changed'}")
-        marker.unlink()
-    if folder.is_dir():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+        changed = difference(before, depends) if before else ""
+        say(f"train: made anew: {changed or 'recipe, rows or start changed'}")
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(marker, "")
+    clear(folder, MARK)
     write_json(folder / "depends.json", depends)
+    _write(marker, key)
+
+
+def _write(marker: Path, key: str) -> None:
     with whole_file(marker) as file:
         file.write(key)
 

@@ -7,6 +7,7 @@ from rankladder.evaluate.candidates import (
     dense_candidates,
     hybrid_candidates,
     open_candidates,
+    open_lists,
     retrieved,
 )
 from rankladder.evaluate.dataset import Dataset, read_dataset
@@ -33,6 +34,7 @@ __all__ = [
     "hybrid_candidates",
     "measure_run",
     "open_candidates",
+    "open_lists",
     "parse_measures",
     "randomisation_test",
     "read_dataset",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankladder.errors import BadOption
+from rankladder.errors import BadOption, PathMissing
 from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.dataset import Dataset, named
 from rankladder.folders import cache_folder
@@ -57,10 +57,7 @@ class Candidates:
         remarks = []
         if unjudged := [query for query, row in run.scores.items() if row and query not in judged]:
             remarks.append(f"{name}: {len(unjudged):,} queries of the run are not judged here: left out")
-        if unanswered := [query for query, row in scores.items() if not row]:
-            remarks.append(
-                f"{name}: {len(unanswered):,} judged queries have no candidate ({named(unanswered)}): they count 0"
-            )
+        remarks += _unanswered(name, scores)
         if cut:
             remarks.append(f"{name}: the run is deeper than {depth} for {cut:,} queries: the rest is left out")
         distinct = dict.fromkeys(document for row in scores.values() for document in row)
@@ -70,6 +67,20 @@ class Candidates:
                 "no model can read them, so they come below what was reranked"
             )
         return cls(name, Run(name, scores), _digest_of(scores), tuple(remarks))
+
+    def answered(self, dataset: Dataset) -> Candidates:
+        """The same candidates for a data set from which the queries without any were left out, as was their remark."""
+        kept = Candidates.of(self.name, self.run, dataset)
+        gone = _unanswered(self.name, self.run.scores)
+        remarks = [remark for remark in self.remarks if remark not in gone]
+        return replace(kept, remarks=tuple(dict.fromkeys([*remarks, *kept.remarks])))
+
+
+def _unanswered(name: str, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """What to say of the judged queries without a candidate; nothing where there is none."""
+    queries = [query for query, row in scores.items() if not row]
+    found = f"{name}: {len(queries):,} judged queries have no candidate ({named(queries)}): they count 0"
+    return [found] if queries else []
 
 
 def in_order(row: Mapping[str, float]) -> list[str]:
@@ -81,9 +92,14 @@ def in_order(row: Mapping[str, float]) -> list[str]:
     return [document for document, _ in sorted(row.items(), key=lambda item: (item[1], item[0]), reverse=True)]
 
 
-def candidates_from_run(dataset: Dataset, path: str | Path, *, depth: int | None = None) -> Candidates:
-    """The candidates of a TREC run file, named after its tag. Raises as ``rankladder.textfiles.read_run``."""
-    run = read_run(path)
+def candidates_from_run(
+    dataset: Dataset, path: str | Path, *, depth: int | None = None, name: str | None = None
+) -> Candidates:
+    """The candidates of a TREC run file, named after its tag where no ``name`` is given.
+
+    Raises as ``rankladder.textfiles.read_run``.
+    """
+    run = read_run(path, name)
     return Candidates.of(run.name, run, dataset, depth=depth)
 
 
@@ -143,14 +159,9 @@ def open_candidates(
     """The candidates that ``bm25``, ``run:FILE``, ``dense:NAME`` or ``hybrid:NAME`` names.
 
     The best ``depth`` of a retriever of ours; the whole of a run, or with ``cut_runs`` its best ``depth`` too. Raises
-    BadOption for another word.
+    BadOption for another word, and PathMissing for a run that is not there.
     """
-    kind, _, argument = retriever.partition(":")
-    if kind not in KINDS or bool(argument) == (kind == "bm25"):
-        raise BadOption(
-            f"retriever must be bm25, run:FILE, dense:NAME or hybrid:NAME, got {retriever!r}",
-            hint="--retriever run:bm25.trec",
-        )
+    kind, argument = check_retriever(retriever)
     match kind:
         case "bm25":
             return bm25_candidates(dataset, depth=depth, progress=progress)
@@ -159,6 +170,48 @@ def open_candidates(
         case "dense":
             return dense_candidates(dataset, argument, depth=depth, progress=progress, offline=offline)
     return hybrid_candidates(dataset, argument, depth=depth, progress=progress, offline=offline)
+
+
+def check_retriever(retriever: str) -> tuple[str, str]:
+    """The kind that a retriever's name begins with, and what follows it.
+
+    Raises BadOption as ``open_candidates``, and PathMissing for a run that is not there.
+    """
+    kind, _, argument = retriever.partition(":")
+    if kind not in KINDS or bool(argument) == (kind == "bm25"):
+        raise BadOption(
+            f"retriever must be bm25, run:FILE, dense:NAME or hybrid:NAME, got {retriever!r}",
+            hint="--retriever run:bm25.trec",
+        )
+    if kind == "run" and not Path(argument).exists():
+        raise PathMissing(f"no file at {argument}")
+    return kind, argument
+
+
+def open_lists(
+    dataset: Dataset,
+    retrievers: Sequence[str],
+    *,
+    depth: int = 100,
+    cut_runs: bool = False,
+    progress: bool | None = None,
+    offline: bool | None = None,
+) -> list[Candidates]:
+    """The candidates of several retrievers, as ``open_candidates`` names each.
+
+    A run whose tag is the name of another list too (``bm25`` is a common one) is called ``run:STEM``, after its file.
+    """
+    found = [
+        open_candidates(dataset, name, depth=depth, cut_runs=cut_runs, progress=progress, offline=offline)
+        for name in retrievers
+    ]
+    names = [one.name for one in found]
+    for place, retriever in enumerate(retrievers):
+        kind, path = check_retriever(retriever)
+        if kind == "run" and names.count(names[place]) > 1:
+            name = f"run:{Path(path).stem}"
+            found[place] = candidates_from_run(dataset, path, depth=depth if cut_runs else None, name=name)
+    return found
 
 
 def retrieved(

@@ -110,7 +110,10 @@ class Dataset:
         )
 
     def without(self, pairs: Iterable[tuple[str, str]]) -> Dataset:
-        """The data set with pairs of query and document id that are never candidates; the judgements stay."""
+        """The data set with pairs of query and document id that are never candidates; the judgements stay.
+
+        Ids that the data set does not know are counted and named in ``remarks``.
+        """
         dropped: dict[str, set[str]] = {}
         for query, document in pairs:
             dropped.setdefault(query, set()).add(document)
@@ -119,9 +122,20 @@ class Dataset:
         return replace(
             self,
             dropped={query: frozenset(row) for query, row in dropped.items()},
-            remarks=(*self.remarks, f"{count:,} pairs of query and document are never candidates (drop-pairs)"),
+            remarks=(
+                *self.remarks,
+                f"{count:,} pairs of query and document are never candidates (drop-pairs)",
+                *self._unknown_pairs(dropped),
+            ),
             digest=_digest("without", *(part for pair in listed for part in pair), self.digest),
         )
+
+    def _unknown_pairs(self, dropped: Mapping[str, Iterable[str]]) -> Iterator[str]:
+        if queries := [query for query in dropped if query not in self.qrels.grades]:
+            yield f"{len(queries):,} queries of drop-pairs are not judged here ({named(queries)}): nothing is dropped"
+        distinct = dict.fromkeys(document for row in dropped.values() for document in sorted(row))
+        if documents := [document for document in distinct if document not in self.documents]:
+            yield f"{len(documents):,} documents of drop-pairs are not in the collection ({named(documents)})"
 
 
 def read_dataset(

@@ -16,6 +16,9 @@ from rankladder.errors import BadInput, BadOption
 from rankladder.rerank.engine import need
 from rankladder.values import Qrels, Run
 
+_GDEVAL_GRADE = 4
+"""The highest grade of gdeval.pl, which ERR divides by."""
+
 
 def parse_measures(texts: Iterable[str]) -> tuple[str, ...]:
     """The measures as ir-measures writes them, each once; a text may hold several between spaces.
@@ -42,44 +45,81 @@ def cutoff(measure: str) -> int | None:
     return depth if isinstance(depth, int) else None
 
 
+def check_grades(measures: Sequence[str], highest: int) -> None:
+    """Raises BadOption for a measure that does not know the judgements' ``highest`` grade."""
+    for name in measures:
+        if highest > _GDEVAL_GRADE and _is_gdevals(_parsed(name)):
+            raise BadOption(
+                f"{name} knows the grades up to {_GDEVAL_GRADE}, and the judgements have {highest}",
+                hint="nDCG@10 takes any grade",
+            )
+
+
 def measure_run(run: Run, qrels: Qrels, measures: Sequence[str]) -> dict[str, dict[str, float]]:
     """Values by measure and query, for every judged query in the order of the judgements.
 
     A query that the run forgot, or returned nothing for, has 0, and so has one without any relevant document. Equal
     scores are ordered by document id, descending, as trec_eval does, and compared as it does, in single precision; so
-    it is for the measures, too, that ir-measures takes from elsewhere with another rule.
+    it is for the measures, too, that ir-measures takes from elsewhere with another rule. What ids look like never
+    matters: its programs are given numbers.
 
-    Raises BadInput for a value that is not finite, or that ir-measures fails to compute.
+    Raises BadOption as ``check_grades``; BadInput for a value that is not finite, or that ir-measures fails to compute.
     """
     import ir_measures
 
     if not measures:
         return {}
     parsed = {name: _parsed(name) for name in measures}
-    ranked = {query: _strictly(row) for query, row in run.scores.items() if row and query in qrels.grades}
-    grades = {query: dict(row) for query, row in qrels.grades.items()}
-    values: dict[str, dict[str, float]] = {name: dict.fromkeys(grades, 0.0) for name in measures}
+    check_grades(measures, highest_grade(qrels))
+    queries = {str(number): query for number, query in enumerate(qrels.grades, 1)}
+    plain = {number: _plain(run.scores.get(query, {}), qrels.grades[query]) for number, query in queries.items()}
+    ranked = {number: row for number, (row, _) in plain.items() if row}
+    values: dict[str, dict[str, float]] = {name: dict.fromkeys(qrels.grades, 0.0) for name in measures}
     if not ranked:
         return values
     name_of = {measure: name for name, measure in parsed.items()}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            grades = {number: row for number, (_, row) in plain.items()}
             found = list(ir_measures.evaluator(list(parsed.values()), grades).iter_calc(ranked))
     except Exception as error:  # each of its sources raises what it likes
         raise BadInput(f"ir-measures cannot compute {', '.join(measures)}: {error}") from error
     for metric in found:
+        if metric.query_id not in queries:  # its value would be missing elsewhere, and a 0 stand there
+            raise BadInput(f"ir-measures gives {metric.measure} of a query {metric.query_id!r} that it was not given")
+        query = queries[metric.query_id]
         if not math.isfinite(metric.value):
-            raise BadInput(f"{metric.measure} of query {metric.query_id!r} is {metric.value}: it has no mean")
+            raise BadInput(f"{metric.measure} of query {query!r} is {metric.value}: it has no mean")
         if metric.query_id in ranked:
-            values[name_of[metric.measure]][metric.query_id] = float(metric.value)
+            values[name_of[metric.measure]][query] = float(metric.value)
     return values
 
 
-def _strictly(row: Mapping[str, float]) -> dict[str, float]:
-    """The same order in scores that no two documents share, so that no program's own rule for ties comes in."""
+def highest_grade(qrels: Qrels) -> int:
+    """The highest grade that was given, 0 where none was."""
+    return max((grade for row in qrels.grades.values() for grade in row.values()), default=0)
+
+
+def _plain(row: Mapping[str, float], grades: Mapping[str, int]) -> tuple[dict[str, float], dict[str, int]]:
+    """The list and the grades with numbers for ids, since some programs read ids in a way of their own; the same order
+    in scores that no two documents share, so that no program's own rule for ties comes in.
+    """
     ordered = sorted(row, key=lambda document: (np.float32(row[document]), document), reverse=True)
-    return {document: float(len(ordered) - place) for place, document in enumerate(ordered)}
+    numbers = {document: str(number) for number, document in enumerate(dict.fromkeys([*ordered, *grades]), 1)}
+    return (
+        {numbers[document]: float(len(ordered) - place) for place, document in enumerate(ordered)},
+        {numbers[document]: grade for document, grade in grades.items()},
+    )
+
+
+def _is_gdevals(measure: Any) -> bool:
+    """Whether ir-measures has the TREC Web track's script compute it, whose gains end at a grade."""
+    import ir_measures
+
+    pipeline: Any = ir_measures.DefaultPipeline
+    able = (one.NAME for one in pipeline.providers if one.is_available() and one.supports(measure))
+    return next(able, "") == "gdeval"
 
 
 def _parsed(text: str) -> Any:
@@ -96,9 +136,9 @@ def _parsed(text: str) -> Any:
             summed = isinstance(measure.aggregator(), ir_measures.SumAgg)
     except (ValueError, NameError, AssertionError, KeyError, TypeError) as error:
         raise BadOption(f"measure {text!r} cannot be read: {error}", hint=hint) from error
-    depth = measure.params.get("cutoff", 1)
-    if depth < 1:  # trec_eval ends the whole process over this
-        raise BadOption(f"measure {text!r} has the cutoff {depth}; the first is 1")
+    for name, what in (("cutoff", "cutoff"), ("rel", "least relevant grade")):
+        if measure.params.get(name, 1) < 1:  # trec_eval ends the whole process over such a cutoff
+            raise BadOption(f"measure {text!r} has the {what} {measure.params[name]}; the lowest is 1")
     if summed:
         raise BadOption(f"measure {known} is a sum over queries, not a mean: it cannot be compared query by query")
     pipeline: Any = ir_measures.DefaultPipeline

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,21 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.+()=,_-]+")
 def write_report(evaluation: Evaluation, folder: str | Path) -> None:
     """Writes ``evaluation.json``, ``evaluation.md`` and ``runs/SYSTEM.trec`` for each finished system into a folder.
 
-    Raises StorageFailed for what the disk refuses, BadInput for an id that no TREC file can hold.
+    The runs of the evaluation that was written there before are removed. Raises StorageFailed for what the disk
+    refuses, BadInput for an id that no TREC file can hold.
     """
     target = make_folder(folder)
+    runs = make_folder(target / "runs")
+    systems = [system for system in evaluation.systems if system.run is not None]
+    tags = _tags(system.name for system in systems)
+    _remove([runs / f"{tag}.trec" for tag in _tags(_written_before(target)) if tag not in tags])
     with whole_file(target / "evaluation.json") as file:
         json.dump(evaluation.to_dict(), file, ensure_ascii=False, allow_nan=False, indent=1)
     with whole_file(target / "evaluation.md") as file:
         file.write(markdown(evaluation))
-    runs = make_folder(target / "runs")
-    taken: set[str] = set()
-    for system in evaluation.systems:
-        if system.run is not None:
-            tag = _free(_UNSAFE.sub("-", system.name.replace(" + ", "+")), taken)
-            write_run(Run(tag, system.run.scores), runs / f"{tag}.trec")
+    for system, tag in zip(systems, tags, strict=True):
+        assert system.run is not None
+        write_run(Run(tag, system.run.scores), runs / f"{tag}.trec")
 
 
 def make_folder(folder: str | Path) -> Path:
@@ -211,9 +213,32 @@ def _plain(value: Any) -> str:
     return ", ".join(f"{key} {one}" for key, one in value.items()) if isinstance(value, dict) else str(value)
 
 
-def _free(name: str, taken: set[str]) -> str:
-    tag, number = name, 2
-    while tag.lower() in taken:  # some disks do not tell capitals from small letters
-        tag, number = f"{name}-{number}", number + 1
-    taken.add(tag.lower())
-    return tag
+def _tags(names: Iterable[str]) -> list[str]:
+    """What the systems' runs are called, on disk and in their last column."""
+    taken: set[str] = set()
+    tags = []
+    for name in names:
+        plain = tag = _UNSAFE.sub("-", name.replace(" + ", "+"))
+        number = 2
+        while tag.lower() in taken:  # some disks do not tell capitals from small letters
+            tag, number = f"{plain}-{number}", number + 1
+        taken.add(tag.lower())
+        tags.append(tag)
+    return tags
+
+
+def _written_before(folder: Path) -> list[str]:
+    """The systems whose runs an earlier evaluation wrote into the folder; none where none can be read there."""
+    try:
+        told = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+        return [row["name"] for row in told["systems"] if row["failed"] is None]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageFailed(f"{file}: cannot be removed: {error.strerror or error}") from error

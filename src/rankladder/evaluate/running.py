@@ -15,7 +15,7 @@ from rankladder.evaluate.candidates import Candidates
 from rankladder.evaluate.comparing import compare_systems, largest_changes
 from rankladder.evaluate.dataset import Dataset
 from rankladder.evaluate.evaluation import Evaluation, System
-from rankladder.evaluate.measures import measure_run, parse_measures
+from rankladder.evaluate.measures import check_grades, highest_grade, measure_run, parse_measures
 from rankladder.evaluate.scoring import open_store, rerank_candidates
 from rankladder.evaluate.statistics import Interval, bootstrap_interval
 from rankladder.evaluate.store import PairKeys
@@ -62,11 +62,13 @@ def evaluate(
 
     Raises:
         BadInput: No candidates, or two lists of one name.
-        BadOption: A measure that cannot be computed, an option out of its range, a model that is named twice.
+        BadOption: A measure that cannot be computed or does not know a grade, an option out of its range, a model that
+            is named twice.
         MissingExtra: ir-measures is not installed.
         StorageFailed: The store cannot be written.
     """
     wanted = parse_measures(measures)
+    check_grades(wanted, highest_grade(dataset.qrels))
     _check(candidates, models, top_k, most_changed, long)
     folder = cache_folder("scores") if store is None else Path(store)
     if models:
@@ -202,16 +204,23 @@ def _check(
     names = [one.name for one in candidates]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise BadInput(f"two candidate lists have the name {twice!r}", hint="a run is named by its last column")
-    texts = [model.text for model in models if isinstance(model, ModelRequest)]
-    if len(set(texts)) < len(texts):
-        raise BadOption(f"model {next(text for text in texts if texts.count(text) > 1)!r} is named twice")
+        raise BadInput(
+            f"two candidate lists have the name {twice!r}",
+            hint="give one of the files another name; in Python, candidates_from_run(…, name=…)",
+        )
+    check_once("model", [model.text for model in models if isinstance(model, ModelRequest)])
     if top_k < 1:
         raise BadOption(f"top_k must be at least 1, got {top_k}")
     if most_changed < 0:
         raise BadOption(f"most_changed must be at least 0, got {most_changed}")
     if long not in get_args(Long):
         raise BadOption(f"long must be one of {', '.join(get_args(Long))}, got {long!r}")
+
+
+def check_once(what: str, names: Sequence[str]) -> None:
+    """Raises BadOption for a name that stands twice."""
+    if len(set(names)) < len(names):
+        raise BadOption(f"{what} {next(name for name in names if names.count(name) > 1)!r} is named twice")
 
 
 def _check_writable(folder: Path) -> None:

@@ -13,7 +13,7 @@ from rankladder.textfiles.bytestream import numbered_lines, read_text
 from rankladder.values import Query
 
 _TOP = re.compile(r"<top>(.*?)</top>", re.DOTALL | re.IGNORECASE)
-_FIELD = re.compile(r"<(num|title)>\s*(?:(?:number|topic)\s*:)?(.*?)(?=<|\Z)", re.DOTALL | re.IGNORECASE)
+_FIELD = re.compile(r"<(num|title)>\s*(?:(?:number|topic)\s*:)?(.*?)(?=</?[a-z]|\Z)", re.DOTALL | re.IGNORECASE)
 _ID_COLUMNS = frozenset({"query-id", "query_id", "qid", "query", "id", "topic"})
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from rankladder.errors import BadOption, ServiceFailed
 from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.hosted.address import Address
-from rankladder.rerank.hosted.caller import Caller
+from rankladder.rerank.hosted.caller import Abandoned, Caller
 from rankladder.rerank.hosted.contracts import BadAnswer, read_bill, read_scores, request_body
 from rankladder.rerank.hosted.planning import plan_requests
 from rankladder.rerank.hosted.usage import Meter, Usage
@@ -108,15 +108,18 @@ class HostedScorer:
                 hint="the service decides what becomes of long documents; split them yourself, or use a local model",
             )
         texts = [(query, document if isinstance(document, str) else document.full_text) for query, document in pairs]
-        plan = plan_requests(texts, max_documents=self._terms.max_documents, max_bytes=self._address.service.max_bytes)
         scores = [0.0] * len(pairs)
-        for rows, answer in self._answers(texts, plan):
+        for rows, answer in self.answers(texts):
             scores[rows.start : rows.stop] = answer
             done(len(rows))
         return [Scored(score, None) for score in scores]
 
-    def _answers(self, texts: list[tuple[str, str]], plan: list[range]) -> Iterator[tuple[range, list[float]]]:
-        """Each request's rows with their scores, as they arrive."""
+    def answers(self, texts: list[tuple[str, str]]) -> Iterator[tuple[range, list[float]]]:
+        """The rows of each request with their scores, as they arrive: what was paid can be kept whatever comes later.
+
+        Raises what ``score`` raises, once every answer that came before was given.
+        """
+        plan = plan_requests(texts, max_documents=self._terms.max_documents, max_bytes=self._address.service.max_bytes)
         abandoned = threading.Event()
         if len(plan) <= 1:  # a thread would only cost
             yield from ((rows, self._ask(texts, rows, abandoned)) for rows in plan)
@@ -134,13 +137,15 @@ class HostedScorer:
                     answer.set_result(self._ask(texts, rows, abandoned))
                 except BaseException as error:
                     answer.set_exception(error)
+                    abandoned.set()  # at once: who reads the answers may be busy with those before
 
         # Python waits at its end for the threads of a pool, however long a service hangs; for daemons it does not.
         for number in range(min(self._in_flight, len(plan))):
             threading.Thread(target=work, name=f"rankladder-hosted-{number}", daemon=True).start()
         try:
             for answer in as_completed(asked):
-                yield asked[answer], answer.result()
+                if not isinstance(answer.exception(), Abandoned):
+                    yield asked[answer], answer.result()
         finally:
             abandoned.set()  # where one request failed, no other is begun or waited for
 

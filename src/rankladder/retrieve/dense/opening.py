@@ -56,6 +56,14 @@ def open_embedder(
     return load_embedder(read, name=shown, query_prompt=query_prompt, document_prompt=document_prompt, device=device)
 
 
+def find_embedder(name: str | Path) -> Path:
+    """The folder of the embedder that a name stands for, fetched where need be and not read.
+
+    Raises what ``open_embedder`` raises for a name.
+    """
+    return _locate(name, revision=None, offline=None)[0]
+
+
 def _locate(name: str | Path, *, revision: str | None, offline: bool | None) -> tuple[Path, KnownEmbedder | None, bool]:
     """The folder, the known embedder that it is, and whether the name was a folder's."""
     if str(name) == "":
