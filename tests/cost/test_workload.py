@@ -58,6 +58,13 @@ def test_few_documents_are_used_again_and_the_workload_says_so(tmp_path: Path) -
     assert "1 of them used again and again, made-up queries" in workload.about
 
 
+def test_queries_of_a_log_need_no_ids(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Rain falls from clouds.\n")
+    (tmp_path / "log.jsonl").write_text('{"text": "why does it rain"}\n{"text": "why does it rain"}\n')
+    workload = own_workload(tmp_path / "notes.txt", queries=tmp_path / "log.jsonl", pairs=4, top=3)
+    assert {query for query, _ in workload.pairs} == {"why does it rain"}
+
+
 def test_no_documents_no_queries_and_no_folder_are_said(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     with pytest.raises(BadInput, match="holds no documents"):

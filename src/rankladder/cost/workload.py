@@ -97,7 +97,8 @@ def own_workload(data: Path, *, queries: Path | None = None, pairs: int, top: in
 
     Args:
         data: A file or folder of documents, as ``read_documents`` reads them.
-        queries: A file of queries; by default those of ``data`` where it is a BEIR folder, else made-up ones.
+        queries: A file of queries, which need no ids; by default those of ``data`` where it is a BEIR folder, else
+            made-up ones.
         pairs: Pairs of one pass; documents are used again where there are fewer.
         top: Documents of a list whose latency is measured.
         seed: Decides which documents and queries are drawn.
@@ -111,7 +112,7 @@ def own_workload(data: Path, *, queries: Path | None = None, pairs: int, top: in
     if not texts:
         raise BadInput(f"{data} holds no documents", hint="leave --data out to measure with made-up text")
     source = queries or (data if data.is_dir() and is_beir_folder(data) else None)
-    asked = [] if source is None else [query.text for query in read_queries(source)]
+    asked = [] if source is None else [query.text for query in read_queries(source, line_ids=True)]
     if queries is not None and not asked:
         raise BadInput(f"{queries} holds no queries", hint="leave it out to measure with made-up queries")
 
