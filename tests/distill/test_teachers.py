@@ -87,7 +87,7 @@ def test_scores_are_kept_about_every_ten_seconds_whatever_the_teachers_speed(
             now += len(rows["query"]) / pairs_a_second
             return super().score(rows)
 
-    monkeypatch.setattr(label.time, "perf_counter", lambda: now)  # type: ignore[attr-defined]
+    monkeypatch.setattr("rankladder.distill.label.time.perf_counter", lambda: now)
     teacher, told = Timed(), list[int]()
     score_rows(teacher, "timed", distinct(5 * most + 20 if most < BLOCK else 8000), tmp_path / "s", told.append)
     assert told == teacher.scored

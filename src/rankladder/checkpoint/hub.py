@@ -207,8 +207,7 @@ def _download(hub_id: str, revision: str | None) -> Path:
             ) from error
         raise _unreachable(shown, error) from error
     except Exception as error:
-        # huggingface_hub lets its HTTP library's own errors through; which library that is depends on its version
-        if type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3")):
+        if is_http_error(error):
             raise _unreachable(shown, error) from error
         raise
     finally:
@@ -239,3 +238,10 @@ def _shown(hub_id: str, revision: str | None) -> str:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def is_http_error(error: Exception) -> bool:
+    """Whether an error is the HTTP library's own: the hub's client lets them through, and which library that is depends
+    on its version.
+    """
+    return type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3"))

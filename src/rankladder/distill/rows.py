@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rankladder.checkpoint.hub import is_http_error
 from rankladder.distill.mine import path_digest, questions_of
 from rankladder.distill.recipe import Data, Recipe
 from rankladder.distill.stage import Made
@@ -32,6 +33,8 @@ _SCORED = {
 }
 """What rows that somebody else scored must have, and how the names of each column's types begin."""
 _BY_HAND = "download the Parquet files of the rows and name their folder"
+_UNREADABLE = (ValueError, TypeError, RuntimeError)
+"""What the library raises, beside its own errors, for files that are not as they should be."""
 
 
 def training_rows(recipe: Recipe, work: Path, sampled: Made | None) -> tuple[Dataset, Dataset]:
@@ -91,8 +94,17 @@ def first_pairs(data: Data, count: int) -> list[tuple[str, str]]:
         return [(str(row["query"]), str(row["document"])) for row in islice(chain.from_iterable(splits), count)]
     except BadFile:
         raise
-    except Exception:  # whatever the libraries below it raise: training says what is wrong
-        return []
+    except Exception as error:
+        if not is_unreadable(error):
+            raise
+        return []  # training says what is wrong
+
+
+def is_unreadable(error: Exception) -> bool:
+    """Whether an error says that rows cannot be had or are not as they should be, and not that our code is wrong."""
+    from datasets.exceptions import DatasetsError
+
+    return is_http_error(error) or isinstance(error, (DatasetsError, OSError, KeyError, *_UNREADABLE))
 
 
 def has_positives(rows: Dataset) -> bool:
@@ -172,10 +184,12 @@ def _from_hub(data: Data, cache: Path) -> Dataset:
     except FileNotFoundError as error:
         hint = "check OWNER/NAME and the revision; a private or gated one needs hf auth login"
         raise NotFound(f"{where}: the hub has no such data set: {_said(error)}", hint=hint) from error
-    except (DatasetsError, ValueError, TypeError, RuntimeError) as error:  # as where it has several configurations
+    except (DatasetsError, *_UNREADABLE) as error:  # as where it has several configurations
         _name_full_disk(error, cache)
         raise BadFile(f"{where}: cannot be read: {_said(error)}", hint=_BY_HAND) from error
-    except Exception as error:  # the HTTP library's own come through, and which it is depends on the hub's client
+    except Exception as error:
+        if not is_http_error(error) and not isinstance(error, OSError):
+            raise
         _name_full_disk(error, cache)
         hint = f"check the network, or {_BY_HAND}"
         raise Unavailable(f"{where}: the hub cannot be reached: {_said(error)}", hint=hint) from error
