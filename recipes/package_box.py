@@ -27,7 +27,8 @@ from rankladder import Reranker
 from rankladder.checkpoint import write_compact
 from rankladder.checkpoint.digests import DIGESTS, check_digests, write_digests
 from rankladder.checkpoint.gate import GATE
-from rankladder.distill.recipe import Recipe, read_recipe
+from rankladder.distill.recipe import Recipe
+from rankladder.distill.recipe_file import read_recipe
 
 BOX = Path(__file__).parents[1] / "src" / "rankladder" / "box"
 RECIPE = Path(__file__).parent / "box.toml"

@@ -12,7 +12,8 @@ from rankladder.distill.card import model_card, sources
 from rankladder.distill.manifests import write_json
 from rankladder.distill.measure import Figure, Measured
 from rankladder.distill.mine import path_digest
-from rankladder.distill.recipe import Recipe, read_recipe
+from rankladder.distill.recipe import Recipe
+from rankladder.distill.recipe_file import read_recipe
 from rankladder.distill.stage import Made
 
 from .toy import Told

@@ -14,7 +14,8 @@ from rankladder.distill.mine import mine, mine_depends
 from rankladder.distill.near import NearCopies
 from rankladder.distill.overlap import find_overlaps
 from rankladder.distill.questions import Question, read_questions
-from rankladder.distill.recipe import MOST_CANDIDATES, Data, read_recipe, with_data_folder
+from rankladder.distill.recipe import MOST_CANDIDATES, Data
+from rankladder.distill.recipe_file import read_recipe, with_data_folder
 from rankladder.distill.sample import chosen
 from rankladder.errors import BadFile, BadInput
 

@@ -15,7 +15,7 @@ import pytest
 from rankladder.checkpoint.gate import read_gate
 from rankladder.distill.measure import measure_key, open_measured
 from rankladder.distill.planning import outlook
-from rankladder.distill.recipe import read_recipe, with_data_folder
+from rankladder.distill.recipe_file import read_recipe, with_data_folder
 from rankladder.distill.trained import Trained, key_of, train_depends
 from rankladder.errors import BadInput, BadOption, CheckpointRefused, NotFound, StorageFailed
 from rankladder.rerank import Reranker

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from rankladder.distill.planning import outlook
-from rankladder.distill.recipe import Data, Label, Recipe, Teacher, Train, read_recipe, with_data_folder
+from rankladder.distill.recipe import Data, Label, Recipe, Teacher, Train
+from rankladder.distill.recipe_file import read_recipe, with_data_folder
 
 from .scored import scored_recipe
 from .toy import write_toy

@@ -12,7 +12,7 @@ import pytest
 
 from rankladder.distill.mine import mine_depends
 from rankladder.distill.planning import outlook
-from rankladder.distill.recipe import read_recipe, with_data_folder
+from rankladder.distill.recipe_file import read_recipe, with_data_folder
 from rankladder.distill.sample import sample_depends
 from rankladder.distill.stage import Made
 from rankladder.errors import BadInput, BadOption, MissingExtra, ModelMissing, PathMissing, RankladderError, Unavailable

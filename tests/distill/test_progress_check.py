@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from rankladder.distill.progress_check import MEAN, Judged, predict
-from rankladder.distill.recipe import NANO_BEIR, Evaluate, Train, read_recipe, with_data_folder
+from rankladder.distill.recipe import NANO_BEIR, Evaluate, Train
+from rankladder.distill.recipe_file import read_recipe, with_data_folder
 from rankladder.distill.student import open_student
 from rankladder.distill.train import train
 from rankladder.errors import Unavailable

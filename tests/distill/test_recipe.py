@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rankladder.distill.recipe import read_recipe, recipe_text, with_data_folder, write_recipe
+from rankladder.distill.recipe_file import read_recipe, recipe_text, with_data_folder, write_recipe
 from rankladder.distill.schedule import plan_training
 from rankladder.errors import BadFile, BadOption, PathMissing
 

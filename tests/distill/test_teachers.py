@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from hosted_server import Reply, rerank_server
 from rankladder.distill import ahead, label, recipe
-from rankladder.distill.label import BLOCK, ensemble, score_rows
+from rankladder.distill.ensemble import ensemble, ensemble_of
+from rankladder.distill.label import BLOCK, score_rows
 from rankladder.distill.recipe import Label
 from rankladder.distill.scores import ScoreCache
 from rankladder.distill.stage import Made, Stage, open_made
@@ -215,11 +216,11 @@ def test_how_scores_are_joined_is_known_without_reading_the_labelled_rows(tmp_pa
     stage = Stage(tmp_path / "label", settings={}, inputs={})
     found = stage.run(["all"], lambda place: pa.table(columns), facts=lambda made: {"sums": label.sums_of(made, 2)})
     settings = Label(teachers=(recipe.Teacher(model="bm25"), recipe.Teacher(model="labels")))
-    before = label.ensemble_of(replace(found, facts={}), settings)
+    before = ensemble_of(replace(found, facts={}), settings)
     (tmp_path / "label" / "part-00000.parquet").unlink()
     opened = open_made(tmp_path / "label")
     assert opened is not None
-    assert label.ensemble_of(opened, settings) == before
+    assert ensemble_of(opened, settings) == before
     assert before["mean"] == pytest.approx([2 / 3, 1.0], abs=1e-6)
     assert before["sd"] == pytest.approx([np.std(columns["teacher_0"]), 0.0], abs=1e-6)
 

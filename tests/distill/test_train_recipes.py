@@ -9,7 +9,8 @@ import pytest
 
 from rankladder.distill.card import model_card
 from rankladder.distill.measure import Measured
-from rankladder.distill.recipe import Recipe, read_recipe
+from rankladder.distill.recipe import Recipe
+from rankladder.distill.recipe_file import read_recipe
 
 ROOT = Path(__file__).parents[2]
 RUNGS = {

@@ -10,7 +10,8 @@ from rankladder.distill.manifests import read_json
 from rankladder.distill.measure import MEASURE, Figure, Measured
 from rankladder.distill.mine import path_digest
 from rankladder.distill.models import FREE
-from rankladder.distill.recipe import NANO_BEIR, Recipe, recipe_text
+from rankladder.distill.recipe import NANO_BEIR, Recipe
+from rankladder.distill.recipe_file import recipe_text
 from rankladder.distill.stage import Made
 
 

@@ -18,7 +18,8 @@ from rankladder.checkpoint.gate import GATE
 from rankladder.distill.card import model_card
 from rankladder.distill.manifests import clear, expect_ours
 from rankladder.distill.measure import Figure, Measured
-from rankladder.distill.recipe import Recipe, recipe_text, write_recipe
+from rankladder.distill.recipe import Recipe
+from rankladder.distill.recipe_file import recipe_text, write_recipe
 from rankladder.distill.trained import Trained
 from rankladder.errors import CheckpointRefused, RankladderError, StorageFailed
 from rankladder.rerank import PairsTruncated, Reranker

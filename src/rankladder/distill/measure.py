@@ -14,7 +14,7 @@ import numpy as np
 
 from rankladder.checkpoint import foreign_family
 from rankladder.checkpoint.digests import file_digest
-from rankladder.distill.label import join_scores
+from rankladder.distill.ensemble import join_scores
 from rankladder.distill.manifests import expect_ours, read_json, write_json
 from rankladder.distill.mine import path_digest
 from rankladder.distill.models import bare_name

@@ -13,15 +13,16 @@ from typing import Any, Literal
 
 from rankladder.distill.card import sources
 from rankladder.distill.drawings import distribution
+from rankladder.distill.ensemble import joined
 from rankladder.distill.export import export
-from rankladder.distill.label import Watch, joined, label, label_depends
+from rankladder.distill.label import Watch, label, label_depends
 from rankladder.distill.manifests import held
 from rankladder.distill.measure import Measured, measure, need_measured
 from rankladder.distill.mine import mine, mine_depends, questions_of
 from rankladder.distill.overlap import Overlap, overlaps_of
 from rankladder.distill.preflight import check_embedder, check_folders, check_judged, check_models, check_training
 from rankladder.distill.questions import need_positives
-from rankladder.distill.recipe import read_recipe, with_data_folder
+from rankladder.distill.recipe_file import read_recipe, with_data_folder
 from rankladder.distill.rows import asked_in_training
 from rankladder.distill.sample import sample, sample_depends
 from rankladder.distill.stage import Made, need_made

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from rankladder.distill.label import ensemble
+from rankladder.distill.ensemble import ensemble
 from rankladder.distill.recipe import Recipe, Sample, Scheme
 from rankladder.distill.stage import Made, Stage
 
