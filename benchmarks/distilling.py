@@ -35,7 +35,7 @@ from rankladder.distill.train import train
 from record import SHARED, write_results
 
 FILES = ("squad_v1.1", "feedbackqa", "tldr_commands")
-BATCH, MICRO, RATE, WARMUP, TOKENS, SEED, CHECKS = 64, 32, 2e-4, 0.03, 256, 12, 0.2
+BATCH, MICRO, RATE, WARMUP, TOKENS, SEED, CHECKS = 16, 16, 2e-4, 0.03, 256, 12, 0.2
 UNSEEN = 256
 """Pairs, of those that are labelled, that nobody is trained on."""
 

@@ -171,16 +171,18 @@ def distilling() -> Lines:
     training, labelling = result["training"], result["labelling"]
     lines = ["", f"Distilling, {result['pairs']:,} pairs of {result['words']['mean']:.0f} words on average,"]
     lines += [f"{_machine(result)} (`{_bench(result)}`; in turns in one run):", ""]
-    lines += ["| | pairs/s | ratio | loss on held-out rows, a fifth of the run at a time |", "|---|--:|--:|---|"]
+    unseen = training["unseen"]
+    lines += [f"| | pairs/s | ratio | loss, by fifths of the run | on {unseen['pairs']} other pairs |"]
+    lines += ["|---|--:|--:|---|--:|"]
     lines += [
-        f"| label, {name} | {speed:.0f} | {labelling['ratio'][name]:.2f} | |"
+        f"| label, {name} | {speed:.0f} | {labelling['ratio'][name]:.2f} | | |"
         for name, speed in labelling["pairs_per_second"].items()
     ]
     for name, speed in training["pairs_per_second"].items():
         ratio = training["ratio"] if name == "rankladder" else 1.0
-        losses = ", ".join(f"{loss:.3f}" for loss in training["held_out_loss"][name])
-        lines.append(f"| train, {name} | {speed:.1f} | {ratio:.2f} | {losses} |")
-    return lines
+        losses = ", ".join(f"{loss:.1f}" for loss in training["loss_by_fifths"][name])
+        lines.append(f"| train, {name} | {speed:.1f} | {ratio:.2f} | {losses} | {unseen['loss'][name]:.1f} |")
+    return [*lines, "", f"The variance of the other pairs' scores is {unseen['variance']:.1f}."]
 
 
 def costs() -> Lines:
