@@ -1,8 +1,8 @@
 """Claim: the model in the box improves on BM25, and int8 loses at most 0.005 nDCG@10 of it.
 
-SciFact: the 100 best of our own BM25. TREC DL 2019: the 100 of the published BM25 run. fp32 and both int8 forms; the
-form that this machine does not use by default is computed too where the processor can. Run it with --gate to write the
-figures of this run as the box's int8 gate (src/rankladder/box/int8.json).
+SciFact: the 100 best of our own BM25. TREC DL 2019: the 100 of the published BM25 run. fp32, and int8 in the form that
+this processor runs best. Run it with --gate to write the figures of this run as the box's int8 gate
+(src/rankladder/box/int8.json).
 """
 
 from __future__ import annotations
@@ -65,8 +65,10 @@ def main() -> None:
     parser.add_argument(
         "--queries", type=int, help="only the first N queries of SciFact (all 300 take long on two cores)"
     )
-    parser.add_argument("--gate", action="store_true")
+    parser.add_argument("--gate", action="store_true", help="write this run's figures into the box's int8.json")
     options = parser.parse_args()
+    if options.gate and options.model != "box":
+        parser.error(f"--gate writes the figures of the model in the box, not of {options.model}; leave --model out")
     table: dict[str, Mapping[str, float]] = {}
     part = f"scifact, first {options.queries} queries" if options.queries else "scifact"
     for name, load in (("trec-dl-2019", trec_dl_2019), (part, lambda: scifact(options.queries))):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -45,14 +46,14 @@ def rows(output: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in output.splitlines()]
 
 
-def test_search_gives_json_lines_in_a_pipe(notes: Path) -> None:
-    done = command("search", "what causes rain", notes)
-    assert done.returncode == 0
-    found = rows(done.stdout)
+def test_search_gives_json_lines_in_a_pipe(notes: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["search", "what causes rain", str(notes)]) == 0
+    captured = capfd.readouterr()
+    found = rows(captured.out)
     assert [row["rank"] for row in found] == [1, 2]
     assert found[0]["metadata"]["file"] == "rain.md"  # type: ignore[index]
     assert found[0]["score"] > found[1]["score"]  # type: ignore[operator]
-    assert done.stderr == ""
+    assert captured.err == ""
 
 
 def test_search_sees_files_that_changed_since(notes: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,20 +100,25 @@ def test_explain_names_what_the_reranker_pushed_out(capsys: pytest.CaptureFixtur
     assert re.search(r"\(up \d+\)", table)
 
 
-def test_rank_reads_lines_and_json_lines_from_a_pipe() -> None:
+def test_rank_reads_lines_and_json_lines_from_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     lines = command("rank", "what causes rain", input="The market closed.\n\nRain falls from clouds.\n")
     assert [row["id"] for row in rows(lines.stdout)] == ["3", "1"]
     objects = '{"id": "a", "text": "The market closed."}\n{"id": "b", "text": "Rain falls.", "url": "u"}\n'
-    ranked = rows(command("rank", "what causes rain", "--top-k", "1", input=objects).stdout)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(objects.encode())))
+    assert run(["rank", "what causes rain", "--top-k", "1"]) == 0
+    ranked = rows(capsys.readouterr().out)
     assert [(row["id"], row["index"]) for row in ranked] == [("b", 1)]
     assert ranked[0]["metadata"]["url"] == "u"  # type: ignore[index]
 
 
-def test_a_cut_is_said_on_stderr(tmp_path: Path) -> None:
+def test_a_cut_is_said_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "long.txt").write_text("rain " * 2000 + "\nshort\n")
-    done = command("rank", "what causes rain", tmp_path / "long.txt")
-    assert "1 of 2 documents were longer than the model reads and were cut" in done.stderr
-    assert sum(bool(row["truncated"]) for row in rows(done.stdout)) == 1
+    assert run(["rank", "what causes rain", str(tmp_path / "long.txt")]) == 0
+    captured = capsys.readouterr()
+    assert "1 of 2 documents were longer than the model reads and were cut" in captured.err
+    assert sum(bool(row["truncated"]) for row in rows(captured.out)) == 1
 
 
 def test_models_lists_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
@@ -226,6 +232,22 @@ def test_a_full_disk_behind_stdout_is_named(notes: Path) -> None:
     assert done.stderr.strip() == "error: cannot write to standard output: No space left on device"
 
 
+def wait_until_it_scores(process: subprocess.Popen[str]) -> None:
+    """Returns once a process has ONNX Runtime and then starts threads, or after a while: /proc may not be there."""
+    maps, threads = Path(f"/proc/{process.pid}/maps"), Path(f"/proc/{process.pid}/task")
+    if maps.exists():
+        while process.poll() is None and "onnxruntime" not in maps.read_text():
+            time.sleep(0.02)
+    before, latest = count(threads), time.monotonic() + 4
+    while count(threads) == before and time.monotonic() < latest:
+        time.sleep(0.02)
+    time.sleep(0.5)
+
+
+def count(folder: Path) -> int:
+    return len(list(folder.iterdir())) if folder.exists() else 0
+
+
 def test_ctrl_c_ends_the_command_at_once(tmp_path: Path) -> None:
     (tmp_path / "many.txt").write_text(("rain falls on the plain and the sun shines on the sea " * 30 + "\n") * 3000)
     process = subprocess.Popen(
@@ -234,7 +256,7 @@ def test_ctrl_c_ends_the_command_at_once(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(4)
+    wait_until_it_scores(process)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130

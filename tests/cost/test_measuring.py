@@ -229,6 +229,19 @@ def test_the_share_of_the_peak_is_against_the_best_of_all_libraries(scripted: ty
     assert cost.share_of_peak == pytest.approx(cost.throughput.pairs_per_second * cost.gflop_per_pair / 50)
 
 
+def test_products_that_do_not_fit_leave_the_peak_unknown_and_the_measurement_whole(
+    scripted: type[Scripted], ettin: Path
+) -> None:
+    scripted.fails = {"gflops": WorkerFailed("OutOfMemoryError: 8192 by 8192 do not fit")}
+    network = Configuration.of(ModelRequest.parse(str(ettin))).network
+    one = Measurement([Configuration("bad", "bad", "torch", network=network)], WORKLOAD, passes=2, repeats=1)
+    one.run()
+    (cost,) = one.results()
+    assert isinstance(cost, Cost)
+    assert (len(cost.throughput.seconds), cost.peak_gflops, cost.share_of_peak) == (2, None, None)
+    assert cost.gflop_per_pair is not None
+
+
 @pytest.mark.parametrize("wrong", [{"passes": 0}, {"repeats": 0}])
 def test_a_number_below_one_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(BadOption, match="must be at least 1, got 0"):

@@ -9,7 +9,7 @@ import pytest
 
 from rankladder.catalogue import all_models
 from rankladder.checkpoint import open_checkpoint
-from rankladder.cost import configuration, plan_grid
+from rankladder.cost import configuration, peer, plan_grid
 from rankladder.cost.configuration import Configuration
 from rankladder.cost.published import published
 from rankladder.errors import BadOption, CheckpointRefused, ModelMissing, PathMissing
@@ -43,6 +43,28 @@ def test_the_peer_is_opened_under_the_terms_of_its_own_request() -> None:
         {"max_tokens": limit, "threads": 1, "device": "cpu"} for limit in (64, 128)
     ]
     assert [[peer.is_peer_of(one) for peer in peers] for one in own] == [[True, False], [False, True]]
+
+
+def test_where_flash_attention_runs_the_peer_has_an_unpadded_row_in_each_16_bit_format(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(configuration, "flash_runs_here", lambda device: device != "cpu")
+    plan = plan_grid([BOX], engines=["torch"], dtypes=["fp32", "bf16"])
+    default, half, unpadded = (one for one in plan.configurations if one.peer)
+    assert (default.dtype, half.dtype, unpadded.dtype) == ("auto", "bf16", "bf16")
+    assert (default.attention, half.attention, unpadded.attention) == (None, None, "flash_attention_2")
+    assert str(unpadded) == "box, Sentence Transformers, bf16, flash_attention_2"
+    on_cpu = plan_grid([ModelRequest.parse("box,device=cpu")], engines=["torch"], dtypes=["bf16"])
+    assert not any(one.attention for one in on_cpu.configurations)
+
+
+def test_flash_attention_wants_its_package_and_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    for card in (True, False):
+        for package in (object(), None):
+            monkeypatch.setattr(peer, "shows_nvidia_gpu", lambda card=card: card)
+            monkeypatch.setattr(peer, "find_spec", lambda name, package=package: package)
+            for device in (None, "cuda:1", "cpu"):
+                assert peer.flash_runs_here(device) == (card and package is not None and device != "cpu")
 
 
 def test_what_an_engine_does_not_offer_is_left_out_with_a_note() -> None:

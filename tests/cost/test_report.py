@@ -96,6 +96,11 @@ def test_the_table_names_a_device_that_is_not_the_cpu() -> None:
     assert [table_row(row)[1] for row in listed] == ["torch", "torch on NVIDIA H100"]
 
 
+def test_the_table_tells_rows_of_another_attention_apart() -> None:
+    listed = rows([cost(1.0, max_tokens=64), cost(1.0, max_tokens=64, attention="flex")], WORKLOAD)
+    assert [table_row(row)[1] for row in listed] == ["torch", "torch, flex"]
+
+
 def test_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
     for part in ("a/final", "b/final", "other"):
         (tmp_path / part).mkdir(parents=True)

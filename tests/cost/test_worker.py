@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -30,6 +31,29 @@ def test_the_peer_computes_where_and_with_as_many_threads_as_it_is_told(ettin: P
     finally:
         torch.set_num_threads(before)
     assert (told["device"], told["threads"]) == ("cpu", before + 1)
+
+
+def test_the_peer_is_opened_with_the_attention_asked_for(ettin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sentence_transformers
+
+    asked: list[object] = []
+    plain = sentence_transformers.CrossEncoder
+
+    def opened(folder: str, **options: Any) -> object:
+        asked.append(options.pop("model_kwargs", None))
+        return plain(folder, **options)
+
+    monkeypatch.setattr(sentence_transformers, "CrossEncoder", opened)
+    told = [
+        PeerSubject(str(ettin), {"device": "cpu", **options}).describe()["about"]
+        for options in ({}, {"dtype": "bf16", "attention": "flash_attention_2"})
+    ]
+    assert asked == [None, {"dtype": "bfloat16", "attn_implementation": "flash_attention_2"}]
+    assert [one.partition(":")[0] for one in told] == [
+        "CrossEncoder with its defaults",
+        "CrossEncoder with flash_attention_2",
+    ]
+    assert all("padded batches" in one and "unpadded" not in one for one in told)  # what flash-attn is not here for
 
 
 def test_every_gpu_is_measured_by_a_product_too_large_to_measure_its_launch() -> None:

@@ -10,6 +10,11 @@ import pytest
 from .toy import JUDGED, Told, write_toy
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread(one_torch_thread: None) -> None:
+    """Every student here is tiny."""
+
+
 @pytest.fixture(scope="session")
 def _finished(tmp_path_factory: pytest.TempPathFactory, ettin: Path) -> Told:
     folder = tmp_path_factory.mktemp("distilled")
@@ -19,8 +24,9 @@ def _finished(tmp_path_factory: pytest.TempPathFactory, ettin: Path) -> Told:
 
 
 @pytest.fixture
-def told(_finished: Told, tmp_path: Path) -> Told:
+def told(request: pytest.FixtureRequest, tmp_path: Path) -> Told:
     """A copy of the finished distillation."""
-    shutil.copytree(_finished.recipe.parent, tmp_path / "data")
-    shutil.copytree(_finished.into, tmp_path / "work")
-    return Told(tmp_path / "data" / "toy.toml", tmp_path / "work", list(_finished.said), dict(_finished.bars))
+    finished: Told = request.getfixturevalue("_finished")  # as a parameter it would be made before torch has one thread
+    shutil.copytree(finished.recipe.parent, tmp_path / "data")
+    shutil.copytree(finished.into, tmp_path / "work")
+    return Told(tmp_path / "data" / "toy.toml", tmp_path / "work", list(finished.said), dict(finished.bars))

@@ -18,6 +18,7 @@ KILL_AT_STEP = Path(__file__).with_name("kill_at_step.py")
 STAGES = """
 import json, os, pathlib, random, signal, sys, threading, time
 import numpy as np
+import datasketch, pandas, pyarrow.compute, pyarrow.dataset, pyarrow.parquet  # once, not in every child
 from rankladder.distill import label, mine
 from rankladder.distill.pipeline import Distillation
 from rankladder.progress import Progress
@@ -151,6 +152,7 @@ import json, os, signal, sys, warnings
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
+import datasets, datasketch, ir_measures, sentence_transformers.cross_encoder  # once, not in every child
 from transformers import Trainer, TrainerState
 from rankladder.distill import export, measure, train
 from rankladder.distill.pipeline import Distillation

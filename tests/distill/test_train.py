@@ -185,7 +185,7 @@ LOSSES: list[Any] = ["mse", "margin-mse", "kl", "ranknet", "bce", {"mse": 1.0, "
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_every_loss_falls_and_gives_a_student_that_loads(tmp_path: Path, ettin: Path, loss: Any) -> None:
     settings = {} if is_pointwise(loss) else {"batch_size": 3, "micro_batch_size": 3}
-    recipe = scored_recipe(tmp_path, ettin, loss=loss, epochs=4.0, dropout=0.0, **settings)
+    recipe = scored_recipe(tmp_path, ettin, loss=loss, epochs=4.0, dropout=0.0, evaluate_every=0.5, **settings)
     trained = run(recipe, tmp_path / "work")
     losses = [row["loss"] for row in trained.history if "loss" in row]
     assert np.mean(losses[-3:]) < losses[0]

@@ -16,6 +16,8 @@ from rankladder.rerank import ModelRequest
 
 from .test_mteb_flow import run, write_beir
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
 
 def test_a_model_that_fails_is_a_row_and_the_others_finish(
     ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -22,6 +22,7 @@ from rankladder.rerank import ModelRequest, Reranker
 from rankladder.textfiles import read_qrels, read_queries, write_qrels, write_run
 from rankladder.values import Qrels, Run
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "eval" / "scifact"
 ABOUT = "rain clouds sky blue mars red bread yeast git commit".split()
 

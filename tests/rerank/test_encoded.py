@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,31 @@ def test_an_id_out_of_the_vocabulary_is_refused(bert: Path) -> None:
     wrong = EncodedDocument("a", "rain", ids=np.array([5, 60_000], dtype=np.uint16), tokenizer=reranker.tokenizer)
     with pytest.raises(BadInput, match="'a': token id 60000 is not among"):
         reranker.rank("rain", [wrong])
+
+
+@pytest.mark.parametrize("changed", ["text", "ids"])
+def test_passages_of_ids_that_are_not_the_texts_are_refused(bert: Path, changed: str) -> None:
+    reranker = Reranker.open(bert)
+    (encoded,) = reranker.encode([Document("a", "why " * 2000)])
+    wrong = replace(encoded, text="short") if changed == "text" else replace(encoded, ids=encoded.ids[:-7])
+    with pytest.raises(BadInput, match=r"'a': it carries \d+ token ids, and its text has \d+ tokens\nhint: encode"):
+        reranker.rank("rain", [wrong], long="passages")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_long_document_is_tokenised_for_its_passages_once_for_all_its_queries(
+    kept: bool, bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reranker = Reranker.open(bert)
+    documents = [Document(str(place), text) for place, text in enumerate(TEXTS)]
+    tasks = [(query, reranker.encode(documents) if kept else documents) for query in ("rain", "sky", "why")]
+    alone = [reranker.rank(*task, long="passages") for task in tasks]
+    seen: list[str] = []
+    offsets = reranker.scorer.reader.offsets
+    monkeypatch.setattr(reranker.scorer.reader, "offsets", lambda text: seen.append(text) or offsets(text))
+    together = reranker.rank_many(tasks, long="passages")
+    assert seen == [TEXTS[2]]
+    assert [list(ranking) for ranking in together] == [list(ranking) for ranking in alone]
 
 
 def test_an_index_keeps_token_ids_and_search_reads_them(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 from dataclasses import replace
@@ -178,6 +179,17 @@ def test_auto_takes_int8_only_where_a_measurement_allows_it(
     choice = engine.choose_dtype(replace(open_checkpoint(ettin), int8_gate=gates), "auto")
     assert choice.dtype == dtype
     assert re.search(reason, choice.reason)
+
+
+def test_the_model_in_the_box_may_run_in_int8_by_the_figures_of_its_benchmark() -> None:
+    recorded = json.loads((Path(__file__).parents[2] / "benchmarks" / "results" / "box_quality.json").read_text())
+    gates = {gate.dataset: gate for gate in open_checkpoint(None).int8_gate}
+    shared = gates.keys() & recorded["table"].keys()
+    assert len(shared) >= 2
+    for name in shared:
+        row = recorded["table"][name]
+        assert (gates[name].fp32, gates[name].int8) == (row["fp32"], row["int8"])
+    assert all(gate.loss <= engine.INT8_LOSS_ALLOWED for gate in gates.values())
 
 
 def test_int8_that_is_asked_for_is_taken_and_says_what_the_processor_lacks(

@@ -24,9 +24,15 @@ def some_pairs(count: int, seed: int) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.fixture(scope="module", params=["ettin", "modernbert_mean", "bert"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    found: Path = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture(scope="module", params=["fp32", "int8"])
-def reranker(request: pytest.FixtureRequest, ettin: Path) -> Reranker:
-    return Reranker.open(ettin, dtype=request.param, threads=2)
+def reranker(request: pytest.FixtureRequest, folder: Path) -> Reranker:
+    return Reranker.open(folder, dtype=request.param, threads=2)
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +58,10 @@ def test_scores_do_not_depend_on_order(reranker: Reranker, pairs: list[tuple[str
 
 
 def test_scores_do_not_depend_on_threads(
-    reranker: Reranker, pairs: list[tuple[str, str]], alone: np.ndarray, ettin: Path
+    reranker: Reranker, pairs: list[tuple[str, str]], alone: np.ndarray, folder: Path
 ) -> None:
     for threads in (1, 3, 8):
-        other = Reranker.open(ettin, dtype=reranker.dtype, threads=threads)
+        other = Reranker.open(folder, dtype=reranker.dtype, threads=threads)
         assert other.predict(pairs).tobytes() == alone.tobytes()
 
 

@@ -1,20 +1,56 @@
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from tokenizers import Tokenizer
 
-from rankladder.checkpoint import open_checkpoint
+from rankladder.checkpoint import Checkpoint, open_checkpoint
 from rankladder.errors import BadOption
 from rankladder.rerank import ModelRequest, Reranker
-from rankladder.rerank.engine import DtypeChoice
+from rankladder.rerank.engine import OFFERED, Dtype, DtypeChoice, EngineName, choose_dtype
 from rankladder.rerank.scorer import TokenScorer, native_scorer
 
 
 def test_a_request_opens_what_the_options_say() -> None:
     reranker = ModelRequest.parse("box, dtype=fp32, max_tokens=64").open(offline=True)
     assert (reranker.name, reranker.max_tokens) == ("box fp32", 64)
+
+
+def test_the_torch_engines_own_options_reach_it(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rankladder.rerank.torch import engine
+
+    asked: list[dict[str, Any]] = []
+
+    class Watched(engine.TorchEngine):
+        def __init__(self, checkpoint: Checkpoint, **options: Any) -> None:
+            asked.append(options)
+            super().__init__(checkpoint, **{**options, "attention": "sdpa", "cuda_graphs": False})
+
+    monkeypatch.setattr(engine, "TorchEngine", Watched)
+    ModelRequest.parse(f"{bert},engine=torch,device=cpu,attention=flex,cuda_graphs=true").open()
+    ModelRequest.parse(f"{bert},engine=torch,device=cpu").open()
+    assert [(one["attention"], one["cuda_graphs"]) for one in asked] == [("flex", True), ("auto", False)]
+
+
+@pytest.mark.parametrize("option", ["attention=sdpa", "cuda_graphs=true"])
+def test_the_torch_engines_own_options_are_refused_by_every_other(option: str) -> None:
+    for other in ("box", "box,engine=sentence-transformers", "cohere:rerank-v3.5"):
+        with pytest.raises(BadOption, match=f"{option.partition('=')[0]} is for the torch engine"):
+            ModelRequest.parse(f"{other},{option}").open()
+    ModelRequest.parse("box,attention=auto,cuda_graphs=false").open()
+
+
+def test_every_engine_takes_what_it_offers_and_nothing_else() -> None:
+    box = open_checkpoint()
+    for engine in get_args(EngineName):
+        for dtype in get_args(Dtype):
+            if dtype in OFFERED[engine]:
+                assert choose_dtype(box, dtype, engine=engine).dtype == dtype
+            else:
+                with pytest.raises(BadOption, match=f"the {engine} engine's dtype must be one of auto, fp32"):
+                    choose_dtype(box, dtype, engine=engine)
 
 
 def test_one_thread_bounds_the_tokenizer_too_and_reads_the_same() -> None:

@@ -103,13 +103,13 @@ def test_probability_is_the_sigmoid_and_never_overflows() -> None:
     assert (values[0], values[4]) == (0, 1)
 
 
-def test_a_megabyte_of_document_and_ten_of_query_are_cut_not_refused(tiny: Reranker) -> None:
+def test_a_megabyte_of_document_and_two_of_query_are_cut_not_refused(tiny: Reranker) -> None:
     (hit,) = tiny.rank("rain", ["rain falls " * 100_000])
     assert hit.reading is not None
     assert hit.reading.document_dropped > 199_000
-    (hit,) = tiny.rank("why is rain " * 850_000, ["rain"])
+    (hit,) = tiny.rank("why is rain " * 170_000, ["rain"])
     assert hit.reading is not None
-    assert hit.reading.query_dropped > 2_500_000
+    assert hit.reading.query_dropped > 500_000
 
 
 @pytest.mark.parametrize("query", ["", " ", "\n\t"])

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rankladder import Reranker
 from rankladder.errors import PathMissing
-from rankladder.retrieve import cached_index
+from rankladder.retrieve import cached_index, search
 from rankladder.values import Query
 
 
@@ -34,6 +35,21 @@ def test_other_passage_lengths_have_their_own_index(docs: Path, tmp_path: Path) 
         with cached_index(docs, passage_words=words)[0] as index:
             assert index.manifest.settings.passage_words == words
     assert len(list((tmp_path / "cache" / "indexes").glob("*/*"))) == 2
+
+
+def test_every_tokenizer_has_an_index_with_its_token_ids_whatever_searched_before(
+    docs: Path, bert: Path, ettin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached_index(docs)[0].close()
+    for model in (bert, ettin, bert):
+        reranker = Reranker.open(model, threads=1)
+        reader = reranker.scorer.reader  # type: ignore[attr-defined]
+        with cached_index(docs, tokens_for=reranker)[0] as index, monkeypatch.context() as patch:
+            seen: list[str] = []
+            tokenise = reader.tokenise
+            patch.setattr(reader, "tokenise", lambda texts, seen=seen, of=tokenise: seen.extend(texts) or of(texts))
+            assert len(search("first", index, reranker).ranking) == 1
+            assert seen == ["first"]
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(

@@ -6,11 +6,12 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -262,7 +263,6 @@ import os, shutil, signal, sys
 from pathlib import Path
 from rankladder.retrieve import build_index
 import rankladder.retrieve.index as index
-left = int(sys.argv[3])
 def deadly(where, name):
     real = getattr(where, name)
     def call(*args, **kwargs):
@@ -275,22 +275,46 @@ def deadly(where, name):
 for where, name in ((os, "link"), (os, "fsync"), (Path, "mkdir"), (Path, "replace"), (shutil, "rmtree"),
                     (shutil, "copyfile"), (index.tantivy, "Document")):
     deadly(where, name)
-build_index([sys.argv[1]], sys.argv[2], progress=False)
+for line in sys.stdin:
+    left = int(line)
+    child = os.fork()
+    if child == 0:
+        build_index([sys.argv[1]], sys.argv[2], progress=False)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def test_a_killed_writer_leaves_the_last_complete_index(docs: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def killed_build(docs: Path, tmp_path: Path) -> Iterator[Callable[[int], int]]:
+    """Builds the index in a process that is killed after so many steps to the disk; gives its exit status."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", CRASH, str(docs), str(tmp_path / "ix")]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as builder:
+
+        def build(steps: int) -> int:
+            assert builder.stdin is not None
+            assert builder.stdout is not None
+            print(steps, file=builder.stdin, flush=True)
+            return int(builder.stdout.readline())
+
+        yield build
+
+
+def test_a_killed_writer_leaves_the_last_complete_index(
+    docs: Path, tmp_path: Path, killed_build: Callable[[int], int]
+) -> None:
     into = tmp_path / "ix"
     states = set[tuple[bool, bool]]()
     survived = False
     for step in range(0, 60, 4):
-        subprocess.run(["rm", "-rf", str(into)], check=True)
+        shutil.rmtree(into, ignore_errors=True)
         (docs / "a.txt").write_text("common before")
         build_index([docs], into, progress=False)
         (docs / "a.txt").write_text("common after it")
-        command = [sys.executable, "-c", CRASH, str(docs), str(into), str(step)]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        code = subprocess.run(command, env=environment, check=False, capture_output=True).returncode
+        code = killed_build(step)
         before, after = found(into, "before") == ["a.txt:1"], found(into, "after") == ["a.txt:1"]
         assert before != after
         assert len(found(into, "common")) == 5
@@ -306,9 +330,9 @@ def test_a_killed_writer_leaves_the_last_complete_index(docs: Path, tmp_path: Pa
     assert states == {(True, False), (False, True)}
 
 
-def test_a_writer_killed_in_its_first_build_can_be_run_again(docs: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", CRASH, str(docs), str(tmp_path / "ix"), "5"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    assert subprocess.run(command, env=environment, check=False, capture_output=True).returncode == -signal.SIGKILL
+def test_a_writer_killed_in_its_first_build_can_be_run_again(
+    docs: Path, tmp_path: Path, killed_build: Callable[[int], int]
+) -> None:
+    assert killed_build(5) == -signal.SIGKILL
     assert counts(build_index([docs], tmp_path / "ix")) == (5, 0, 0, 0)
     assert len(found(tmp_path / "ix", "common")) == 5

@@ -40,7 +40,11 @@ def model_options(command: F) -> F:
     """Adds the options of ``MODEL_OPTIONS``."""
     for option in (
         offline_option,
-        click.option("--threads", type=click.IntRange(1), help="Documents scored at once.  [default: usable cores]"),
+        click.option(
+            "--threads",
+            type=click.IntRange(1),
+            help="Documents scored at once; texts are tokenised on all cores but with 1.  [default: usable cores]",
+        ),
         long_option,
         click.option("--max-tokens", type=click.IntRange(1), help="Read at most this many tokens a document."),
         click.option(

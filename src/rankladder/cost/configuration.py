@@ -11,16 +11,10 @@ from typing import Any
 from rankladder.checkpoint import Network
 from rankladder.cost.files import ModelFiles, find_files
 from rankladder.cost.machine import shows_nvidia_gpu
-from rankladder.cost.peer import peer_is_installed
+from rankladder.cost.peer import FLASH, flash_runs_here, peer_is_installed
 from rankladder.errors import BadInput, BadOption, NotFound, RankladderError
 from rankladder.rerank import ModelRequest
-
-OFFERED: Mapping[str, tuple[str, ...]] = {
-    "onnx": ("fp32", "int8"),
-    "torch": ("fp32", "bf16", "fp16"),
-    "sentence-transformers": ("fp32", "bf16", "fp16"),
-}
-"""Number formats by engine."""
+from rankladder.rerank.engine import OFFERED
 
 SHARED = ("max_tokens", "device", "threads", "revision")
 """Options of a request that its Sentence Transformers row has too: rows are only compared where these are equal."""
@@ -40,7 +34,9 @@ class Configuration:
     engine: str
     """onnx, torch, sentence-transformers, or hosted."""
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """Of ``Reranker.open``, ``engine`` among them where it was asked for; of a peer ``dtype`` and ``SHARED`` ones."""
+    """Of ``Reranker.open``, ``engine`` among them where it was asked for; of a peer ``dtype``, ``attention``
+    and ``SHARED`` ones.
+    """
     peer: bool = False
     network: Network | None = field(default=None, hash=False, repr=False)
     """None where the files are not of a kind that our own engines read."""
@@ -55,8 +51,14 @@ class Configuration:
         same = all(self.options.get(option) == other.options.get(option) for option in SHARED)
         return self.peer and same and self.model == other.model
 
+    @property
+    def attention(self) -> str | None:
+        """The attention asked for; None leaves it to the engine."""
+        return self.options.get("attention")
+
     def __str__(self) -> str:
-        return f"{self.model}, {'Sentence Transformers' if self.peer else self.engine}, {self.dtype}"
+        parts = (self.model, "Sentence Transformers" if self.peer else self.engine, self.dtype, self.attention)
+        return ", ".join(part for part in parts if part is not None)
 
     @classmethod
     def of(cls, request: ModelRequest) -> Configuration:
@@ -214,10 +216,13 @@ def _rows(
 
 def _peers(model: str, files: ModelFiles, rows: Sequence[Configuration]) -> list[Configuration]:
     """Sentence Transformers with its defaults, and in each 16-bit format that a row of ours has, for one request's
-    rows, on their terms (``SHARED``).
+    rows, on their terms (``SHARED``). Where FlashAttention runs, each 16-bit format has a second row with it: it leaves
+    padding out.
     """
-    halves = dict.fromkeys(row.dtype for row in rows if row.dtype in {"bf16", "fp16"})
+    halves = [{"dtype": dtype} for dtype in dict.fromkeys(row.dtype for row in rows if row.dtype in {"bf16", "fp16"})]
     shared = {option: value for option, value in rows[0].options.items() if option in SHARED}
+    flash = files.kind == "native" and flash_runs_here(shared.get("device"))
+    faster = [{**half, "attention": FLASH} for half in halves] if flash else []
     return [
         Configuration(
             model,
@@ -227,5 +232,5 @@ def _peers(model: str, files: ModelFiles, rows: Sequence[Configuration]) -> list
             peer=True,
             network=files.network,
         )
-        for extra in ({}, *({"dtype": dtype} for dtype in halves))
+        for extra in ({}, *halves, *faster)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from rankladder.cost.configuration import Configuration, Failure
@@ -64,7 +65,9 @@ class Cost:
     gflop_per_pair: float | None
     """Of the network as described (``flops``), over the pairs measured; None for a network that we cannot read."""
     peak_gflops: float | None
-    """What this machine reached in matrix products in this number format on this device."""
+    """What this machine reached in matrix products in this number format on this device; None where it was not asked,
+    or could not do them.
+    """
 
     @property
     def share_of_peak(self) -> float | None:
@@ -243,7 +246,9 @@ class Measurement:
         if network is None or not self._with_peaks or key in self._peaks:
             return
         self._tell(f"matrix products in {told['dtype']} on {told['device']}")
-        self._peaks[key] = row.process.ask("gflops", width=network.encoder.width)["gflops"]
+        # What was measured stands where there is no room left for the products: the peak is unknown then.
+        with suppress(RankladderError):
+            self._peaks[key] = row.process.ask("gflops", width=network.encoder.width)["gflops"]
 
     def _close(self, row: _Row) -> None:
         if row.process is not None:

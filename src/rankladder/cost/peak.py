@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from rankladder.rerank.engine import precision_of
+
 PROBE_S = 0.3
 """Seconds that each size is multiplied for."""
 
@@ -27,11 +29,10 @@ def onnx_gflops(dtype: str, *, width: int, threads: int) -> float:
     quantising the activations, which the engine cannot leave out either.
     """
     from rankladder.rerank.onnx.graph import Graph
-    from rankladder.rerank.onnx.precision import Precision, linear
+    from rankladder.rerank.onnx.precision import linear
     from rankladder.rerank.onnx.runtime import onnxruntime
-    from rankladder.rerank.processor import int8_path
 
-    precision: Precision = "fp32" if dtype == "fp32" else "s8" if int8_path() == "vnni" else "u8"
+    precision = precision_of(dtype)
     draw, best = np.random.default_rng(0), 0.0
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -13,11 +13,23 @@ from safetensors import safe_open
 
 from rankladder.checkpoint import write_expanded
 from rankladder.checkpoint.weights import SCALE
+from rankladder.cost.machine import shows_nvidia_gpu
 from rankladder.cost.peak import torch_gflops
 from rankladder.rerank.processor import usable_cores
 
 DEFAULT_BATCH_SIZE = 32
 """Of ``CrossEncoder.predict``."""
+
+
+FLASH = "flash_attention_2"
+"""What transformers calls the attention with which Sentence Transformers leaves padding out, where the model allows it.
+"""
+
+
+def flash_runs_here(device: str | None) -> bool:
+    """Whether the flash-attn package and an NVIDIA GPU are here for the device asked for; torch is not imported."""
+    on_card = device is None or device.startswith("cuda")
+    return on_card and shows_nvidia_gpu() and find_spec("flash_attn") is not None
 
 
 def peer_is_installed() -> bool:
@@ -28,7 +40,8 @@ def peer_is_installed() -> bool:
 class PeerSubject:
     """A CrossEncoder with its defaults: padded batches, sorted by length, on the first device that torch finds, with as
     many threads as torch starts, unless ``device`` and ``threads`` say otherwise. The number format is the one that the
-    files are in unless ``dtype`` says another. Its knob is ``batch_size``.
+    files are in unless ``dtype`` says another; ``attention`` is transformers' name of another attention. Its knob is
+    ``batch_size``.
     """
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
@@ -36,6 +49,7 @@ class PeerSubject:
         from sentence_transformers import CrossEncoder
 
         dtype, max_tokens = options.get("dtype"), options.get("max_tokens")
+        self._attention: str | None = options.get("attention")
         kwargs: dict[str, Any] = {"device": options.get("device")}
         if max_tokens is not None:
             kwargs["max_length"] = max_tokens
@@ -45,9 +59,12 @@ class PeerSubject:
             folder = _readable(Path(name), Path(place))
             if folder != Path(name):
                 dtype = dtype or "fp32"  # as it was written out; its config may still tell of another format
+            inner: dict[str, Any] = {}
             if dtype is not None:
-                kwargs["model_kwargs"] = {"dtype": {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}[dtype]}
-            self._model = CrossEncoder(str(folder), **kwargs)
+                inner["dtype"] = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}[dtype]
+            if self._attention is not None:
+                inner["attn_implementation"] = self._attention
+            self._model = CrossEncoder(str(folder), **kwargs, **({"model_kwargs": inner} if inner else {}))
         self._batch_size = DEFAULT_BATCH_SIZE
 
     def describe(self) -> dict[str, Any]:
@@ -61,13 +78,18 @@ class PeerSubject:
             "name": "sentence-transformers",
             "dtype": dtype,
             "engine": "sentence-transformers",
-            "about": "CrossEncoder with its defaults: padded batches, sorted by length",
+            "about": self._about(),
             "device": str(device),
             "threads": torch.get_num_threads() if device.type == "cpu" else None,
             "batch_size": self._batch_size,
             "token_budget": None,
             "max_tokens": self._model.max_seq_length,
         }
+
+    def _about(self) -> str:
+        unpadded = getattr(self._model[0], "can_flatten_inputs", False)
+        batches = f"{'unpadded' if unpadded else 'padded'} batches, sorted by length"
+        return f"CrossEncoder with {self._attention or 'its defaults'}: {batches}"
 
     def lengths(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[int], int]:
         """See Subject."""

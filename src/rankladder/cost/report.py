@@ -66,6 +66,7 @@ def cost_row(cost: Cost, compared: Cost, workload: Workload) -> dict[str, Any]:
         "engine": cost.engine,
         "peer": cost.configuration.peer,
         "dtype": cost.dtype,
+        "attention": cost.configuration.attention,
         "device": cost.device_name or cost.device,
         "threads": cost.threads,
         "batch_size": cost.batch_size,
@@ -120,6 +121,7 @@ def failure_row(failure: Failure) -> dict[str, Any]:
         "engine": configuration.engine,
         "peer": configuration.peer,
         "dtype": configuration.dtype,
+        "attention": configuration.attention,
         "error": type(failure.error).__name__,
         "message": _without_paths(str(failure.error), configuration),
     }
@@ -146,6 +148,8 @@ def table_row(row: Mapping[str, Any]) -> list[str]:
     engine = "Sentence Transformers" if row["peer"] else str(row["engine"])
     if row.get("device", "cpu") not in {"cpu", "hosted"}:
         engine += f" on {row['device']}"
+    if row["attention"] is not None:
+        engine += f", {row['attention']}"
     if "error" in row:
         return [row["model"], engine, row["dtype"], f"failed: {row['error']}", *[""] * (len(HEADERS) - 4)]
     share, found = row["share_of_peak"], row["published"] or {}

@@ -16,7 +16,8 @@ class EncodedDocument(Document):
     """A document that carries the token ids of its ``full_text``.
 
     A reranker with the same tokenizer reads the ids and not the text, with the same score to the bit; any other reads
-    the text. ``Reranker.encode`` makes them, and an index can store them.
+    the text. ``Reranker.encode`` makes them, and an index can store them. That the ids are those of the text is taken
+    on trust, and seen to only where a long document is read as passages.
     """
 
     ids: NDArray[np.unsignedinteger[Any]] = field(

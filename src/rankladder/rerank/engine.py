@@ -17,11 +17,19 @@ from rankladder.rerank.processor import Int8Path, int8_path, usable_cores
 
 if TYPE_CHECKING:
     from rankladder.rerank.onnx.precision import Precision
+    from rankladder.rerank.torch.attention import AttentionWish
 
 EngineName = Literal["onnx", "torch", "sentence-transformers"]
 EngineWish = Literal["auto", "onnx", "torch", "sentence-transformers"]
 Dtype = Literal["fp32", "int8", "bf16", "fp16"]
 DtypeWish = Literal["auto", "fp32", "int8", "bf16", "fp16"]
+
+OFFERED: Mapping[str, tuple[Dtype, ...]] = {
+    "onnx": ("fp32", "int8"),
+    "torch": ("fp32", "bf16", "fp16"),
+    "sentence-transformers": ("fp32", "bf16", "fp16"),
+}
+"""Number formats by engine."""
 
 INT8_LOSS_ALLOWED = 0.005
 """nDCG@10 that int8 may lose on judged data and still be the default for a model."""
@@ -89,10 +97,9 @@ def choose_dtype(checkpoint: Checkpoint | Foreign, wish: DtypeWish, *, engine: E
 
     Raises BadOption for a number format that does not exist, or that the engine lacks.
     """
-    offered = ("fp32", "int8") if engine == "onnx" else ("fp32", "bf16", "fp16")
-    if wish not in {"auto", *offered}:
+    if wish not in {"auto", *OFFERED[engine]}:
         raise BadOption(
-            f"the {engine} engine's dtype must be one of auto, {', '.join(offered)}, got {wish!r}",
+            f"the {engine} engine's dtype must be one of auto, {', '.join(OFFERED[engine])}, got {wish!r}",
             hint='engine="torch" has it' if wish in {"bf16", "fp16"} else None,
         )
     if wish != "auto":
@@ -110,8 +117,27 @@ def choose_dtype(checkpoint: Checkpoint | Foreign, wish: DtypeWish, *, engine: E
     return DtypeChoice("int8", measured + _GAIN[int8_path()])
 
 
+def precision_of(dtype: str) -> Precision:
+    """How the onnx engine multiplies in fp32 or int8 here: int8 has two forms, and the processor runs one better."""
+    return "fp32" if dtype == "fp32" else "s8" if int8_path() == "vnni" else "u8"
+
+
+def check_torch_options(engine: str, *, attention: AttentionWish, cuda_graphs: bool) -> None:
+    """Raises BadOption where another engine, or a service, is asked for what the torch engine alone has."""
+    for option, wanted in (("attention", attention != "auto"), ("cuda_graphs", cuda_graphs)):
+        if wanted and engine != "torch":
+            raise BadOption(f"{option} is for the torch engine, not for {engine}", hint='engine="torch"')
+
+
 def open_engine(
-    checkpoint: Checkpoint, *, engine: Literal["onnx", "torch"], dtype: Dtype, threads: int | None, device: str | None
+    checkpoint: Checkpoint,
+    *,
+    engine: Literal["onnx", "torch"],
+    dtype: Dtype,
+    threads: int | None,
+    device: str | None,
+    attention: AttentionWish = "auto",
+    cuda_graphs: bool = False,
 ) -> Engine:
     """The engine for a checkpoint that we understand, its optional dependency checked first.
 
@@ -122,13 +148,19 @@ def open_engine(
         from rankladder.rerank.torch.engine import TorchEngine
 
         assert dtype != "int8"  # choose_dtype has refused it
-        return TorchEngine(checkpoint, dtype=dtype, device=device, threads=threads)
+        return TorchEngine(
+            checkpoint,
+            dtype=dtype,
+            device=device,
+            threads=threads,
+            attention=attention,
+            cuda_graphs=cuda_graphs,
+        )
     if device not in {None, "cpu"}:
         raise BadOption(f"the onnx engine runs on the CPU, not on {device}", hint='engine="torch"')
     from rankladder.rerank.onnx.engine import OnnxEngine
 
-    precision: Precision = "fp32" if dtype == "fp32" else "s8" if int8_path() == "vnni" else "u8"
-    return OnnxEngine(checkpoint, precision=precision, threads=threads or usable_cores())
+    return OnnxEngine(checkpoint, precision=precision_of(dtype), threads=threads or usable_cores())
 
 
 def need(module: str, *, extra: str) -> None:

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rankladder.checkpoint import find_checkpoint, read_checkpoint, read_foreign
 from rankladder.errors import BadOption
-from rankladder.rerank.engine import DtypeWish, EngineWish, choose_dtype, choose_engine, need, open_engine
+from rankladder.rerank.engine import (
+    DtypeWish,
+    EngineWish,
+    check_torch_options,
+    choose_dtype,
+    choose_engine,
+    need,
+    open_engine,
+)
 from rankladder.rerank.hosted import is_hosted, open_hosted
 from rankladder.rerank.scorer import Scorer, native_scorer
+
+if TYPE_CHECKING:
+    from rankladder.rerank.torch.attention import AttentionWish
 
 
 def open_scorer(
@@ -22,6 +34,8 @@ def open_scorer(
     threads: int | None,
     revision: str | None,
     offline: bool | None,
+    attention: AttentionWish = "auto",
+    cuda_graphs: bool = False,
 ) -> Scorer:
     """The scorer of a hosted model, of a checkpoint that we understand, or of one that Sentence Transformers runs.
 
@@ -30,6 +44,7 @@ def open_scorer(
     if threads is not None and threads < 1:
         raise BadOption(f"threads must be at least 1, got {threads}")
     if isinstance(name, str) and is_hosted(name):
+        check_torch_options("a hosted model", attention=attention, cuda_graphs=cuda_graphs)
         return open_hosted(
             name,
             engine=engine,
@@ -42,6 +57,7 @@ def open_scorer(
         )
     found = find_checkpoint(Path(name) if isinstance(name, os.PathLike) else name, revision=revision, offline=offline)
     chosen = choose_engine(found, engine)
+    check_torch_options(chosen.engine, attention=attention, cuda_graphs=cuda_graphs)
     if chosen.engine == "sentence-transformers":
         foreign = read_foreign(found)
         limit = _limit(foreign.name, max_tokens, foreign.max_tokens)
@@ -55,7 +71,15 @@ def open_scorer(
     checkpoint = read_checkpoint(found.folder, name=found.name, revision=found.revision)
     limit = _limit(checkpoint.name, max_tokens, checkpoint.max_tokens)
     choice = choose_dtype(checkpoint, dtype, engine=chosen.engine)
-    runner = open_engine(checkpoint, engine=chosen.engine, dtype=choice.dtype, threads=threads, device=device)
+    runner = open_engine(
+        checkpoint,
+        engine=chosen.engine,
+        dtype=choice.dtype,
+        threads=threads,
+        device=device,
+        attention=attention,
+        cuda_graphs=cuda_graphs,
+    )
     return native_scorer(checkpoint, runner, dtype=choice, max_tokens=limit, one_core=threads == 1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from rankladder.values import Passage, Reading
 def longest_first(query: int, document: int, room: int) -> tuple[int, int]:
     """Tokens kept of a query and of a document that share ``room``: the tokenizer's longest-first rule in closed form.
 
-    Both are cut on the right. Equal to tokenizers' ``truncation="longest_first"`` (a test compares every case to 24
+    Both are cut on the right. Equal to tokenizers' ``truncation="longest_first"`` (a test compares every case to 14
     tokens); the one-token-at-a-time loop that is often written in its place is not.
 
     >>> longest_first(10, 500, 509), longest_first(10, 500, 109), longest_first(300, 200, 101)
@@ -125,10 +125,14 @@ class Reader(Protocol):
         """The pair as one sequence of at most ``max_tokens``."""
         ...
 
+    def offsets(self, text: str) -> NDArray[np.int32]:
+        """Where each token of a document lies in its text, (n, 2): characters start to end."""
+        ...
+
     def passages(
-        self, query: NDArray[np.int32], document: NDArray[np.int32], text: str
+        self, query: NDArray[np.int32], document: NDArray[np.int32], offsets: Callable[[], NDArray[np.int32]]
     ) -> list[tuple[TokenPair, Reading]]:
-        """The pair as overlapping passages; one where it fits whole."""
+        """The pair as overlapping passages; one where it fits whole. ``offsets`` is asked only where it does not."""
         ...
 
 
@@ -174,10 +178,10 @@ class PairReader:
         """Token ids (n,) of each text, uncut and without special tokens."""
         return encode_texts(self._tokenizer, texts, one_core=self._one_core)
 
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        """Where each token of a text lies in it: characters start to end."""
-        offsets: list[tuple[int, int]] = self._tokenizer.encode(encodable(text), add_special_tokens=False).offsets
-        return offsets
+    def offsets(self, text: str) -> NDArray[np.int32]:
+        """Where each token of a text lies in it, (n, 2): characters start to end."""
+        encoding = self._tokenizer.encode(encodable(text), add_special_tokens=False)
+        return np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
 
     def cut(self, query: NDArray[np.int32], document: NDArray[np.int32]) -> tuple[TokenPair, Reading]:
         """The pair as one sequence of at most ``max_tokens``, cut longest-first on the right."""
@@ -186,23 +190,23 @@ class PairReader:
         return self._framed(query[: kept[0]], document[: kept[1]]), reading
 
     def passages(
-        self, query: NDArray[np.int32], document: NDArray[np.int32], text: str
+        self, query: NDArray[np.int32], document: NDArray[np.int32], offsets: Callable[[], NDArray[np.int32]]
     ) -> list[tuple[TokenPair, Reading]]:
         """The pair as overlapping passages that cover every token of the document; one where it fits whole.
 
         Where the document does not fit, the query keeps at most half of the room. Each Reading names its passage by
-        characters of ``text``.
+        characters of the text, as ``offsets`` gives them.
         """
         query_kept = min(len(query), max(self.room // 2, self.room - len(document)))
         window = self.room - query_kept
         if len(document) <= window:
             return [self.cut(query, document)]
         starts = passage_starts(len(document), window, overlap=min(PASSAGE_OVERLAP, window // 4))
-        offsets = self.offsets(text)
+        places = offsets()
         pairs = []
         for number, start in enumerate(starts):
             part = document[start : start + window]
-            passage = Passage(number, len(starts), offsets[start][0], offsets[start + len(part) - 1][1])
+            passage = Passage(number, len(starts), int(places[start, 0]), int(places[start + len(part) - 1, 1]))
             reading = Reading(query_kept, len(query) - query_kept, len(part), 0, passage)
             pairs.append((self._framed(query[:query_kept], part), reading))
         return pairs

@@ -24,6 +24,8 @@ _OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "threads": int,
     "revision": str,
     "offline": _flag,
+    "attention": str,
+    "cuda_graphs": _flag,
 }
 """The options of ``Reranker.open`` and how each is read."""
 

@@ -6,7 +6,7 @@ import os
 import warnings
 from array import array
 from collections.abc import Iterable, Iterator
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from rankladder.rerank.engine import DtypeWish, EngineWish
 from rankladder.rerank.opening import open_scorer
 from rankladder.rerank.scorer import Long, Scored, Scorer, score_blocks
 from rankladder.values import Document, Hit, Query, Ranking
+
+if TYPE_CHECKING:
+    from rankladder.rerank.torch.attention import AttentionWish
 
 _BLOCK_PAIRS = 4096
 _BLOCK_CHARACTERS = 4_000_000
@@ -50,6 +53,8 @@ class Reranker:
         threads: int | None = None,
         revision: str | None = None,
         offline: bool | None = None,
+        attention: AttentionWish = "auto",
+        cuda_graphs: bool = False,
     ) -> Reranker:
         """The model in the box, or the one named: a catalogue name (``rankladder models``), a hub id, or a folder.
 
@@ -67,6 +72,9 @@ class Reranker:
             revision: The hub commit, for a hub id that the catalogue does not pin.
             offline: True never touches the network; by default the network is used only for a model that is not on
                 this machine.
+            attention: torch engine: ``flash-attn``, ``varlen``, ``sdpa`` or ``flex``; ``auto`` is the first that runs
+                here, and never ``flex``.
+            cuda_graphs: torch engine: replay CUDA graphs; wants attention flash-attn or varlen.
 
         Raises:
             ModelMissing: Nobody knows the name, or the model is not here and may not be fetched.
@@ -86,6 +94,8 @@ class Reranker:
                 threads=threads,
                 revision=revision,
                 offline=offline,
+                attention=attention,
+                cuda_graphs=cuda_graphs,
             )
         )
 

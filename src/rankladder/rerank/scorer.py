@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -22,6 +23,8 @@ from rankladder.values import Document, Reading
 
 Long = Literal["truncate", "passages"]
 """What becomes of a document longer than the model reads: cut, or scored as overlapping passages (the best counts)."""
+
+_AGAIN = "encode the document again: reranker.encode([document])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +131,24 @@ class TokenScorer:
         return self.judge(self.read(pairs, long=long), done=done)
 
     def read(self, pairs: Sequence[tuple[str, str | EncodedDocument]], *, long: Long) -> ReadPairs:
-        """The pairs as sequences of token ids: the half of ``score`` that needs no engine. Usable from any thread."""
+        """The pairs as sequences of token ids: the half of ``score`` that needs no engine. Usable from any thread.
+
+        A text that is read as passages is tokenised a second time, for its offsets: once, however many its queries.
+        """
         queries = list(dict.fromkeys(query for query, _ in pairs))
         texts = list(dict.fromkeys(document for _, document in pairs if isinstance(document, str)))
         query_ids = dict(zip(queries, self.reader.queries(queries), strict=True))
         document_ids = dict(zip(texts, self.reader.documents(texts), strict=True))
+        offsets = cache(self.reader.offsets)
         parts: list[tuple[TokenPair, Reading]] = []
         ends: list[int] = []
         for query, document in pairs:
             if isinstance(document, EncodedDocument):
-                text, ids = document.full_text, self._checked(document)
+                ids, where = self._checked(document), partial(_offsets_of_ids, document, offsets)
             else:
-                text, ids = document, document_ids[document]
+                ids, where = document_ids[document], partial(offsets, document)
             if long == "passages":
-                parts += self.reader.passages(query_ids[query], ids, text)
+                parts += self.reader.passages(query_ids[query], ids, where)
             else:
                 parts.append(self.reader.cut(query_ids[query], ids))
             ends.append(len(parts))
@@ -162,9 +169,20 @@ class TokenScorer:
         if len(document.ids) and (last := int(document.ids.max())) >= vocabulary:
             raise BadInput(
                 f"document {document.id!r}: token id {last} is not among the {vocabulary:,} of {self.checkpoint.name}",
-                hint="encode the document again: reranker.encode([document])",
+                hint=_AGAIN,
             )
         return document.ids.astype(np.int32)
+
+
+def _offsets_of_ids(document: EncodedDocument, offsets: Callable[[str], NDArray[np.int32]]) -> NDArray[np.int32]:
+    """Where each of a document's kept ids lies in its text. Raises BadInput where they are not that text's."""
+    found = offsets(document.full_text)
+    if len(found) != len(document.ids):
+        raise BadInput(
+            f"document {document.id!r}: it carries {len(document.ids)} token ids, and its text has {len(found)} tokens",
+            hint=_AGAIN,
+        )
+    return found
 
 
 def score_blocks(

@@ -34,13 +34,15 @@ def cached_index(
     The index is built on the first call and brought up to date on every later one.
 
     It lies in ``$RANKLADDER_CACHE`` (else the platform's cache folder) under ``indexes/``, one folder for each absolute
-    path and passage length. ``tokens_for`` is as in ``build_index``. Where another process is updating it, this one
+    path, passage length and tokenizer: ``tokens_for`` is as in ``build_index``, and with a folder for each tokenizer
+    every document has its token ids, whatever searched before. Where another process is updating the index, this one
     waits, up to two minutes. Where the cache cannot be written, the index is built in a temporary folder, with a
     RuntimeWarning, and removed when it is closed.
 
     Raises what ``build_index`` and ``open_index`` raise.
     """
-    key = f"{Path(path).resolve()}\n{passage_words}".encode("utf-8", "surrogateescape")
+    tokenizer = f"\n{tokens_for.tokenizer}" if tokens_for is not None else ""
+    key = f"{Path(path).resolve()}\n{passage_words}{tokenizer}".encode("utf-8", "surrogateescape")
     folder = cache_folder("indexes", f"format-{FORMAT}", hashlib.blake2b(key, digest_size=16).hexdigest())
 
     def build(into: Path) -> IndexReport:

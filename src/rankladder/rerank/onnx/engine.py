@@ -90,9 +90,10 @@ class OnnxEngine:
     """Scores token sequences. No sequence is padded and none shares a call, so a score depends on nothing but its own
     tokens: it is the same to the bit in any batch, order, thread count and under concurrent callers.
 
-    At most ``threads`` calls run at once over all callers, so concurrent callers do not oversubscribe the cores, and
-    they take turns: a short call does not wait for the end of a long one. The runtime starts no threads of its own, and
-    a fork waits until no call is under way, so the child's engine works.
+    At most ``threads`` calls run at once over all callers of this engine, so they do not oversubscribe the cores, and
+    they take turns: a short call does not wait for the end of a long one. Engines do not know of each other: two that
+    are called at once run twice as many threads, so divide the cores between them. The runtime starts no threads of its
+    own, and a fork waits until no call is under way, so the child's engine works.
     """
 
     name = about = "onnx"

@@ -16,7 +16,7 @@ from rankladder.checkpoint import Foreign
 from rankladder.errors import BadOption
 from rankladder.rerank.pairs import TokenPair, check_sequences
 from rankladder.rerank.processor import usable_cores
-from rankladder.rerank.sentence.batches import plan_padded
+from rankladder.rerank.sentence.batches import padded_tokens, plan_padded
 from rankladder.rerank.sentence.loading import load_causal, load_classifier
 from rankladder.rerank.torch.budget import default_budget
 from rankladder.rerank.torch.device import (
@@ -112,6 +112,7 @@ class SentenceEngine:
             release=lambda: free_kept_memory(self._device),
             done=done,
             planned=plan_padded,
+            cost=padded_tokens,
         )
         check_finite(logits, self.dtype)
         return logits

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 import numpy as np
@@ -62,21 +62,24 @@ class PromptReader:
         reading = Reading(query_kept, len(query) - query_kept, document_kept, len(document) - document_kept)
         return self._framed(query[:query_kept], document[:document_kept]), reading
 
-    def passages(self, query: Ids, document: Ids, text: str) -> list[tuple[TokenPair, Reading]]:
+    def offsets(self, text: str) -> Ids:
+        """See Reader. The label before a document is read with it, and its characters are taken off."""
+        labelled = self._tokenizer.encode(self._document_text(text), add_special_tokens=False)
+        offsets = np.array(labelled.offsets[len(self._document_label) :], dtype=np.int32).reshape(-1, 2)
+        return np.maximum(offsets - (len(self.prompt.document_label) + 1), 0)
+
+    def passages(self, query: Ids, document: Ids, offsets: Callable[[], Ids]) -> list[tuple[TokenPair, Reading]]:
         """See Reader. The query keeps at most half of the room where the document does not fit."""
         query_kept = min(len(query), self.query_room, max(self.room // 2, self.room - len(document)))
         window = self.room - query_kept
         if len(document) <= window:
             return [self.cut(query, document)]
         starts = passage_starts(len(document), window, overlap=min(PASSAGE_OVERLAP, window // 4))
-        label = len(self.prompt.document_label) + 1
-        labelled = self._tokenizer.encode(self._document_text(text), add_special_tokens=False)
-        offsets = labelled.offsets[len(self._document_label) :]
+        places = offsets()
         pairs = []
         for number, start in enumerate(starts):
             part = document[start : start + window]
-            first, last = offsets[start][0] - label, offsets[start + len(part) - 1][1] - label
-            passage = Passage(number, len(starts), max(0, first), last)
+            passage = Passage(number, len(starts), int(places[start, 0]), int(places[start + len(part) - 1, 1]))
             reading = Reading(query_kept, len(query) - query_kept, len(part), 0, passage)
             pairs.append((self._framed(query[:query_kept], part), reading))
         return pairs

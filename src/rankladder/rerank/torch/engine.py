@@ -51,7 +51,7 @@ class TorchEngine:
     Fork: an engine on a GPU refuses to work in a forked child. On the CPU it works there, with one thread, because a
     fork does not copy the threads that torch computes with.
 
-    ``Reranker.open`` passes on ``dtype``, ``device`` and ``threads``; the rest is for whoever makes the engine.
+    ``Reranker.open`` passes on all but ``token_budget``, which is for whoever makes the engine.
 
     Args:
         checkpoint: The model.

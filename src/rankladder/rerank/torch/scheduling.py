@@ -40,7 +40,7 @@ class TokenBudget:
         self.tokens = tokens
 
     def halve(self, failed: int) -> None:
-        """After a batch of ``failed`` tokens did not fit."""
+        """After a batch that counted ``failed`` tokens did not fit."""
         self.tokens = max(1, min(self.tokens, failed // 2))
 
 
@@ -52,8 +52,11 @@ def score_in_batches(
     release: Callable[[], object],
     done: Callable[[int], object],
     planned: Plan = plan_batches,
+    cost: Callable[[Sequence[int]], int] = sum,
 ) -> NDArray[np.float32]:
     """Logits (N,) in the order of the pairs, whatever the order they are computed in; ``done(B)`` after each batch.
+
+    ``cost`` counts a batch's tokens from its lengths as ``planned`` does.
 
     A batch that does not fit in memory (``is_out_of_memory`` and no other error) halves the budget, for later calls
     too. What was started is fetched first, ``release`` frees what torch keeps for reuse, and all that was not
@@ -94,7 +97,7 @@ def score_in_batches(
                 hint="open the model with a lower max_tokens, or on another device",
             )
         if len(rows) > 1:
-            budget.halve(sum(lengths[row] for row in rows))
+            budget.halve(cost([lengths[row] for row in rows]))
         left = [row for batch in (rows, *plan) for row in batch]
         plan = deque(
             [left[place] for place in batch]
