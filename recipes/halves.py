@@ -14,6 +14,7 @@ from pathlib import Path
 
 
 def main(collection: Path, into: Path) -> None:
+    """Writes ``log.txt`` and the collection ``test`` into a folder that is not there yet."""
     header, *judged = (collection / "qrels" / "test.tsv").read_text().splitlines()
     known = {row.split("\t")[0] for row in judged}
     with gzip.open(collection / "queries.jsonl.gz", "rt") as lines:
