@@ -180,9 +180,10 @@ def distilling() -> Lines:
     ]
     for name, speed in training["pairs_per_second"].items():
         ratio = training["ratio"] if name == "rankladder" else 1.0
-        losses = ", ".join(f"{loss:.1f}" for loss in training["loss_by_fifths"][name])
-        lines.append(f"| train, {name} | {speed:.1f} | {ratio:.2f} | {losses} | {unseen['loss'][name]:.1f} |")
-    return [*lines, "", f"The variance of the other pairs' scores is {unseen['variance']:.1f}."]
+        losses = ", ".join(f"{loss:.2f}" for loss in training["loss_by_fifths"][name])
+        lines.append(f"| train, {name} | {speed:.1f} | {ratio:.2f} | {losses} | {unseen['loss'][name]:.2f} |")
+    before = unseen["loss"]["the box before"]
+    return [*lines, "", f"Before training the box's loss on those other pairs is {before:.2f}."]
 
 
 def costs() -> Lines:
