@@ -8,6 +8,7 @@ import pytest
 
 from rankladder import Reranker
 from rankladder.errors import PathMissing
+from rankladder.rerank.scorer import TokenScorer
 from rankladder.retrieve import cached_index, search
 from rankladder.values import Query
 
@@ -43,7 +44,8 @@ def test_every_tokenizer_has_an_index_with_its_token_ids_whatever_searched_befor
     cached_index(docs)[0].close()
     for model in (bert, ettin, bert):
         reranker = Reranker.open(model, threads=1)
-        reader = reranker.scorer.reader  # type: ignore[attr-defined]
+        assert isinstance(reranker.scorer, TokenScorer)
+        reader = reranker.scorer.reader
         with cached_index(docs, tokens_for=reranker)[0] as index, monkeypatch.context() as patch:
             seen: list[str] = []
             tokenise = reader.tokenise

@@ -6,6 +6,7 @@ import errno
 import logging
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -206,10 +207,8 @@ def _download(hub_id: str, revision: str | None) -> Path:
                 f"the model cache cannot be written: {error}", hint="free space, or set HF_HOME to another disk"
             ) from error
         raise _unreachable(shown, error) from error
-    except Exception as error:
-        if is_http_error(error):
-            raise _unreachable(shown, error) from error
-        raise
+    except network_errors() as error:
+        raise _unreachable(shown, error) from error
     finally:
         logger.setLevel(before)
 
@@ -240,8 +239,10 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def is_http_error(error: Exception) -> bool:
-    """Whether an error is the HTTP library's own: the hub's client lets them through, and which library that is depends
-    on its version.
+def network_errors() -> tuple[type[Exception], ...]:
+    """OSError, and the errors of the HTTP library that the hub's client uses and lets through: httpx2, or httpx in older
+    versions. (Those of requests, older still, are OSError.) To be asked for once something was raised: the library is
+    loaded then.
     """
-    return type(error).__module__.startswith(("httpx", "httpcore", "requests", "urllib3"))
+    libraries = [sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules]
+    return (OSError, *(error for library in libraries for error in (library.HTTPError, library.InvalidURL)))

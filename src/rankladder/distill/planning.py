@@ -15,7 +15,7 @@ from rankladder.distill.mine import questions_of
 from rankladder.distill.objective import is_pointwise
 from rankladder.distill.questions import Question
 from rankladder.distill.recipe import MOST_CANDIDATES, Recipe, Sample, Train
-from rankladder.distill.rows import HELD_OUT, HELD_OUT_MOST, first_pairs, is_unreadable
+from rankladder.distill.rows import HELD_OUT, HELD_OUT_MOST, first_pairs, unreadable
 from rankladder.distill.schedule import Plan, plan_training, rows_a_pass
 from rankladder.distill.train import choose_train_dtype
 from rankladder.distill.watching import without_library_bars
@@ -138,9 +138,7 @@ def scored_rows(path: str) -> int | None:
         name, _, revision = path.removeprefix("hf:").partition("@")
         try:
             splits = load_dataset_builder(name, revision=revision or None).info.splits
-        except Exception as error:
-            if not is_unreadable(error):
-                raise
+        except unreadable():
             return None  # the plan goes on without
         return sum(split.num_examples for split in splits.values()) if splits else None
     return sum(_lines_or_rows(file) for file in _files(Path(path)))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rankladder.checkpoint.hub import is_http_error
+from rankladder.checkpoint.hub import network_errors
 from rankladder.distill.mine import path_digest, questions_of
 from rankladder.distill.recipe import Data, Recipe
 from rankladder.distill.stage import Made
@@ -94,17 +94,15 @@ def first_pairs(data: Data, count: int) -> list[tuple[str, str]]:
         return [(str(row["query"]), str(row["document"])) for row in islice(chain.from_iterable(splits), count)]
     except BadFile:
         raise
-    except Exception as error:
-        if not is_unreadable(error):
-            raise
+    except unreadable():
         return []  # training says what is wrong
 
 
-def is_unreadable(error: Exception) -> bool:
-    """Whether an error says that rows cannot be had or are not as they should be, and not that our code is wrong."""
+def unreadable() -> tuple[type[Exception], ...]:
+    """The errors that say that rows cannot be had or are not as they should be."""
     from datasets.exceptions import DatasetsError
 
-    return is_http_error(error) or isinstance(error, (DatasetsError, OSError, KeyError, *_UNREADABLE))
+    return (DatasetsError, KeyError, *_UNREADABLE, *network_errors())
 
 
 def has_positives(rows: Dataset) -> bool:
@@ -187,9 +185,7 @@ def _from_hub(data: Data, cache: Path) -> Dataset:
     except (DatasetsError, *_UNREADABLE) as error:  # as where it has several configurations
         _name_full_disk(error, cache)
         raise BadFile(f"{where}: cannot be read: {_said(error)}", hint=_BY_HAND) from error
-    except Exception as error:
-        if not is_http_error(error) and not isinstance(error, OSError):
-            raise
+    except network_errors() as error:
         _name_full_disk(error, cache)
         hint = f"check the network, or {_BY_HAND}"
         raise Unavailable(f"{where}: the hub cannot be reached: {_said(error)}", hint=hint) from error
