@@ -240,9 +240,9 @@ def _first_line(error: Exception) -> str:
 
 
 def network_errors() -> tuple[type[Exception], ...]:
-    """OSError, and the errors of the HTTP library that the hub's client uses and lets through: httpx2, or httpx in older
-    versions. (Those of requests, older still, are OSError.) To be asked for once something was raised: the library is
-    loaded then.
+    """OSError, and the errors of the HTTP library that the hub's client uses and lets through: httpx2, or httpx in
+    older versions. (Those of requests, older still, are OSError.) To be asked for once something was raised: the
+    library is loaded then.
     """
     libraries = [sys.modules[name] for name in ("httpx2", "httpx") if name in sys.modules]
     return (OSError, *(error for library in libraries for error in (library.HTTPError, library.InvalidURL)))
