@@ -1,5 +1,6 @@
-"""Splits a judged collection for a trial of domain tuning: every other query, without its judgements, becomes a query
-log, and the rest with their judgements a collection to measure by. Both are over all documents.
+"""Splits a judged collection for a trial of domain tuning: every other query goes into a query log, and all the others
+with their judgements into a collection to measure by. The log's judgements lie apart, to weigh teachers by before
+anything is trained (recipes/weigh_teachers.py).
 
     python recipes/halves.py DATA/eval/cosqa_dev DATA/eval/cosqa_halves
 """
@@ -11,25 +12,31 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 
 def main(collection: Path, into: Path) -> None:
-    """Writes ``log.txt`` and the collection ``test`` into a folder that is not there yet."""
+    """Writes ``log.txt`` and the collections ``log`` and ``test`` into a folder that is not there yet."""
     header, *judged = (collection / "qrels" / "test.tsv").read_text().splitlines()
     known = {row.split("\t")[0] for row in judged}
     with gzip.open(collection / "queries.jsonl.gz", "rt") as lines:
         queries = [row for row in map(json.loads, lines) if row["_id"] in known]
-    log, held_back = queries[::2], queries[1::2]
-    test = into / "test"
-    (test / "qrels").mkdir(parents=True)
-    (into / "log.txt").write_text("".join(" ".join(row["text"].split()) + "\n" for row in log))
-    with gzip.open(test / "queries.jsonl.gz", "wt") as file:
-        file.writelines(json.dumps(row) + "\n" for row in held_back)
-    ids = {row["_id"] for row in held_back}
+    into.mkdir(parents=True)
+    for name, half in (("log", queries[::2]), ("test", queries[1::2])):
+        write_collection(into / name, half, header, judged)
+        shutil.copyfile(collection / "corpus.jsonl.gz", into / name / "corpus.jsonl.gz")
+        print(f"{len(half)} queries in {into / name}")
+    (into / "log.txt").write_text("".join(" ".join(row["text"].split()) + "\n" for row in queries[::2]))
+
+
+def write_collection(folder: Path, queries: list[dict[str, Any]], header: str, judged: list[str]) -> None:
+    """Queries and their judgements in BEIR layout."""
+    (folder / "qrels").mkdir(parents=True)
+    with gzip.open(folder / "queries.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(row) + "\n" for row in queries)
+    ids = {row["_id"] for row in queries}
     rows = [header, *(row for row in judged if row.split("\t")[0] in ids)]
-    (test / "qrels" / "test.tsv").write_text("\n".join(rows) + "\n")
-    shutil.copyfile(collection / "corpus.jsonl.gz", test / "corpus.jsonl.gz")
-    print(f"{len(log)} queries in {into / 'log.txt'}, {len(held_back)} in {test}")
+    (folder / "qrels" / "test.tsv").write_text("\n".join(rows) + "\n")
 
 
 if __name__ == "__main__":
