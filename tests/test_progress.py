@@ -36,3 +36,10 @@ def test_short_work_and_unwanted_progress_are_silent(
         clock[0] += seconds
         bar.add(9)
     assert capsys.readouterr().err == ""
+
+
+def test_a_program_without_a_stderr_works_in_silence(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)  # as under pythonw, or with 2>&-
+    with Progress("work", 10, "things") as bar:
+        clock[0] += 600
+        bar.add(9)

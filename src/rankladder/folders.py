@@ -10,13 +10,15 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from rankladder.paths import expanded
+
 _INSTEAD: ContextVar[Path | None] = ContextVar("_INSTEAD", default=None)
 
 
 def cache_folder(*parts: str) -> Path:
     """A folder in the user's cache (not made here): ``$RANKLADDER_CACHE`` where set, else the platform's own place."""
     root = _INSTEAD.get() or os.environ.get("RANKLADDER_CACHE")
-    return (Path(root).expanduser() if root else user_cache_path("rankladder", appauthor=False)).joinpath(*parts)
+    return (expanded(root) if root else user_cache_path("rankladder", appauthor=False)).joinpath(*parts)
 
 
 @contextmanager

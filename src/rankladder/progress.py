@@ -29,8 +29,9 @@ class Progress:
         self._before = done
         self._lock = threading.Lock()
         self._bar = None
-        shown = sys.stderr.isatty() if wanted is None else wanted
-        self._lines = lines and wanted is None and not shown
+        on_terminal = sys.stderr is not None and sys.stderr.isatty()
+        shown = on_terminal if wanted is None else wanted
+        self._lines = lines and wanted is None and not shown and sys.stderr is not None
         if shown:
             from tqdm import tqdm
 

@@ -87,6 +87,15 @@ class Hit:
         return self.reading is not None and self.reading.truncated
 
 
+def expect_distinct(query: Query, documents: Iterable[Document]) -> None:
+    """Raises DuplicateId where two documents of a query have one id: a run could not tell them apart."""
+    seen: set[str] = set()
+    for document in documents:
+        if document.id in seen:
+            raise DuplicateId(f"query {query.id!r}: two documents have the id {document.id!r}")
+        seen.add(document.id)
+
+
 @dataclass(frozen=True, slots=True)
 class Ranking(Sequence[Hit]):
     """Documents for one query, best first; ``stage`` names what ranked them."""
@@ -111,11 +120,7 @@ class Ranking(Sequence[Hit]):
         for hit in best_first:
             if not math.isfinite(hit.score):
                 raise BadInput(f"query {query.id!r}: {stage} gave document {hit.document.id!r} the score {hit.score}")
-        seen: set[str] = set()
-        for hit in best_first:
-            if hit.document.id in seen:
-                raise DuplicateId(f"query {query.id!r}: two documents have the id {hit.document.id!r}")
-            seen.add(hit.document.id)
+        expect_distinct(query, (hit.document for hit in best_first))
         return cls(query, tuple(best_first[:top_k]), stage)
 
     def __len__(self) -> int:

@@ -187,3 +187,12 @@ def test_an_expanded_checkpoint_gives_the_same_scores_here_and_in_sentence_trans
     theirs = CrossEncoder(str(folder), device="cpu", local_files_only=True)
     assert str(theirs[0].model.dtype) == "torch.float32"
     np.testing.assert_allclose(theirs.predict(pairs, activation_fn=torch.nn.Identity()), ours, atol=1e-4)
+
+
+def test_an_expanded_checkpoint_is_not_written_over_anything(bert: Path, tmp_path: Path) -> None:
+    source = copied(bert, tmp_path / "source")
+    before = open_checkpoint(source).digest
+    for into in (source, tmp_path):
+        with pytest.raises(BadOption):
+            write_expanded(source, into)
+    assert open_checkpoint(source).digest == before

@@ -273,7 +273,9 @@ def test_a_folder_is_opened_by_path_and_by_text(bert: Path, monkeypatch: pytest.
     assert open_checkpoint("./bert").name == "./bert"
 
 
-@pytest.mark.parametrize("name", ["./nothing", "/nothing/here", "~/nothing", "../nothing", "a/b/c", Path("nothing")])
+@pytest.mark.parametrize(
+    "name", ["./nothing", "/nothing/here", "~/nothing", "~nobody-here/x", "../nothing", "a/b/c", Path("nothing")]
+)
 def test_a_path_where_nothing_is_says_so(name: str | Path) -> None:
     with pytest.raises(PathMissing, match="no checkpoint folder"):
         open_checkpoint(name)

@@ -331,6 +331,8 @@ def test_what_a_document_holds_cannot_steer_the_terminal(tmp_path: Path, capsys:
     (tmp_path / "evil.txt").write_text("mango \x1b[31m red \x07 bell \u202e turned\n")
     assert run(["search", "mango", str(tmp_path), "--table", "--no-rerank"]) == 0
     assert run(["rank", "mango", str(tmp_path / "evil.txt"), "--table"]) == 0
+    (tmp_path / "evil.jsonl").write_text(json.dumps({"id": "\x1b]0;mango\x07", "text": "mango"}) + "\n")
+    assert run(["rank", "mango", str(tmp_path / "evil.jsonl"), "--table"]) == 0
     out = capsys.readouterr().out
     assert "mango" in out
     assert not set(out) & {"\x1b", "\x07", "\u202e"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rankladder.errors import StorageFailed
-from rankladder.evaluate import evaluate
+from rankladder.evaluate import Candidates, evaluate
 from rankladder.evaluate.report import markdown, write_report
-from rankladder.values import Query
+from rankladder.values import Document, Query, Run
 
 from .toy import GRADES, QUERIES, toy_candidates, toy_dataset, toy_reranker
 
@@ -73,3 +73,22 @@ def test_a_report_that_cannot_be_written_is_said(tmp_path: Path, kind: str) -> N
     target = tmp_path / "file" if kind == "file" else tmp_path / "file" / "deep"
     with pytest.raises(StorageFailed, match="nothing can be written there"):
         write_report(evaluate(dataset, [toy_candidates(dataset)]), target)
+
+
+def test_a_run_that_no_file_can_hold_is_named_and_the_rest_is_written(tmp_path: Path) -> None:
+    dataset = toy_dataset()
+    spaced = replace(dataset, documents={**dataset.documents, "my notes.md:1": Document("my notes.md:1", "rain")})
+    run = Run("spaced", {"q1": {"my notes.md:1": 1.0}})
+    lists = [toy_candidates(spaced, "plain"), Candidates.of("spaced", run, spaced)]
+    (remark,) = write_report(evaluate(spaced, lists), tmp_path)
+    assert remark.startswith("the run of spaced was not written: a document's id")
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["plain.trec"]
+    assert json.loads((tmp_path / "evaluation.json").read_text())["systems"][1]["name"] == "spaced"
+
+
+def test_what_no_file_can_hold_is_replaced_and_the_rest_is_readable(tmp_path: Path) -> None:
+    dataset = replace(toy_dataset(), name="caf\udce9 übung")
+    write_report(evaluate(dataset, [toy_candidates(dataset)]), tmp_path)
+    assert json.loads((tmp_path / "evaluation.json").read_text())["dataset"]["name"] == "caf\ufffd übung"
+    assert "übung" in (tmp_path / "evaluation.json").read_text()
+    assert (tmp_path / "evaluation.md").read_text().startswith("# caf\ufffd übung")

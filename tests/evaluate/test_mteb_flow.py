@@ -214,8 +214,9 @@ def test_given_runs_are_the_candidates_in_their_own_order(beir: Path, tmp_path: 
 
 
 def test_an_embedder_from_a_folder_is_a_first_stage(beir: Path, tmp_path: Path) -> None:
-    embedder = write_embedder(tmp_path / "embedder")
-    found = run(beir, tmp_path / "results", None, first_stages=[first_stage(str(embedder))])
+    stage = first_stage(str(write_embedder(tmp_path / "embedder")))
+    found = run(beir, tmp_path / "results", None, first_stages=[stage])
+    assert stage._opened is None  # type: ignore[attr-defined]
     assert found[None].file.parts[-3] == "local__embedder"
     (predictions,) = (tmp_path / "results" / "predictions").rglob("*.json")
     assert all(len(row) == 20 for row in json.loads(predictions.read_text())["default"]["test"].values())

@@ -124,9 +124,13 @@ def test_top_k_below_one_is_refused(tiny: Reranker, top_k: int) -> None:
         tiny.rank("rain", ["rain"], top_k=top_k)
 
 
-def test_two_documents_with_one_id_are_refused(tiny: Reranker) -> None:
-    with pytest.raises(DuplicateId, match="id 'a'"):
-        tiny.rank("rain", [Document("a", "x"), Document("a", "y")])
+def test_two_documents_with_one_id_are_refused_before_anything_is_scored(
+    tiny: Reranker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiny.scorer, "score", lambda *_, **__: pytest.fail("scored"))
+    twice = [Document("a", "x"), Document("a", "y")]
+    with pytest.raises(DuplicateId, match="query '1': two documents have the id 'a'"):
+        tiny.rank_many([("rain", ["x"]), ("rain", twice)])
 
 
 @pytest.mark.parametrize(

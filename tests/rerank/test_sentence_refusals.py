@@ -340,3 +340,18 @@ def test_a_padded_batch_stays_within_the_budget() -> None:
     plan = plan_padded(lengths, max_tokens=64)
     assert sorted(row for rows in plan for row in rows) == list(range(len(lengths)))
     assert all(len(rows) == 1 or max(lengths[row] for row in rows) * len(rows) <= 64 for rows in plan)
+
+
+def test_an_activation_that_the_library_would_replace_is_refused(models: dict[str, Path], tmp_path: Path) -> None:
+    folder = copied(models["deberta-v2"], tmp_path / "copy")
+    names = ("Transformer", "Pooling", "Dense")
+    kinds = [f"sentence_transformers.base.modules.{name.lower()}.{name}" for name in names]
+    entries = [
+        {"idx": n, "name": str(n), "path": f"{n}_{name}" if n else "", "type": kinds[n]} for n, name in enumerate(names)
+    ]
+    (folder / "modules.json").write_text(json.dumps(entries))
+    (folder / "2_Dense").mkdir()
+    config = {"in_features": 32, "out_features": 1, "activation_function": "transformers.activations.GELUActivation"}
+    (folder / "2_Dense" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BadConfig, match=r"activation_function: expected one of torch\.nn"):
+        Reranker.open(folder)

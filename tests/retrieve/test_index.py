@@ -204,6 +204,22 @@ def test_a_folder_that_holds_something_else_is_never_touched(tmp_path: Path) -> 
     assert sorted(p.name for p in (tmp_path / "mine").iterdir()) == ["000003.log", "CURRENT"]
 
 
+def test_a_stray_file_in_an_index_does_not_keep_it_from_being_updated(index: Index, tmp_path: Path) -> None:
+    (tmp_path / "ix" / ".DS_Store").write_text("")
+    assert build_index([tmp_path / "docs"], tmp_path / "ix").unchanged == 1
+    assert (tmp_path / "ix" / ".DS_Store").exists()
+
+
+def test_a_manifest_that_names_files_elsewhere_is_refused(index: Index, tmp_path: Path) -> None:
+    (tmp_path / "ix" / "elsewhere").write_text("")
+    manifest = index.generation / "manifest.json"
+    told = json.loads(manifest.read_text())
+    told["files"]["../elsewhere"] = 0
+    manifest.write_text(json.dumps(told))
+    with pytest.raises(IndexCorrupt, match="outside its folder"):
+        open_index(tmp_path / "ix")
+
+
 def test_no_documents_is_an_error_that_says_why(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     with pytest.raises(BadInput, match="no documents"):

@@ -174,12 +174,22 @@ def _expect_classifier(config: Section, modules: tuple[tuple[str, str], ...]) ->
         names[:2] != ["Transformer", "Pooling"] or set(names[2:]) - {"Dense", "LayerNorm"} or len(names) < 3
     ):
         raise BadConfig(f"{folder / MODULES}: expected Transformer, Pooling, then Dense and LayerNorm, found {names}")
+    for name, part in modules[2:]:
+        if name == "Dense":
+            _expect_known_activation(folder / part / "config.json")
     extra = read_cross_encoder_config(folder)
     wanted = ("sequence-classification", "logits", "scores")
     if not alone:
         wanted = ("feature-extraction", "last_hidden_state", "token_embeddings")
     cap, files = read_transformer_settings(folder, *wanted)
     return cap, (*extra, *files)
+
+
+def _expect_known_activation(path: Path) -> None:
+    """Refuses what Sentence Transformers would replace by a tanh, with no more than a line in a log."""
+    config = Section.read(path)
+    if not str(config.value("activation_function", "torch.nn.Tanh")).startswith("torch.nn."):
+        config.refuse("activation_function", "one of torch.nn")
 
 
 def _read_answers(folder: Path) -> tuple[int, int | None]:

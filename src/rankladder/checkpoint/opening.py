@@ -12,6 +12,7 @@ from rankladder.checkpoint.folder import read_checkpoint
 from rankladder.checkpoint.hub import cached_folder, fetch
 from rankladder.checkpoint.network import Checkpoint
 from rankladder.errors import BadOption, PathMissing
+from rankladder.paths import expanded
 
 HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 
@@ -67,7 +68,7 @@ def find_checkpoint(
         return Found(BOX, Path(str(files("rankladder") / "box")))
     if isinstance(name, str) and name in known:
         return _find_known(known[name], name, revision, offline)
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if folder.is_dir():
         _expect_no_revision(revision, f"the folder {name}")
         return Found(str(name), folder)

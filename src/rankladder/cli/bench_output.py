@@ -35,11 +35,11 @@ def check_writable(out: Path) -> None:
 
 def write_result(out: Path, content: dict[str, Any]) -> None:
     """Writes the JSON file whole or not at all, and says where."""
+    from rankladder.surrogates import encodable
     from rankladder.textfiles import whole_file
 
     with whole_file(out) as file:
-        json.dump(content, file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+        file.write(encodable(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)) + "\n")
     note(f"written to {out}")
 
 
@@ -90,7 +90,7 @@ def counted(count: int, what: str) -> str:
 
 def show_status(what: str) -> None:
     """One line on a terminal's stderr that the next one takes the place of."""
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         click.echo(f"\r\x1b[K{what[:100]}", err=True, nl=False)
 
 

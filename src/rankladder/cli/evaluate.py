@@ -154,7 +154,8 @@ def evaluate(
             note(printable(f"{system.name} failed: {system.failed}"))
     finally:
         if out is not None:
-            write_report(found, out)
+            for remark in write_report(found, out):
+                note(printable(remark))
     return _FAILED if found.failed else 0
 
 

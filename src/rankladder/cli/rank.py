@@ -43,7 +43,7 @@ def rank(query: str, file: Path, top_k: int | None, layout: str, long: Any, form
     """
     asked = Query("query", query)
     reranker = open_model(**model)
-    if str(file) == "-" and sys.stdin.isatty():
+    if str(file) == "-" and sys.stdin is not None and sys.stdin.isatty():
         note("reading documents from the keyboard, one a line; end with Ctrl-D")
     documents = list(_read(file, layout))
     if not documents:
@@ -53,7 +53,10 @@ def rank(query: str, file: Path, top_k: int | None, layout: str, long: Any, form
         for place, hit in enumerate(ranking, start=1):
             print_json(hit_row(place, hit, ranking.stage))
     else:
-        rows = [[i, f"{hit.score:.3f}", hit.document.id, _one_line(hit.document)] for i, hit in enumerate(ranking, 1)]
+        rows = [
+            [place, f"{hit.score:.3f}", _one_line(hit.document.id), _one_line(hit.document.full_text)]
+            for place, hit in enumerate(ranking, start=1)
+        ]
         print_table(["rank", "score", "id", "text"], rows, right=(0, 1))
     note_cuts(ranking)
 
@@ -97,8 +100,8 @@ def _is_object(text: str) -> bool:
         return False
 
 
-def _one_line(document: Document) -> str:
-    """Title and text as one line that fits a terminal."""
-    text = printable(" ".join(document.full_text.split()))
+def _one_line(text: str) -> str:
+    """A text as one line that fits a terminal."""
+    text = printable(" ".join(text.split()))
     width = max(20, shutil.get_terminal_size().columns - 40)
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from rankladder.checkpoint import Network
@@ -13,6 +12,7 @@ from rankladder.cost.files import ModelFiles, find_files
 from rankladder.cost.machine import shows_nvidia_gpu
 from rankladder.cost.peer import FLASH, flash_runs_here, peer_is_installed
 from rankladder.errors import BadInput, BadOption, NotFound, RankladderError
+from rankladder.paths import expanded
 from rankladder.rerank import ModelRequest
 from rankladder.rerank.engine import OFFERED
 
@@ -157,7 +157,7 @@ def shown_names(names: Sequence[str]) -> dict[str, str]:
     """Models' names as they may be shown to others: of a folder, as much of the end of its path as tells it from the
     other folders, which is mostly the last part.
     """
-    folders = {name: Path(name).expanduser().resolve() for name in names if Path(name).expanduser().is_dir()}
+    folders = {name: expanded(name).resolve() for name in names if expanded(name).is_dir()}
     shown = {name: name for name in names}
     for name, path in folders.items():
         ends = (path.parts[-count:] for count in range(1, len(path.parts) + 1))

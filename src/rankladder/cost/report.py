@@ -14,6 +14,7 @@ from rankladder.cost.machine import describe_machine, installed_versions
 from rankladder.cost.measuring import Cost
 from rankladder.cost.published import SOURCE, published
 from rankladder.cost.workload import Workload
+from rankladder.paths import expanded
 
 HEADERS = (
     "model",
@@ -128,7 +129,7 @@ def failure_row(failure: Failure) -> dict[str, Any]:
 
 
 def _without_paths(message: str, configuration: Configuration) -> str:
-    folder = Path(configuration.name).expanduser()
+    folder = expanded(configuration.name)
     if folder.is_dir():  # a name that is none could be any word of the message
         for path in (folder.resolve(), folder):
             message = re.sub(rf"(?<![\w./]){re.escape(str(path))}(?=$|[^\w.])", configuration.model, message)

@@ -128,7 +128,8 @@ def measure(
         found = evaluate(
             dataset, [candidates], models, measures=[MEASURE], top_k=recipe.evaluate.top_k, store=folder / "scores"
         )
-        write_report(found, folder / dataset.name)
+        for remark in write_report(found, folder / dataset.name):
+            say(f"evaluate: {remark}")
         roles: list[tuple[Role, str]] = [("retriever", "BM25")]
         roles += [(role, _named(role, model, recipe)) for role, model in systems]
         rows = list(zip(roles, found.systems, strict=True))

@@ -18,6 +18,7 @@ from rankladder.distill.questions import Question, read_questions
 from rankladder.distill.recipe import MOST_CANDIDATES, Data, Mine, Recipe
 from rankladder.distill.stage import Made, Stage
 from rankladder.folders import cache_folder
+from rankladder.paths import expanded
 from rankladder.values import Query
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ def mine_depends(recipe: Recipe, asked: Mapping[str, Sequence[Question]]) -> tup
     embedder = recipe.mine.embedder
     if not recipe.mine.dense:  # another embedder finds nothing else
         settings.pop("embedder", None)
-    elif not is_known(embedder) and Path(embedder).expanduser().is_dir():
-        inputs["embedder"] = path_digest(str(Path(embedder).expanduser()))
+    elif not is_known(embedder) and expanded(embedder).is_dir():
+        inputs["embedder"] = path_digest(str(expanded(embedder)))
     return {**settings, "data": {one.name: one.passage_words for one in recipe.data if one.queries}}, inputs
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from rankladder.catalogue import all_models
+from rankladder.paths import expanded
 from rankladder.rerank.hosted import is_hosted
 from rankladder.retrieve import all_embedders
 
@@ -48,7 +49,7 @@ def bare_name(text: str) -> str:
 def beside_data(text: str, folder: str | Path) -> str:
     """A teacher's, an embedder's or a start's text, its relative folder looked for in the data folder first."""
     name = model_of(text)
-    place = Path(os.path.expandvars(name)).expanduser()
+    place = expanded(os.path.expandvars(name))
     if is_known(name) or place.is_absolute() or not (Path(folder) / place).is_dir():
         return text
     kind, colon, _ = text.partition(":")

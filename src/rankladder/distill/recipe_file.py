@@ -25,6 +25,7 @@ from rankladder.distill.recipe import (
     standardises,
 )
 from rankladder.errors import BadFile, PathMissing
+from rankladder.paths import expanded
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -67,7 +68,7 @@ def with_data_folder(recipe: Recipe, folder: str | Path) -> Recipe:
     def resolved(path: str | None, where: str) -> str | None:
         if path is None or path.startswith("hf:") or (path == NANO_BEIR and where == "evaluate: during"):
             return path
-        found = Path(os.path.expandvars(path)).expanduser()
+        found = expanded(os.path.expandvars(path))
         found = found if found.is_absolute() else Path(folder) / found
         if not found.exists():
             raise PathMissing(f"recipe {recipe.name}: {where}: nothing at {found}", hint="--data names the data folder")

@@ -12,6 +12,7 @@ from rankladder.checkpoint import find_checkpoint, write_expanded
 from rankladder.checkpoint.hub import Needs, fetch, lacking
 from rankladder.distill.recipe import Train
 from rankladder.errors import BadConfig, BadOption, CheckpointRefused
+from rankladder.paths import expanded
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -26,7 +27,7 @@ def start_folder(settings: Train) -> Path:
     Raises what ``find_checkpoint`` raises, and BadOption for a folder that holds neither an encoder nor a reranker.
     """
     name = settings.start
-    if name.count("/") == 1 and not Path(name).expanduser().is_dir() and not name.startswith((".", "/", "~")):
+    if name.count("/") == 1 and not expanded(name).is_dir() and not name.startswith((".", "/", "~")):
         hub_id, _, revision = name.partition("@")
         return fetch(hub_id, settings.revision or revision or None, needs=_ENCODER).folder
     return find_checkpoint(name, revision=settings.revision).folder

@@ -19,6 +19,7 @@ from rankladder.distill.mine import path_digest
 from rankladder.distill.models import FREE, VECTORS, is_known, model_of
 from rankladder.distill.vectors import KeptVectors, passage_vectors, query_vectors, token_vectors
 from rankladder.errors import BadInput
+from rankladder.paths import expanded
 from rankladder.rerank import ModelRequest, Reranker
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def stamp_of(text: str) -> str | None:
     hub's, the commit that is on this machine counts.
     """
     name = model_of(text)
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     files = ""
     if not is_known(name):
         if folder.is_dir():
@@ -197,7 +198,7 @@ def stamp_of(text: str) -> str | None:
 
 def _lies_here(text: str) -> bool:
     name = model_of(text)
-    return not is_known(name) and Path(name).expanduser().is_dir()
+    return not is_known(name) and expanded(name).is_dir()
 
 
 def usage_of(teacher: Teacher) -> str | None:

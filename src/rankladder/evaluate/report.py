@@ -8,20 +8,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankladder.errors import StorageFailed
+from rankladder.errors import BadInput, StorageFailed
 from rankladder.evaluate.evaluation import Change, Evaluation, ShownDocument, System
 from rankladder.evaluate.statistics import Interval
+from rankladder.surrogates import encodable
 from rankladder.textfiles import whole_file, write_run
 from rankladder.values import Run
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+()=,_-]+")
 
 
-def write_report(evaluation: Evaluation, folder: str | Path) -> None:
+def write_report(evaluation: Evaluation, folder: str | Path) -> list[str]:
     """Writes ``evaluation.json``, ``evaluation.md`` and ``runs/SYSTEM.trec`` for each finished system into a folder.
 
-    The runs of the evaluation that was written there before are removed. Raises StorageFailed for what the disk
-    refuses, BadInput for an id that no TREC file can hold.
+    The runs of the evaluation that was written there before are removed. Returns a remark for each run that no TREC
+    file can hold, as an id in it has white space. Raises StorageFailed for what the disk refuses.
     """
     target = make_folder(folder)
     runs = make_folder(target / "runs")
@@ -29,12 +30,17 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> None:
     tags = _tags(system.name for system in systems)
     _remove([runs / f"{tag}.trec" for tag in _tags(_written_before(target)) if tag not in tags])
     with whole_file(target / "evaluation.json") as file:
-        json.dump(evaluation.to_dict(), file, ensure_ascii=False, allow_nan=False, indent=1)
+        file.write(encodable(json.dumps(evaluation.to_dict(), ensure_ascii=False, allow_nan=False, indent=1)))
     with whole_file(target / "evaluation.md") as file:
-        file.write(markdown(evaluation))
+        file.write(encodable(markdown(evaluation)))
+    remarks = []
     for system, tag in zip(systems, tags, strict=True):
         assert system.run is not None
-        write_run(Run(tag, system.run.scores), runs / f"{tag}.trec")
+        try:
+            write_run(Run(tag, system.run.scores), runs / f"{tag}.trec")
+        except BadInput as error:
+            remarks.append(f"the run of {system.name} was not written: {str(error).splitlines()[0]}")
+    return remarks
 
 
 def make_folder(folder: str | Path) -> Path:

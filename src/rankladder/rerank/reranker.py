@@ -17,7 +17,7 @@ from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.engine import DtypeWish, EngineWish
 from rankladder.rerank.opening import open_scorer
 from rankladder.rerank.scorer import Long, Scored, Scorer, score_blocks
-from rankladder.values import Document, Hit, Query, Ranking
+from rankladder.values import Document, Hit, Query, Ranking, expect_distinct
 
 if TYPE_CHECKING:
     from rankladder.rerank.torch.attention import AttentionWish
@@ -199,6 +199,8 @@ class Reranker:
             (_as_query(query, place), _as_documents(documents)) for place, (query, documents) in enumerate(tasks)
         ]
         pairs = ((query.text, self._readable(document)) for query, documents in prepared for document in documents)
+        for asked, documents in prepared:
+            expect_distinct(asked, documents)  # before anything is scored, and maybe paid for
         total = sum(len(documents) for _, documents in prepared)
         scored = iter(list(self._scored(pairs, long=long, progress=progress, total=total)))
         return [

@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 import rankladder
 from rankladder.checkpoint import Checkpoint, Foreign
 from rankladder.errors import BadInput
+from rankladder.paths import expanded
 from rankladder.rerank.encoded import EncodedDocument, id_type
 from rankladder.rerank.engine import Dtype, DtypeChoice, Engine
 from rankladder.rerank.pairs import PairReader, Reader, TokenPair
@@ -229,5 +229,5 @@ def native_scorer(
 
 def _shown(name: str) -> str:
     """A model's name for tables and files that are shared: of a folder, its last part."""
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     return folder.resolve().name if folder.is_dir() else name

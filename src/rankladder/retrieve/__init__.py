@@ -13,8 +13,8 @@ from rankladder.retrieve.dense import (
     open_embedder,
 )
 from rankladder.retrieve.fusion import HybridRetriever, reciprocal_rank_fusion
-from rankladder.retrieve.index import Index, is_index, open_index
-from rankladder.retrieve.manifest import Manifest, Settings, SourceState
+from rankladder.retrieve.index import Index, open_index
+from rankladder.retrieve.manifest import Manifest, Settings, SourceState, is_index
 from rankladder.retrieve.retriever import Retriever, Stage, StagedRetriever, retrieve_many
 from rankladder.retrieve.search import SearchResult, search
 from rankladder.retrieve.snippets import Snippet, snippet

@@ -22,7 +22,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rankladder.errors import BadOption, IndexLocked, RankladderError, StorageFailed
-from rankladder.retrieve.manifest import GENERATION, Manifest
+from rankladder.retrieve.manifest import GENERATION, Manifest, is_index
 from rankladder.textfiles.writing import file_mode, whole_file
 
 _OURS = frozenset({".lock", "CURRENT"})
@@ -90,7 +90,8 @@ def _is_ours(folder: Path) -> bool:
     if not folder.is_dir():
         return False
     names = {path.name for path in folder.iterdir()}
-    return all(name in _OURS or name.startswith(".CURRENT.") or GENERATION.fullmatch(name) for name in names)
+    ours = (name in _OURS or name.startswith(".CURRENT.") or GENERATION.fullmatch(name) for name in names)
+    return is_index(folder) or all(ours)
 
 
 def remove_leftovers(folder: Path, live: Path | None) -> None:

@@ -18,7 +18,7 @@ from rankladder.errors import BadInput, BadOption, IndexCorrupt, NotFound, Stora
 from rankladder.rerank import EncodedDocument
 from rankladder.retrieve.analysis import analyser, query_terms
 from rankladder.retrieve.generations import tantivy_errors
-from rankladder.retrieve.manifest import GENERATION, Manifest, live_generation, read_manifest, rebuild_hint
+from rankladder.retrieve.manifest import Manifest, live_generation, read_manifest, rebuild_hint
 from rankladder.surrogates import encodable
 from rankladder.values import Document, Hit, Query, Ranking
 
@@ -32,15 +32,6 @@ def schema() -> tantivy.Schema:
     builder.add_bytes_field("document", stored=True)
     builder.add_bytes_field("tokens", stored=True)
     return builder.build()
-
-
-def is_index(path: str | Path) -> bool:
-    """Whether a folder is an index (a harmed one too), and not documents or something else."""
-    folder = Path(path)
-    try:
-        return (folder / "CURRENT").is_file() and any(GENERATION.fullmatch(child.name) for child in folder.iterdir())
-    except OSError:
-        return False
 
 
 def open_index(path: str | Path) -> Index:

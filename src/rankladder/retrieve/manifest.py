@@ -83,6 +83,15 @@ def rebuild_hint(folder: Path) -> str:
     return f"rankladder index documents --into {folder}"
 
 
+def is_index(path: str | Path) -> bool:
+    """Whether a folder is an index (a harmed one too), and not documents or something else."""
+    folder = Path(path)
+    try:
+        return (folder / "CURRENT").is_file() and any(GENERATION.fullmatch(child.name) for child in folder.iterdir())
+    except OSError:
+        return False
+
+
 def live_generation(folder: Path) -> Path:
     """The generation that ``CURRENT`` names. Raises IndexMissing, IndexCorrupt, StorageFailed."""
     try:
@@ -122,6 +131,8 @@ def read_manifest(generation: Path) -> Manifest:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IndexCorrupt(f"{path}: not a manifest: {type(error).__name__}", hint=hint) from error
     for name, size in manifest.files.items():
+        if Path(name).name != name:
+            raise IndexCorrupt(f"{path}: names a file outside its folder: {name!r}", hint=hint)
         try:
             found = (generation / name).stat().st_size
         except FileNotFoundError as error:

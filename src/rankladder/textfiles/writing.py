@@ -6,7 +6,8 @@ import gzip
 import io
 import json
 import os
-import tempfile
+import secrets
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any, BinaryIO, TextIO
 from rankladder.errors import BadInput, StorageFailed
 from rankladder.textfiles.records import ID_KEYS, TEXT_KEYS, TITLE_KEY, without_surrogates
 from rankladder.values import Document
+
+_UMASK = threading.Lock()
+"""The mask can be read only by setting it: two threads at once could leave it changed."""
 
 
 @contextmanager
@@ -26,13 +30,12 @@ def whole_bytes(path: Path) -> Iterator[BinaryIO]:
     """
     temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
+        name = path.parent / f".{path.name}.{secrets.token_hex(6)}.tmp"
+        with name.open("xb") as file:
+            temporary = name
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(file_mode())
         temporary.replace(path)
         temporary = None
     except OSError as error:
@@ -63,8 +66,9 @@ def _text(binary: Any) -> io.TextIOWrapper:
 
 def file_mode() -> int:
     """The permissions that a new file gets here: readable and writable, less the process's mask."""
-    mask = os.umask(0o022)
-    os.umask(mask)
+    with _UMASK:
+        mask = os.umask(0o022)
+        os.umask(mask)
     return 0o666 & ~mask
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import logging
 import subprocess
 import sys
@@ -246,3 +247,16 @@ def test_a_model_request_opens_a_hosted_model() -> None:
         request = ModelRequest.parse(f"{server.model()},max_tokens=64,threads=2")
         assert request.open().rank("red", ["blue", "red"]).documents[0].text == "red"
         assert server.requests[0].body["max_tokens_per_doc"] == 64
+
+
+@pytest.mark.parametrize("secret", [SECRET, 's3cret"k3y\\0123456789'])
+def test_a_key_that_is_cut_or_escaped_in_a_long_answer_is_shown_in_no_part(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANKLADDER_API_KEY", secret)
+    with rerank_server("voyage") as server:
+        for said in ("x" * 290 + secret, [{"input": secret}]):
+            server.script = [Reply(status=400, body=json.dumps({"detail": said}).encode())]
+            with pytest.raises(RankladderError) as caught:
+                Reranker(open_hosted(server.model())).rank("q", ["x"])
+            assert "s3cret" not in str(caught.value)

@@ -107,11 +107,12 @@ def rerank_tasks(
     with _writing(Path(results)), _without_bars():
         cache = ResultCache(Path(results))
         predictions: dict[tuple[str, str], Path] = {}
-        for task in tasks:
-            for stage in first_stages:
+        for stage in first_stages:
+            for task in tasks:
                 key = (task.metadata.name, stage.name)
                 result, meta, predictions[key] = _first_stage(task, stage, cache, progress)
                 scores[*key, None] = _score(result, stage, None, zero_shot(trained_on(meta), task), None, cache, meta)
+            stage.close()
         for request in models:
             for score in _over_tasks(
                 request, tasks, first_stages, predictions, cache, kept, progress, top_k=top_k, offline=offline

@@ -41,6 +41,10 @@ class FirstStage(Protocol):
         """What ``mteb.evaluate`` runs: a searcher or an encoder."""
         ...
 
+    def close(self) -> None:
+        """Lets go of what ``model`` keeps in memory."""
+        ...
+
 
 def first_stage(text: str) -> FirstStage:
     """``bm25``; ``run:FOLDER`` of TREC runs, one a task (``SciFact.trec``); or an embedder's hub id, folder, or name.
@@ -80,6 +84,9 @@ class Bm25Stage:
         """A searcher that indexes the task's corpus in a temporary folder."""
         return Bm25Search(self.meta(task))
 
+    def close(self) -> None:
+        """Nothing is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunStage:
@@ -105,6 +112,9 @@ class RunStage:
     def model(self, task: AbsTaskRetrieval) -> Any:
         """A searcher that answers from the file."""
         return RunSearch(read_run(self._file(task)), self.meta(task))
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
     def _file(self, task: AbsTaskRetrieval) -> Path:
         file = self.folder / f"{task.metadata.name}.trec"
@@ -141,6 +151,10 @@ class EmbedderStage:
             if self._is_folder:
                 self._opened.mteb_model_meta = self.meta(task)
         return self._opened
+
+    def close(self) -> None:
+        """Lets go of the embedder; the next use opens it again."""
+        self._opened = None
 
     @property
     def _is_folder(self) -> bool:

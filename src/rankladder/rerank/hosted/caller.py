@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import httpx2
 
 _MESSAGE_BYTES = 65_536  # no error says more than this
+_MESSAGE_SIGNS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ class Caller:
                 return Answer(json.loads(bytes(content)), dict(headers), 0)
             except (ValueError, RecursionError):
                 return _Setback(f"the answer ({len(content):,} bytes) is not JSON, or only the beginning of it")
-        said = self._hidden(read_message(bytes(content[:_MESSAGE_BYTES])))
+        said = self._hidden(read_message(bytes(content[:_MESSAGE_BYTES])))[:_MESSAGE_SIGNS]
         if status in {408, 409, 429} or status >= 500:
             return _Setback(
                 f"status {status}{f' ({said})' if said else ''}",

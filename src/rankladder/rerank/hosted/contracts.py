@@ -162,7 +162,7 @@ def read_bill(answer: Any, headers: Mapping[str, str]) -> Bill:
 
 
 def read_message(content: bytes) -> str:
-    """What an error's body says, on one line: the services put it under message, detail, error or data."""
+    """What an error's body says, on one line of any length: services put it under message, detail, error or data."""
     try:
         said = json.loads(content)
     except (ValueError, RecursionError):
@@ -173,7 +173,7 @@ def read_message(content: bytes) -> str:
     if isinstance(said, dict | list):
         said = json.dumps(said, ensure_ascii=False)
     line = " ".join(str(said).split())
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)[:300]
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)
 
 
 def _within(value: Any, *path: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, field
 
@@ -18,7 +19,9 @@ class Key:
 
     def hidden_in(self, text: str) -> str:
         """The text without the key: services like to quote what they refuse."""
-        return text.replace(self.secret, "…")
+        for written in (self.secret, json.dumps(self.secret)[1:-1]):
+            text = text.replace(written, "…")
+        return text
 
 
 def find_key(address: Address) -> Key | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from rankladder.checkpoint.hub import fetch
 from rankladder.checkpoint.opening import HUB_ID
 from rankladder.errors import BadOption, PathMissing
+from rankladder.paths import expanded
 from rankladder.rerank.engine import need
 from rankladder.retrieve.dense.embedder import SentenceEmbedder, load_embedder
 from rankladder.retrieve.dense.folder import NEEDS, read_folder
@@ -70,7 +71,7 @@ def _locate(name: str | Path, *, revision: str | None, offline: bool | None) -> 
         raise BadOption("expected an embedder's name, found an empty text", hint=f"{DEFAULT} is a small one")
     if isinstance(name, str) and (known := known_embedder(name)) is not None:
         return fetch(known.hub_id, revision or known.revision, offline=offline, needs=NEEDS).folder, known, False
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if folder.is_dir():
         if revision is not None:
             raise BadOption(f"the folder {name} has no revisions, got {revision!r}", hint="leave the revision out")
