@@ -6,6 +6,9 @@ Run by ``./dev docs``; a test fails while one of them is out of date.
 
 from __future__ import annotations
 
+import ast
+import inspect
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +17,7 @@ import click
 
 from rankladder.cli.exits import EXIT_STATUS, INTERRUPTED, OK, PIPE_CLOSED
 from rankladder.cli.main import cli
+from rankladder.distill import recipe as recipes
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tables import ALL, IN_README, card, joined
@@ -41,7 +45,47 @@ def reference() -> str:
     lines.append(f"| {INTERRUPTED} | interrupted (Ctrl-C) |")
     lines.append(f"| {PIPE_CLOSED} | whoever read standard output went away |")
     lines += ["", "A usage error (an unknown option, a missing argument) has the status of `BadInput`.", ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_recipe()])
+
+
+_TABLES = {
+    "Recipe": "",
+    "Data": "[[data]]",
+    "Mine": "[mine]",
+    "Label": "[label]",
+    "Teacher": "a teacher",
+    "Sample": "[sample]",
+    "Train": "[train]",
+    "Evaluate": "[evaluate]",
+    "Export": "[export]",
+}
+"""The classes of a recipe, and what their tables are called in TOML."""
+
+
+def _recipe() -> Iterator[str]:
+    """Every key of a recipe, from the classes that read it and the lines below each field."""
+    yield from ("## Recipes", "", "What `rankladder distill` reads; a key that is not listed is an error.", "")
+    classes = {node.name: node for node in ast.parse(inspect.getsource(recipes)).body if isinstance(node, ast.ClassDef)}
+    for name, table in _TABLES.items():
+        yield from (f"### `{table}`" if table.startswith("[") else f"### {table or 'At the top'}", "")
+        yield from ("| key | if left out | what it says |", "|---|---|---|")
+        body = classes[name].body
+        for field, about in zip(body, [*body[1:], None], strict=True):
+            if not isinstance(field, ast.AnnAssign) or ast.unparse(field.target) in {
+                word.strip("[]") for word in _TABLES.values()
+            }:
+                continue
+            default = "required" if field.value is None else _toml(ast.literal_eval(field.value))
+            said = ast.literal_eval(about.value) if isinstance(about, ast.Expr) else ""
+            yield f"| `{ast.unparse(field.target)}` | {default} | {' '.join(said.replace('``', '`').split())} |"
+        yield ""
+
+
+def _toml(value: object) -> str:
+    """A default as a recipe would have it."""
+    if value is None:
+        return "—"
+    return f"`{json.dumps(list(value) if isinstance(value, tuple) else value)}`"
 
 
 def _commands(context: click.Context) -> Iterator[click.Context]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
+from embedders import write_embedder
 from rankladder.distill.corpus import LONGEST, make_corpus
 from rankladder.distill.mine import mine, mine_depends
 from rankladder.distill.near import NearCopies
 from rankladder.distill.overlap import find_overlaps
 from rankladder.distill.questions import Question, read_questions
-from rankladder.distill.recipe import MOST_CANDIDATES, Data
+from rankladder.distill.recipe import MOST_CANDIDATES, Data, Sample
 from rankladder.distill.recipe_file import read_recipe, with_data_folder
-from rankladder.distill.sample import chosen
+from rankladder.distill.sample import chosen, groups
 from rankladder.errors import BadFile, BadInput
 
 from .toy import write_toy
@@ -139,16 +141,73 @@ def test_a_mined_query_has_each_document_once_and_its_positives_first(tmp_path: 
 
 
 def test_the_quantile_anchored_sample_is_the_head_and_a_spread_of_the_rest() -> None:
-    from rankladder.distill.recipe import Sample
-
     scores = np.linspace(1, 0, 2000).astype(np.float32)
     positive = np.zeros(2000, dtype=bool)
     positive[1999] = True
     taken = chosen(Sample(), scores, positive, seed=(1, "q"))
-    assert len(taken) == 64
-    assert taken[:16].tolist() == list(range(16))  # the hardest
-    assert taken[-1] == 1999  # the positive, though it scores least
-    assert list(taken) == sorted(taken)
+    # The pool of 256: the positive, the 16 hardest, and 239 at even quantiles of the 1,983 others.
+    pool = [*range(16), *(16 + round(1982 * n / 238) for n in range(239)), 1999]
+    assert len(pool) == 256
+    assert taken[:32].tolist() == pool[:32]
+    below = pool[32:]
+    assert taken[32:].tolist() == [below[round(223 * n / 31)] for n in range(32)]
+
+
+@pytest.mark.parametrize(("scheme", "count"), [("random", 6), ("top", 6), ("all", 10)])
+def test_simpler_samples_are_of_their_size_and_best_first(scheme: Any, count: int) -> None:
+    scores = np.random.default_rng(0).normal(size=10).astype(np.float32)
+    draws = [
+        chosen(Sample(scheme=scheme, keep=6), scores, np.zeros(10, dtype=bool), seed=(1, query)) for query in "abcdef"
+    ]
+    assert all(len(set(taken.tolist())) == count for taken in draws)
+    assert all(np.all(np.diff(scores[taken]) <= 0) for taken in draws)
+    assert (len({tuple(taken) for taken in draws}) > 1) == (scheme == "random")
+
+
+def test_a_query_that_finds_nothing_is_said_and_leaves_the_rest(tmp_path: Path) -> None:
+    log = "".join(f"{word} commit {n}\n" for n, word in enumerate(["git", "rain"] * 128)) + "???\n"
+    path = write_toy(
+        tmp_path, "start", **{'queries = "queries.jsonl"': 'queries = "log.txt"', "random = 2": "random = 0"}
+    )
+    (tmp_path / "log.txt").write_text(log)
+    recipe = with_data_folder(read_recipe(path), tmp_path)
+    said: list[str] = []
+    made = mine(recipe, tmp_path / "work", say=said.append, each=lambda count: None)
+    assert [part.rows > 0 for part in made.parts] == [True, False]
+    assert "mine: 1 queries without a candidate: nothing is learnt from them" in said
+    assert groups(made.table(1)["query_id"].to_pylist()) == []
+
+
+def test_a_choice_of_queries_stays_when_others_come(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    data = Data(name="d", queries=str(path), max_queries=50)
+    path.write_text("".join(f"query {n}\n" for n in range(500)))
+    before = {one.text for one in read_questions(data, seed=0)}
+    path.write_text("another one\n" + path.read_text())
+    after = {one.text for one in read_questions(data, seed=0)}
+    assert len(before) == len(after) == 50
+    assert len(before & after) >= 49
+    assert {one.text for one in read_questions(data, seed=1)} != after
+
+
+def test_dense_candidates_come_after_bm25s_and_once(tmp_path: Path) -> None:
+    embedder = write_embedder(tmp_path / "embedder")
+    path = write_toy(tmp_path, "start", **{"random = 2": f'random = 0\ndense = 5\nembedder = "{embedder}"'})
+    recipe = with_data_folder(read_recipe(path), tmp_path)
+    made = mine(recipe, tmp_path / "work", say=lambda line: None, each=lambda count: None)
+    found = [row for table in made.tables() for row in table.to_pylist()]
+    assert {row["way"] for row in found} == {"positive", "bm25", "dense"}
+    places = {"positive": 0, "bm25": 1, "dense": 2}
+    for query in {row["query_id"] for row in found}:
+        own = [row for row in found if row["query_id"] == query]
+        assert len({row["document_id"] for row in own}) == len(own)
+        assert [places[row["way"]] for row in own] == sorted(places[row["way"]] for row in own)
+        assert all(row["rank"] <= 5 for row in own if row["way"] == "dense")
+    moved = embedder.rename(tmp_path / "moved")
+    path.write_text(path.read_text().replace(str(embedder), str(moved)))
+    said: list[str] = []
+    mine(with_data_folder(read_recipe(path), tmp_path), tmp_path / "work", say=said.append, each=lambda count: None)
+    assert any(line.startswith("mine: complete") for line in said)
 
 
 def test_overlap_is_found_whatever_the_case_and_near_in_words() -> None:

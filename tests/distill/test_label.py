@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import multiprocessing
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,10 +17,10 @@ import pytest
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from rankladder.distill import label
+from rankladder.distill import ahead, label
 from rankladder.distill.recipe import Data, Label, Recipe, Teacher, Train
 from rankladder.distill.stage import Made, Stage
-from rankladder.errors import StorageFailed
+from rankladder.errors import StorageFailed, WorkerFailed
 
 from .toy import Count
 
@@ -157,3 +158,16 @@ def test_what_a_service_was_asked_is_told_of_an_interrupted_run_too(
     with pytest.raises(KeyboardInterrupt):
         labelling.run()
     assert labelling.said == [f"label: {labelling.teachers[0]}: 3 requests, 7 search units"]
+
+
+def test_a_worker_that_is_killed_is_named_and_what_came_back_is_kept() -> None:
+    def batches() -> Iterator[list[tuple[str, str]]]:
+        yield from ([(f"why {n}", "rain falls")] for n in range(4))
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        yield [("why 4", "rain falls")]
+
+    scored = ahead._with_processes("box", batches(), 2)
+    assert next(scored)[0] == [("why 0", "rain falls")]
+    with pytest.raises(WorkerFailed, match="a worker process was killed"):
+        list(scored)

@@ -92,10 +92,10 @@ def test_mse_in_a_table_is_mse_with_its_weight(ettin: Path) -> None:
     assert table.item() == pytest.approx(3 * alone.item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("micro", [4, 8, 16])
-def test_each_step_has_the_same_pairs_however_it_is_divided_and_every_pair_comes_once(micro: int) -> None:
+@pytest.mark.parametrize("run", [4, 8, 16])
+def test_every_pair_comes_once_among_pairs_of_like_length(run: int) -> None:
     lengths = np.random.default_rng(0).integers(1, 500, 1003)
-    order = ordered(lengths, step=16, micro=micro, seed=7)
+    order = ordered(lengths, step=16, run=run, seed=7)
     assert sorted(order.tolist()) == list(range(1003))
-    spread = [np.ptp(lengths[order[start : start + micro]]) for start in range(0, 992, micro)]
+    spread = [np.ptp(lengths[order[start : start + run]]) for start in range(0, 992, run)]
     assert np.mean(spread) < 0.25 * np.ptp(lengths)

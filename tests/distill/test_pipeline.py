@@ -282,3 +282,34 @@ def test_a_dry_run_without_the_start_says_what_it_cannot_know(told: Told) -> Non
     plan = outlook(with_data_folder(read_recipe(told.recipe), told.recipe.parent))
     assert (plan.rows, plan.hours, plan.memory_mib) == (240, None, None)
     assert any("neither hours nor memory" in remark for remark in plan.remarks)
+
+
+def test_an_evaluation_in_which_a_system_failed_goes_on(told: Told) -> None:
+    manifest = told.into / "evaluate" / "manifest.json"
+    held = json.loads(manifest.read_text())
+    before = open_measured(told.into / "evaluate")
+    held["figures"][-1] |= {"mean": None, "low": None, "high": None, "failed": "the service was down"}
+    manifest.write_text(json.dumps(held))
+    told.run("evaluate")
+    assert not any(line.startswith("evaluate: complete") for line in told.said)
+    assert open_measured(told.into / "evaluate") == before
+
+
+def test_a_finished_training_is_not_asked_whether_it_could_begin_here(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A student that a GPU trained in bf16 is evaluated and exported where there is none."""
+    monkeypatch.setattr("rankladder.distill.pipeline.check_training", lambda *_, **__: pytest.fail("asked"))
+    assert told.run() == told.into / "export"
+
+
+def test_a_set_that_was_renamed_is_shown_under_its_new_name(told: Told) -> None:
+    (told.recipe.parent / "judged").rename(told.recipe.parent / "asked")
+    told.change('sets = ["judged"]', 'sets = ["asked"]')
+    told.change('during = ["judged"]', 'during = ["./asked"]')
+    told.run()
+    card = (told.into / "export" / "README.md").read_text()
+    assert "asked: the best checkpoint was chosen by this set" in card
+    assert {
+        one["dataset"] for one in json.loads((told.into / "evaluate" / "manifest.json").read_text())["figures"]
+    } == {"asked"}

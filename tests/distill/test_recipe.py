@@ -89,31 +89,6 @@ def test_every_published_recipe_reads(path: Path) -> None:
     assert recipe_text(read_recipe(path))
 
 
-@pytest.mark.parametrize(
-    ("rung", "rate", "batch"),
-    [
-        ("17m", 2.4e-4, 1024),
-        ("32m", 1.2e-4, 512),
-        ("68m", 3e-5, 256),
-        ("150m", 1.5e-5, 192),
-        ("400m", 7e-6, 256),
-        ("1b", 3e-6, 512),
-    ],
-)
-def test_the_ettin_recipes_are_the_published_ones(rung: str, rate: float, batch: int) -> None:
-    recipe = read_recipe(ROOT / "recipes" / f"ettin-{rung}.toml")
-    train = recipe.train
-    assert (train.learning_rate, train.batch_size, train.epochs, train.warmup, recipe.seed) == (
-        rate,
-        batch,
-        1,
-        0.03,
-        12,
-    )
-    assert (train.start, train.loss) == (f"jhu-clsp/ettin-encoder-{rung}", "mse")
-    assert [one.scored for one in recipe.data] == ["hf:cross-encoder/ettin-reranker-v1-data"]
-
-
 def test_the_recipe_in_the_guide_reads(tmp_path: Path) -> None:
     import re
 

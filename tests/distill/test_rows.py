@@ -11,7 +11,7 @@ import pytest
 from datasets.exceptions import DatasetNotFoundError
 
 from rankladder.distill.buckets import row_lengths
-from rankladder.distill.questions import Question, need_positives
+from rankladder.distill.questions import Question, check_questions
 from rankladder.distill.recipe import Data, Label, Recipe, Teacher, Train
 from rankladder.distill.rows import as_lists, training_rows
 from rankladder.errors import BadFile, BadInput, NotFound, StorageFailed, Unavailable
@@ -50,9 +50,22 @@ def test_learning_from_positives_that_nobody_knows_is_refused(tmp_path: Path, lo
         label=Label(teachers=(Teacher(model=teacher),)),
     )
     unknown, known = Question("1", "why rain", ()), Question("2", "why git", ("commit",))
-    with pytest.raises(BadInput, match=f"{said}: no question has a known positive"):
-        need_positives(made, {"d": [unknown]})
-    need_positives(made, {"d": [unknown, known]})
+    with pytest.raises(BadInput, match=f"{said}: no question of data log has a known positive"):
+        check_questions(made, {"d": [unknown, known], "log": [unknown]})
+    check_questions(made, {"d": [unknown, known]})
+
+
+def test_one_question_is_refused_before_it_is_labelled() -> None:
+    made = Recipe(name="r", data=(Data(name="d", queries="log.txt"),), train=Train(start="s"))
+    with pytest.raises(BadInput, match="one question is too few"):
+        check_questions(made, {"d": [Question("1", "why rain", ())]})
+
+
+@pytest.mark.parametrize("positive", ["the text that answers", ["a", "b"], 0.5])
+def test_positives_of_scored_rows_are_yes_or_no(tmp_path: Path, positive: Any) -> None:
+    rows = [{"query": "q", "document": "d", "score": 1.0, "positive": positive}]
+    with pytest.raises(BadFile, match="positive: expected bool, found"):
+        training_rows(recipe(tmp_path, rows), tmp_path / "work", None)
 
 
 def test_rows_of_one_query_are_too_few(tmp_path: Path) -> None:

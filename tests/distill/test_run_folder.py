@@ -15,7 +15,7 @@ import pytest
 from rankladder.distill.manifests import clear
 from rankladder.distill.recipe import Data, Recipe, Train
 from rankladder.distill.stage import Stage
-from rankladder.distill.trained import begin_run, key_of, last_checkpoint, train_depends
+from rankladder.distill.trained import begin_run, begun_batch, key_of, last_checkpoint, train_depends
 from rankladder.errors import BadInput
 
 from .toy import Told, write_toy
@@ -35,7 +35,7 @@ def depends(rate: float) -> dict[str, Any]:
 def begun(folder: Path, rate: float) -> list[str]:
     """A run with a checkpoint."""
     said: list[str] = []
-    begin_run(folder, depends(rate), said.append)
+    begin_run(folder, depends(rate), 16, said.append)
     return said
 
 
@@ -72,6 +72,14 @@ def test_a_run_killed_while_it_clears_another_recipes_leaves_no_checkpoint_of_th
     begun(folder, 0.2)
     assert last_checkpoint(folder / "checkpoints") is None
     assert (folder / "key").read_text() == key_of(depends(0.2))
+
+
+def test_a_run_that_is_gone_on_with_keeps_its_batch(tmp_path: Path) -> None:
+    folder = tmp_path / "train"
+    assert begun_batch(folder, key_of(depends(0.1))) is None
+    begun(folder, 0.1)
+    assert begun_batch(folder, key_of(depends(0.1))) == 16
+    assert begun_batch(folder, key_of(depends(0.2))) is None
 
 
 def test_a_run_of_the_same_recipe_keeps_its_checkpoints_and_another_does_not(tmp_path: Path) -> None:

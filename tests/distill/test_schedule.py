@@ -49,6 +49,13 @@ def test_a_derived_batch_holds_no_row_twice(rows: int, processes: int, batch: in
     assert (made.batch_size, made.micro_batch_size) == (batch, micro)
 
 
+@pytest.mark.parametrize("batch", [64, 96, 1024])
+def test_which_pairs_stand_together_does_not_depend_on_the_processes(batch: int) -> None:
+    alone, several = plan(100_000, batch_size=batch), plan(100_000, batch_size=batch, processes=4)
+    assert several.like_lengths == alone.like_lengths == alone.micro_batch_size
+    assert several.micro_batch_size == min(32, batch // 4)
+
+
 @pytest.mark.parametrize(
     ("rows", "processes", "settings"),
     [(100, 1, {"batch_size": 1024}), (5, 1, {"micro_batch_size": 8}), (3, 4, {}), (100, 1, {"batch_size": 104})],

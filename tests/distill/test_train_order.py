@@ -21,7 +21,8 @@ def batches(epoch: int, process: int, *, skip: int, count: int = STEPS * BATCH *
 
     texts = [f"{'rain ' * (n % 9)}{n}" for n in range(count)]
     rows = Dataset.from_dict({"query": texts, "document": texts})
-    buckets = bucket_sampler(rows, batch=BATCH, step=BATCH * PROCESSES, whole=True, seed=1, epoch=lambda: epoch)
+    step = BATCH * PROCESSES
+    buckets = bucket_sampler(rows, batch=BATCH, step=step, run=BATCH, whole=True, seed=1, epoch=lambda: epoch)
     wrapped: Any = BatchSamplerShard(buckets, PROCESSES, process)
     if skip:
         wrapped = SkipBatchSampler(wrapped, skip)

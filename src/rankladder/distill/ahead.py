@@ -23,7 +23,7 @@ import numpy as np
 from rankladder.distill.scores import ScoreCache, pair_key
 from rankladder.distill.stage import Made
 from rankladder.distill.teachers import Teacher, checked, open_teacher
-from rankladder.errors import BadOption, RankladderError, StorageFailed, Unavailable
+from rankladder.errors import BadOption, RankladderError, Unavailable, WorkerFailed
 from rankladder.rerank.engine import need
 
 Pair = tuple[str, str]
@@ -70,7 +70,7 @@ def score_ahead(
     """Scores what the cache of a teacher lacks, in several processes or on the Ray cluster at the address.
 
     ``each`` is told of pairs as they are scored. Raises what the teacher raises; BadOption where a worker's teacher has
-    another digest; Unavailable for a cluster that cannot be reached; StorageFailed where a worker process was killed.
+    another digest; Unavailable for a cluster that cannot be reached; WorkerFailed where a worker process was killed.
     """
     kept = ScoreCache(cache)
     try:
@@ -128,7 +128,7 @@ def _with_processes(name: str, batches: Iterator[list[Pair]], processes: int) ->
             for first, scores in under_way:
                 yield first, scores.result()
         except BrokenProcessPool as error:
-            raise StorageFailed(
+            raise WorkerFailed(
                 f"teacher {name}: a worker process was killed, perhaps for want of memory",
                 hint="use fewer --processes; the same command goes on with what is left",
             ) from error

@@ -14,11 +14,11 @@ STEPS_SORTED_TOGETHER = 32
 _BLOCK = 10_000
 
 
-def ordered(lengths: NDArray[np.integer[Any]], *, step: int, micro: int, seed: int) -> NDArray[np.int64]:
+def ordered(lengths: NDArray[np.integer[Any]], *, step: int, run: int, seed: int) -> NDArray[np.int64]:
     """Places of all pairs (N,) in the order in which they are trained on.
 
-    Every run of ``step`` places is one optimiser step, whatever the number of processes or of passes that it is divided
-    into; runs of ``micro`` inside it have like lengths. Steps come in random order; which pairs share a step is random
+    Every ``step`` places are one optimiser step, whatever the number of processes or of passes that it is divided
+    into; each ``run`` places in it have like lengths. Steps come in random order; which pairs share a step is random
     too, within blocks of ``STEPS_SORTED_TOGETHER`` steps. The last, smaller step keeps its place at the end.
     """
     chance = np.random.default_rng(seed)
@@ -27,7 +27,7 @@ def ordered(lengths: NDArray[np.integer[Any]], *, step: int, micro: int, seed: i
     steps: list[NDArray[np.int64]] = []
     for start in range(0, whole, step * STEPS_SORTED_TOGETHER):
         block = places[start : min(whole, start + step * STEPS_SORTED_TOGETHER)]
-        runs = block[np.argsort(lengths[block], kind="stable")].reshape(-1, micro if step % micro == 0 else step)
+        runs = block[np.argsort(lengths[block], kind="stable")].reshape(-1, run if step % run == 0 else step)
         runs = runs[chance.permutation(len(runs))]  # so that a step has runs of all lengths
         steps += list(runs.reshape(-1, step))
     tail = places[whole:]
@@ -36,7 +36,7 @@ def ordered(lengths: NDArray[np.integer[Any]], *, step: int, micro: int, seed: i
 
 
 def bucket_sampler(
-    rows: Any, *, batch: int, step: int, whole: bool, seed: int, epoch: Callable[[], int] = lambda: 0
+    rows: Any, *, batch: int, step: int, run: int, whole: bool, seed: int, epoch: Callable[[], int] = lambda: 0
 ) -> Any:
     """A batch sampler over the places of a data set of queries and documents, in ``ordered``'s order, anew each epoch.
 
@@ -44,6 +44,7 @@ def bucket_sampler(
         rows: A data set with ``query`` and ``document`` columns.
         batch: Places a pass.
         step: Places an optimiser step, a multiple of ``batch`` in training.
+        run: Places of like length; the order depends on it and not on ``batch``, which differs with the processes.
         whole: Whether the last step is filled up with places of the first. A smaller one would weigh its pairs more,
             and be another one for each number of processes that shares it.
         seed: Of the order; the epoch is added.
@@ -57,7 +58,7 @@ def bucket_sampler(
 
     class Buckets(DefaultBatchSampler):
         def __iter__(self) -> Iterator[list[int]]:
-            order = np.resize(ordered(lengths, step=step, micro=batch, seed=seed + epoch()), count)  # it begins anew
+            order = np.resize(ordered(lengths, step=step, run=run, seed=seed + epoch()), count)  # it begins anew
             for start in range(0, count, batch):
                 yield order[start : start + batch].tolist()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -146,8 +147,8 @@ def _limits(recipe: Recipe, measured: Measured, apart: float) -> Iterator[str]:
         yield f"- {_cell(name)}: {count:,} of its queries were trained on: its figures say little about new queries."
     if NANO_BEIR in recipe.evaluate.during and recipe.train.checkpoint == "best":
         yield "- The best checkpoint was chosen by NanoBEIR, so a figure on its sets would be no held-out one."
-    shared = {*recipe.evaluate.sets} & {*recipe.evaluate.during} if recipe.train.checkpoint == "best" else set()
-    for path in sorted(shared):
+    during = {os.path.normpath(path) for path in recipe.evaluate.during} if recipe.train.checkpoint == "best" else set()
+    for path in sorted(path for path in recipe.evaluate.sets if os.path.normpath(path) in during):
         yield f"- {_named(path)}: the best checkpoint was chosen by this set, so its figures are no held-out ones."
     if not any(one.role == "student int8" and one.mean is not None for one in measured.figures):
         yield "- int8 was not measured: rankladder runs it in fp32 unless told otherwise."

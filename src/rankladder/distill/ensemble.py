@@ -45,8 +45,8 @@ def ensemble_of(made: Made, settings: Label | None) -> dict[str, Any]:
         "standardise": standardises(settings),
         "scale": settings.scale,
         "weight": [teacher.weight for teacher in settings.teachers],
-        "mean": mean.round(6).tolist(),
-        "sd": sd.round(6).tolist(),
+        "mean": mean.tolist(),
+        "sd": sd.tolist(),
     }
 
 

@@ -112,7 +112,8 @@ def measure(
     """
     folder = work / "evaluate"
     key = measure_key(recipe, trained)
-    if (done := open_measured(folder)) is not None and done.key == key:
+    done = open_measured(folder)
+    if done is not None and done.key == key and not any(one.failed for one in done.figures):
         say(f"evaluate: complete, {len(done.figures)} figures")
         return done
     expect_ours(folder, MARK)
@@ -154,6 +155,7 @@ def measure_key(recipe: Recipe, trained: Trained) -> str:
     parts = {
         "format": FORMAT,
         "run": trained.digest,
+        "names": [recipe.name, *(Path(path).name for path in recipe.evaluate.sets)],  # which the figures carry
         "student": {path.name: file_digest(path) for path in sorted(trained.folder.rglob("*.safetensors"))},
         "sets": [path_digest(path) for path in recipe.evaluate.sets],
         "settings": [

@@ -62,10 +62,21 @@ def mine(recipe: Recipe, work: Path, *, say: Callable[[str], object], each: Call
         data, start = parts[place]
         return miner(data).rows(asked[data.name][start : start + PART_QUERIES])
 
+    def facts(made: Made) -> dict[str, int]:
+        found = {id for table in made.tables() for id in table["query_id"].unique().to_pylist()}
+        return {"queries without a candidate": sum(len(one) for one in asked.values()) - len(found)}
+
     names = [f"{one.name} from query {start}" for one, start in parts]
-    return stage.run(
-        names, rows, each=lambda place: each(len(asked[parts[place][0].name][parts[place][1] :][:PART_QUERIES]))
+    made = stage.run(
+        names,
+        rows,
+        facts=facts,
+        each=lambda place: each(len(asked[parts[place][0].name][parts[place][1] :][:PART_QUERIES])),
     )
+    for what, count in made.facts.items():
+        if count:
+            say(f"mine: {count:,} {what}: nothing is learnt from them")
+    return made
 
 
 def questions_of(recipe: Recipe) -> dict[str, list[Question]]:
@@ -78,11 +89,12 @@ def mine_depends(recipe: Recipe, asked: Mapping[str, Sequence[Question]]) -> tup
     inputs = {f"{name}.queries": _digest(questions) for name, questions in asked.items()}
     inputs |= {f"{one.name}.documents": path_digest(one.documents) for one in recipe.data if one.documents}
     settings = {**msgspec.to_builtins(recipe.mine), "bm25_depth": _BM25_DEPTH, "seed": recipe.seed}
-    embedder = recipe.mine.embedder
-    if not recipe.mine.dense:  # another embedder finds nothing else
-        settings.pop("embedder", None)
-    elif not is_known(embedder) and expanded(embedder).is_dir():
-        inputs["embedder"] = path_digest(str(expanded(embedder)))
+    embedder = settings.pop("embedder", recipe.mine.embedder)
+    if recipe.mine.dense:  # else another embedder finds nothing else
+        if not is_known(embedder) and expanded(embedder).is_dir():
+            inputs["embedder"] = path_digest(str(expanded(embedder)))
+        else:
+            settings["embedder"] = embedder
     return {**settings, "data": {one.name: one.passage_words for one in recipe.data if one.queries}}, inputs
 
 
@@ -112,7 +124,7 @@ class _Miner:
             data,
             questions,
             near_duplicate=recipe.mine.near_duplicate,
-            inputs={key: digest for key, digest in inputs.items() if key.startswith(f"{data.name}.")},
+            inputs={key: digest for key, digest in inputs.items() if key == f"{data.name}.documents"},
             say=say,
         )
         dense = None

@@ -21,14 +21,14 @@ from rankladder.distill.measure import Measured, measure, need_measured
 from rankladder.distill.mine import mine, mine_depends, questions_of
 from rankladder.distill.overlap import Overlap, overlaps_of
 from rankladder.distill.preflight import check_embedder, check_folders, check_judged, check_models, check_training
-from rankladder.distill.questions import need_positives
+from rankladder.distill.questions import check_questions
 from rankladder.distill.recipe_file import read_recipe, with_data_folder
 from rankladder.distill.rows import asked_in_training
 from rankladder.distill.sample import sample, sample_depends
 from rankladder.distill.stage import Made, need_made
 from rankladder.distill.teachers import KnownDigests
 from rankladder.distill.train import is_leader, train
-from rankladder.distill.trained import Trained, need_trained, open_trained
+from rankladder.distill.trained import Trained, is_trained, need_trained, open_trained
 from rankladder.distill.watching import without_library_bars
 from rankladder.errors import BadOption, WorkerFailed
 from rankladder.rerank.engine import need
@@ -91,7 +91,7 @@ class Distillation:
             return self._last()  # without torch
         for module in ("torch", "sentence_transformers", "datasets", "accelerate"):
             need(module, extra="train")
-        if self.only in {None, "train"}:
+        if self.only in {None, "train"} and open_trained(self.into / "train") is None:
             check_training(self.recipe, processes=int(os.environ.get("WORLD_SIZE", self.processes)))
         with without_library_bars():
             if self.only is None:
@@ -121,7 +121,7 @@ class Distillation:
         if not asked:
             self._said_nothing("mine")
             return None
-        need_positives(self.recipe, asked)
+        check_questions(self.recipe, asked)
         if not self._makes("mine"):
             settings, inputs = mine_depends(self.recipe, asked)
             return need_made(self.into / "mine", settings=settings, inputs=inputs)
@@ -170,7 +170,8 @@ class Distillation:
         if self.processes == 1 or "WORLD_SIZE" in os.environ:
             with self._alone("train") if is_leader() else nullcontext():
                 return train(self.recipe, self.into, sampled, say=self.say)
-        self._torchrun()
+        if not is_trained(self.recipe, self.into, sampled):
+            self._torchrun()
         trained = open_trained(self.into / "train")
         assert trained is not None  # it ended well
         return trained

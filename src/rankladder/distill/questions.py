@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rankladder.distill.objective import weights_of
 from rankladder.distill.recipe import Data, Recipe
 from rankladder.errors import BadFile, BadInput
@@ -53,19 +51,30 @@ def read_questions(data: Data, *, seed: int) -> list[Question]:
     questions = [Question(f"{data.name}/{_digest(text)}", text, tuple(known)) for text, known in positives.items()]
     if data.max_queries is None or data.max_queries >= len(questions):
         return questions
-    chosen = np.random.default_rng([seed, *data.name.encode()]).permutation(len(questions))[: data.max_queries]
-    return [questions[place] for place in sorted(chosen)]
+    drawn = sorted(questions, key=lambda one: _draw(seed, one.id))[: data.max_queries]
+    chosen = {one.id for one in drawn}
+    return [one for one in questions if one.id in chosen]
 
 
-def need_positives(recipe: Recipe, asked: Mapping[str, Sequence[Question]]) -> None:
-    """Raises BadInput where a teacher or a loss learns from known positives and no question has any: all would be 0."""
-    if any(question.positives for questions in asked.values() for question in questions):
-        return
-    hint = "name positives in the queries, or leave it out"
+def check_questions(recipe: Recipe, asked: Mapping[str, Sequence[Question]]) -> None:
+    """Refuses what could only fail, or mislead, once it is labelled and paid for.
+
+    Raises BadInput for one question alone, as one is held out; and where a teacher or a loss learns from known
+    positives and a data table has none: each of its candidates would count as a wrong answer.
+    """
+    if sum(map(len, asked.values())) < 2 and not any(one.scored for one in recipe.data):
+        raise BadInput(f"recipe {recipe.name}: one question is too few to train on: at least one is held out")
+    reason = None
     if recipe.label is not None and any(teacher.model == "labels" for teacher in recipe.label.teachers):
-        raise BadInput(f"recipe {recipe.name}: teacher labels: no question has a known positive", hint=hint)
-    if "bce" in weights_of(recipe.train.loss) and not any(one.scored for one in recipe.data):
-        raise BadInput(f"recipe {recipe.name}: loss bce: no question has a known positive", hint=hint)
+        reason = "teacher labels"
+    elif "bce" in weights_of(recipe.train.loss):
+        reason = "loss bce"
+    for name, questions in asked.items() if reason else ():
+        if not any(question.positives for question in questions):
+            raise BadInput(
+                f"recipe {recipe.name}: {reason}: no question of data {name} has a known positive",
+                hint="name positives in the queries, or leave it out",
+            )
 
 
 def _records(path: Path, passage_words: int | None) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -96,6 +105,11 @@ def _texts(record: Mapping[str, Any], key: str, where: str) -> Iterator[str]:
             raise BadFile(f"{where}: expected {key} to be a text or a list of texts, found {value!r:.60}")
         if text.strip():
             yield text.strip()
+
+
+def _draw(seed: int, id: str) -> bytes:
+    """What decides whether a question is taken: its own, so that most of a choice stays when others come and go."""
+    return hashlib.sha256(f"{seed} {id}".encode()).digest()
 
 
 def _digest(text: str) -> str:

@@ -33,6 +33,7 @@ class Data(_Table, frozen=True):
     """
 
     name: Name
+    """Names the data in notes and on the card."""
     queries: str | None = None
     """JSON Lines with ``query`` and, where known, ``positive`` (a text, or texts); or a text file, one query a line."""
     documents: str | None = None
@@ -55,9 +56,13 @@ class Mine(_Table, frozen=True):
     """How candidates are found: how many a query from each way, together at most ``MOST_CANDIDATES``."""
 
     bm25: Count = 64
+    """BM25's best."""
     dense: Count = 0
+    """The embedder's best."""
     embedder: str = "all-MiniLM-L6-v2"
+    """A Sentence Transformers model by name, hub id or folder; it is opened where ``dense`` is above 0."""
     random: Count = 4
+    """Drawn by the seed from all documents."""
     near_duplicate: Share = 0.9
     """Passages whose word 3-shingles overlap this much (Jaccard) count as one; 1 keeps all but exact copies."""
 
@@ -68,13 +73,18 @@ class Teacher(_Table, frozen=True):
     """
 
     model: Annotated[str, Meta(min_length=1)]
+    """A reranker as ``--model`` takes it, options too (``mixedbread-ai/mxbai-rerank-large-v2,dtype=bf16``,
+    ``cohere:rerank-v3.5``); ``cosine:EMBEDDER`` or ``maxsim:EMBEDDER``; ``bm25``; ``labels`` (1 for a known positive).
+    """
     weight: Positive = 1.0
+    """Its part in the mean of several."""
 
 
 class Label(_Table, frozen=True):
     """The teachers. Several are standardised over all scored pairs and averaged by weight; one alone stays as it is."""
 
     teachers: Annotated[tuple[Teacher, ...], Meta(min_length=1)]
+    """``{ model = "…" }``, or several with their ``weight``."""
     scale: Positive = 1.0
     """The weighted mean of standardised scores is multiplied by this: logits are easier to read when they spread over a
     few units. The ensemble's own standard deviation is smaller, the more the teachers disagree.
@@ -91,10 +101,17 @@ class Sample(_Table, frozen=True):
     """
 
     scheme: Scheme = "quantile-anchored"
+    """``quantile-anchored``; ``top`` and ``random`` keep so many a query, ``all`` keeps all. None of them throws away what
+    nobody has labelled and the teacher scores high: such a false negative is learnt with the score that it has.
+    """
     pool: AtLeastOne = 256
+    """Quantile-anchored: known positives, the ``hardest``, and the rest at even quantiles of the score, in all."""
     hardest: Count = 16
+    """The best-scored candidates that are not known positives, which are in the pool in any case."""
     head: Count = 32
+    """How many are taken from the top of the pool."""
     band: Count = 32
+    """How many more, at even steps through what is left of it."""
     keep: AtLeastOne = 64
     """For ``top`` and ``random``: how many a query."""
 
@@ -105,28 +122,39 @@ class Train(_Table, frozen=True):
     start: str
     """A catalogue name, a hub id or a folder: an encoder, or a reranker to tune further."""
     revision: str | None = None
+    """The hub commit of the start."""
     layers: AtLeastOne | tuple[Count, ...] | None = None
     """How many layers to keep, spread evenly, or which."""
     loss: Loss | Annotated[dict[Loss, Positive], Meta(min_length=1)] = "mse"
+    """``mse``, ``margin-mse``, ``kl``, ``ranknet``, ``bce``, or several by weight: ``{ mse = 1.0, kl = 0.5 }``."""
     learning_rate: Positive | None = None
+    """The highest, after warm-up; it falls to 0 in a straight line."""
     batch_size: AtLeastOne | None = None
-    """Pairs a step, over all processes."""
+    """Pairs (queries, where the loss compares candidates) a step, over all processes."""
     micro_batch_size: AtLeastOne | None = None
+    """So many go through the student at a time; a step is as many passes as it takes."""
     epochs: Positive = 1.0
+    """How often all rows are learnt from; 0.5 takes half of them."""
     warmup: Share = 0.03
+    """The part of the steps in which the learning rate rises."""
     weight_decay: NotNegative = 0.0
+    """AdamW's."""
     max_tokens: Annotated[int, Meta(ge=8)] = 512
+    """Longest pair, special tokens included; a longer one is cut, the longer text first."""
     head_rate: Positive = 1.0
     """Learning rate of the layers above the encoder, in times that of the encoder: a new head learns from nothing."""
     dropout: Share | None = None
     """Left out: what the start's configuration says."""
     dtype: TrainDtype = "auto"
+    """Of the arithmetic: ``fp32``, ``bf16``, ``fp16``, or ``auto``, bf16 on a GPU that has it. Weights are fp32."""
     logs: tuple[Literal["tensorboard", "trackio"], ...] = ()
-    """Where the curves go besides ``train/loss.svg``: both keep them on this machine."""
+    """``tensorboard``, ``trackio``: where the curves go besides ``train/loss.svg``; both keep them on this machine."""
     evaluate_every: Annotated[float, Meta(gt=0, le=1)] = 0.05
+    """In parts of the run: how often the student is measured and a checkpoint is kept."""
     keep: AtLeastOne = 5
+    """Checkpoints kept."""
     checkpoint: Literal["best", "last"] = "best"
-    """Which one becomes the student: the best by ``evaluate.during`` (else by the held-out loss), or the last."""
+    """Which becomes the student: the ``best`` by ``evaluate.during`` (else by the held-out loss), or the ``last``."""
 
 
 class Evaluate(_Table, frozen=True):
@@ -136,29 +164,37 @@ class Evaluate(_Table, frozen=True):
     """
 
     sets: tuple[str, ...] = ()
+    """Folders in BEIR layout."""
     during: tuple[str, ...] = ()
+    """Folders in BEIR layout, or ``NanoBEIR``."""
     queries: AtLeastOne | None = None
     """So many judged queries of each of ``sets``, at even steps through it; all where left out."""
     queries_during: AtLeastOne | None = None
     """As ``queries``, of each folder of ``during``; NanoBEIR is taken whole."""
     top_k: AtLeastOne = 100
+    """BM25's candidates of a query that are reranked."""
     overlap: Literal["refuse", "allow"] = "refuse"
+    """``refuse`` or ``allow`` judged queries that are trained on too."""
 
 
 class Export(_Table, frozen=True):
     """What the model card says."""
 
     licence: str = ""
+    """The student's, as the hub spells it: ``apache-2.0``."""
     description: str = ""
+    """The card's first paragraph."""
 
 
 class Recipe(_Table, frozen=True):
     """One distillation, from data to checkpoint."""
 
     name: Name
+    """Of the student, and of the folder that the stages lie in."""
     data: Annotated[tuple[Data, ...], Meta(min_length=1)]
     train: Train
     seed: Seed = 12
+    """Of everything that is drawn by chance."""
     mine: Mine = Mine()
     label: Label | None = None
     sample: Sample = Sample()

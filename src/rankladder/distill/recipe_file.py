@@ -137,8 +137,14 @@ def _agree(recipe: Recipe, where: str) -> None:
         raise BadFile(
             f"{where}: train: batch_size {train.batch_size} is no multiple of micro_batch_size {train.micro_batch_size}"
         )
-    if recipe.sample.scheme == "quantile-anchored" and not recipe.sample.head + recipe.sample.band:
-        raise BadFile(f"{where}: sample: head and band are both 0: nothing would be trained on")
+    if recipe.sample.scheme == "quantile-anchored":
+        if not recipe.sample.head + recipe.sample.band:
+            raise BadFile(f"{where}: sample: head and band are both 0: nothing would be trained on")
+        if recipe.sample.pool < recipe.sample.hardest:
+            raise BadFile(
+                f"{where}: sample: a pool of {recipe.sample.pool} has no room for the {recipe.sample.hardest} hardest",
+                hint="a larger pool, or a smaller hardest",
+            )
 
 
 def _agree_on_labels(label: Label, where: str) -> None:

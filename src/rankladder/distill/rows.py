@@ -49,7 +49,8 @@ def training_rows(recipe: Recipe, work: Path, sampled: Made | None) -> tuple[Dat
     cache = work / "rows"
     parts = [_scored(one, cache) for one in recipe.data if one.scored]
     if sampled is not None and sampled.rows:
-        parts.append(_parquet(sampled.files(), cache))
+        files = [file for file, part in zip(sampled.files(), sampled.parts, strict=True) if part.rows]
+        parts.append(_parquet(files, cache))
     rows = concatenate_datasets(parts) if parts else ()
     if not len(rows):
         raise BadInput(f"recipe {recipe.name}: no rows to train on")
@@ -163,6 +164,12 @@ def _scored(data: Data, cache: Path) -> Dataset:
         kind = str(getattr(found.features[name], "dtype", "list"))
         if not kind.startswith(kinds):
             raise BadFile(f"data {data.name}: {data.scored}: {name}: expected {kinds[0]}, found {kind}")
+    kind = str(getattr(found.features.get("positive"), "dtype", "bool" if "positive" not in found.features else "list"))
+    if not kind.startswith(("bool", "int", "uint")):
+        raise BadFile(
+            f"data {data.name}: {data.scored}: positive: expected bool, found {kind}",
+            hint="in scored rows it says whether the document is a known answer",
+        )
     if "positive" not in found.column_names:
         found = found.add_column("positive", np.zeros(len(found), dtype=bool))
     _check_values(found := _typed(found), data)

@@ -116,7 +116,9 @@ def _evenly(count: int, wanted: int) -> NDArray[np.int64]:
 
 
 def groups(ids: list[str]) -> list[tuple[int, int]]:
-    """Start and end of each run of equal ids."""
+    """Start and end of each run of equal ids; none of no ids."""
+    if not ids:
+        return []
     starts = [place for place, id in enumerate(ids) if place == 0 or id != ids[place - 1]]
     return list(zip(starts, [*starts[1:], len(ids)], strict=True))
 

@@ -22,6 +22,8 @@ class Plan:
     held_out: int
     batch_size: int
     micro_batch_size: int
+    like_lengths: int
+    """Rows that stand together as they are of like length; a pass takes as many, or, in several processes, fewer."""
     learning_rate: float
     steps: int
     evaluate_every: int
@@ -43,9 +45,7 @@ def plan_training(
         most = min(most, max(1, rows // processes))
     batch = settings.batch_size or _whole_passes(min(published.batch_size // candidates, rows), most * processes)
     share = batch // processes
-    micro = settings.micro_batch_size or next(
-        size for size in range(min(most, max(1, share)), 0, -1) if share % size == 0
-    )
+    micro = settings.micro_batch_size or _divisor(share, most)
     if batch % processes or share % micro:
         raise BadOption(
             f"train.batch_size {batch} does not divide into passes of {micro} on {processes} processes",
@@ -63,6 +63,7 @@ def plan_training(
         held_out,
         batch,
         micro,
+        _divisor(batch, rows_a_pass(settings, candidates)),
         settings.learning_rate or published.learning_rate,
         steps,
         max(1, round(steps * settings.evaluate_every)),
@@ -73,6 +74,15 @@ def plan_training(
 def rows_a_pass(settings: Train, candidates: int) -> int:
     """How many pairs, or queries of so many candidates, go through the student at a time, at most."""
     return settings.micro_batch_size or max(1, _MICRO // candidates)
+
+
+def _divisor(whole: int, most: int) -> int:
+    """The largest number up to ``most`` that divides ``whole``.
+
+    >>> _divisor(64, 32), _divisor(30, 16)
+    (32, 15)
+    """
+    return next(size for size in range(max(1, min(most, whole)), 0, -1) if whole % size == 0)
 
 
 def _whole_passes(batch: int, step: int) -> int:

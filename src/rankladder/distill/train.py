@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from safetensors import SafetensorError
 
 from rankladder.distill.buckets import bucket_sampler
@@ -25,6 +26,7 @@ from rankladder.distill.student import head_pattern, open_student
 from rankladder.distill.trained import (
     Trained,
     begin_run,
+    begun_batch,
     complete_run,
     key_of,
     last_checkpoint,
@@ -69,8 +71,9 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
         overlaps_of(recipe, trained_on([rows, apart]), say=say)
     train_set, held_out = _shaped(rows, recipe.train), _shaped(apart, recipe.train)
     model = open_student(recipe.train, seed=recipe.seed, dtype=dtype)
+    begun = begun_batch(folder, key)  # a batch that is left out depends on the number of processes: it stays
     plan = plan_training(
-        recipe.train,
+        msgspec.structs.replace(recipe.train, batch_size=begun) if begun else recipe.train,
         rows=len(train_set),
         held_out=len(held_out),
         parameters=sum(weight.numel() for weight in model.parameters()),
@@ -87,7 +90,7 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
     judged = Judged(recipe.evaluate) if recipe.evaluate.during else None
     trainer = _trainer(recipe, plan, model, train_set, held_out, judged, folder, say)
     if leader:
-        begin_run(folder, depends, say)
+        begin_run(folder, depends, plan.batch_size, say)
     trainer.accelerator.wait_for_everyone()
     last = last_checkpoint(folder / "checkpoints")
     if last is not None and leader:
@@ -116,7 +119,8 @@ def _full_disk_named(folder: Path) -> Iterator[None]:
         if getattr(error, "errno", None) not in {errno.ENOSPC, errno.EDQUOT} and _free(folder) > _LITTLE:
             raise
         hint = "free space, then run the same command: it goes on at the last checkpoint"
-        raise StorageFailed(f"{folder}: a checkpoint could not be written: the disk is full", hint=hint) from error
+        where = getattr(error, "filename", None) or folder
+        raise StorageFailed(f"{where}: a checkpoint could not be written: the disk is full", hint=hint) from error
 
 
 def _chosen(state: Any, settings: Train, name: str) -> tuple[int, dict[str, float]]:
@@ -180,6 +184,7 @@ def _trainer(
                 dataset,
                 batch=batch_size,
                 step=plan.batch_size if training else batch_size,
+                run=plan.like_lengths if training else batch_size,
                 whole=training,
                 seed=recipe.seed,
                 epoch=lambda: int(self.state.epoch or 0) if training else 0,
@@ -225,6 +230,7 @@ def _trainer(
         disable_tqdm=True,  # its bar prints to stdout; ours does not
     )
     arguments.dataloader_drop_last = False  # it drops rows, held-out ones too, where there are several processes
+    arguments._n_gpu = min(1, arguments.n_gpu)  # of several it would make one larger batch; torchrun divides ours
     trainer = Trainer(
         model=model,
         args=arguments,

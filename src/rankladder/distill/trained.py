@@ -3,6 +3,7 @@
     train/
       key            digest of what the run depends on, written before the first step; empty while others' are cleared
       depends.json   the same, part by part, to say what changed
+      batch.json     pairs or queries a step, which a run that is gone on with keeps
       checkpoints/   the trainer's own
       best/          the student
       manifest.json  key, figures, plan, history and digests of ``best``, written last: the run is complete
@@ -33,6 +34,7 @@ from rankladder.textfiles import whole_file
 
 MARK = "key"
 """The file that says that a folder is a training run's, and whose."""
+_BATCH = "batch.json"
 _BESIDE = {"logs", "keep", "start", "revision"}
 """What of ``[train]`` changes nothing; the start's name does not, as its files are digested."""
 _SETTINGS = {"config.json", "modules.json", "tokenizer.json", "tokenizer_config.json"}
@@ -60,10 +62,16 @@ def open_trained(folder: Path) -> Trained | None:
     return Trained(folder / "best", found["key"], found["best"], tuple(found["history"]))
 
 
+def is_trained(recipe: Recipe, work: Path, sampled: Made | None) -> bool:
+    """Whether there is a finished run of this recipe and these rows."""
+    found = open_trained(work / "train")
+    return found is not None and found.digest == key_of(train_depends(recipe, sampled))
+
+
 def need_trained(recipe: Recipe, work: Path, sampled: Made | None) -> Trained:
     """The finished run of this recipe and these rows. Raises NotFound, saying what to run, where there is none."""
     found = open_trained(work / "train")
-    if found is None or found.digest != key_of(train_depends(recipe, sampled)):
+    if found is None or not is_trained(recipe, work, sampled):
         what = "this stage is not complete" if found is None else "trained on other rows, or with other settings"
         raise NotFound(f"{work / 'train'}: {what}", hint="rankladder distill train RECIPE makes it")
     return found
@@ -120,7 +128,13 @@ def key_of(depends: Mapping[str, Any]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def begin_run(folder: Path, depends: Mapping[str, Any], say: Callable[[str], object]) -> None:
+def begun_batch(folder: Path, key: str) -> int | None:
+    """The batch of a run with this key that was begun in the folder, None where there is none."""
+    marker, found = folder / MARK, read_json(folder / _BATCH)
+    return found["batch_size"] if found and marker.is_file() and marker.read_text() == key else None
+
+
+def begin_run(folder: Path, depends: Mapping[str, Any], batch_size: int, say: Callable[[str], object]) -> None:
     """Clears what another recipe or other rows left, saying what changed. Raises BadInput for files without a key.
 
     The key is emptied before what it stands for goes, and written after: killed in between, the folder is cleared by
@@ -139,6 +153,7 @@ def begin_run(folder: Path, depends: Mapping[str, Any], say: Callable[[str], obj
     _write(marker, "")
     clear(folder, MARK)
     write_json(folder / "depends.json", depends)
+    write_json(folder / _BATCH, {"batch_size": batch_size})
     _write(marker, key)
 
 
