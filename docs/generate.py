@@ -20,12 +20,13 @@ from rankladder.cli.main import cli
 from rankladder.distill import recipe as recipes
 
 sys.path.insert(0, str(Path(__file__).parent))
-from tables import ALL, IN_README, card, joined
+from tables import ALL, IN_README, card, catalogue, joined
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference.md"
 README = ROOT / "README.md"
 CARD = ROOT / "src" / "rankladder" / "box" / "README.md"
+CHOOSING = ROOT / "docs" / "guide" / "choosing-a-model.md"
 FIGURES = ROOT / "docs" / "figures.md"
 _ABOUT_FIGURES = """Written from `benchmarks/results` (`./dev docs`); each table names the command that made it. Every
 ratio is of runs that took turns in one process or one run: absolute times on shared machines mean little. The results
@@ -39,6 +40,7 @@ def reference() -> str:
     for context in _commands(click.Context(cli, info_name="rankladder", terminal_width=100, **cli.context_settings)):
         lines += [f"### `{context.command_path}`", "", "```text", context.get_help(), "```", ""]
     lines += ["## Exit status", "", "| status | when |", "|--:|---|", f"| {OK} | done |"]
+    lines.append("| 1 | `evaluate`, `evaluate mteb`, `choose`, `bench`: a model failed; the others are finished |")
     for kind, status in sorted(EXIT_STATUS.items(), key=lambda item: item[1]):
         first_line = (kind.__doc__ or "").partition("\n")[0]
         lines.append(f"| {status} | `{kind.__name__}`: {first_line} |")
@@ -107,6 +109,11 @@ def box_card() -> str:
     return _with_tables(CARD, joined((card,)))
 
 
+def choosing() -> str:
+    """The guide's page on choosing with its table of models up to date."""
+    return _with_tables(CHOOSING, joined((catalogue,)))
+
+
 def _with_tables(path: Path, tables: str) -> str:
     """A document with what stands between its marks replaced."""
     before, _, rest = path.read_text().partition(BEGIN)
@@ -125,6 +132,7 @@ def main() -> None:
     FIGURES.write_text(figures())
     README.write_text(readme())
     CARD.write_text(box_card())
+    CHOOSING.write_text(choosing())
 
 
 if __name__ == "__main__":

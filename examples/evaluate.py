@@ -1,6 +1,6 @@
 """Measure the model in the box on judged queries of your own, beside BM25 alone.
 
-Run: pip install 'rankladder[evaluate]', then python examples/evaluate.py
+Run: pip install '.[evaluate]', then python examples/evaluate.py
 """
 
 import json

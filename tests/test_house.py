@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from rankladder.textfiles import read_documents
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "rankladder"
 ROOT_FILES = ("errors", "surrogates", "values", "folders", "progress", "textfiles", "catalogue")
@@ -143,3 +145,11 @@ def test_what_the_program_writes_into_the_documents_is_up_to_date() -> None:
     assert generate["FIGURES"].read_text() == generate["figures"](), "run ./dev docs"
     assert generate["README"].read_text() == generate["readme"](), "run ./dev docs"
     assert generate["CARD"].read_text() == generate["box_card"](), "run ./dev docs"
+    assert generate["CHOOSING"].read_text() == generate["choosing"](), "run ./dev docs"
+
+
+def test_what_the_readme_finds_is_there() -> None:
+    shown = re.search(r"\S+  docs/(\S+:\d+)  .*\n +(.+)\n", (ROOT / "README.md").read_text())
+    assert shown is not None
+    titles = {document.id: document.title for document in read_documents(ROOT / "docs")}
+    assert titles[shown[1]] == shown[2]

@@ -1,4 +1,4 @@
-"""rankladder: run, choose, evaluate, distil and serve open rerankers.
+"""rankladder: run, choose, evaluate and distil open rerankers.
 
 >>> from rankladder import Reranker  # doctest: +SKIP
 >>> Reranker.open().rank("what causes rain", ["Rain falls from clouds.", "The market closed."])  # doctest: +SKIP

@@ -29,9 +29,9 @@ from rankladder.cli.output import Form, form_options, print_json, print_table, r
 def index(paths: tuple[Path, ...], into: Path, passage_words: int, tokens_for: str | None, form: Form | None) -> None:
     """Build or update an index of documents.
 
-    Reads Markdown, plain text, reStructuredText, HTML, JSON Lines, CSV, TSV and BEIR folders. Run it again to bring the
-    index up to date: only files that changed are read. Searches go on meanwhile and see the last complete index. It
-    holds what PATHS hold now, so name all of them each time.
+    Reads Markdown, plain text, reStructuredText, HTML, JSON Lines, CSV, TSV, TREC documents and BEIR folders. Run it
+    again to bring the index up to date: only files that changed are read. Searches go on meanwhile and see the last
+    complete index. It holds what PATHS hold now, so name all of them each time.
 
     \b
     rankladder index docs/ notes.jsonl --into my-index

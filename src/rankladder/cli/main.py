@@ -34,8 +34,9 @@ def cli() -> None:
     rankladder search "how do I undo a commit" docs/
     cat passages.txt | rankladder rank "how do I undo a commit"
 
-    Exit status: 0 done, 2 bad input, 3 not found, 4 model refused, 5 index refused, 6 service unreachable,
-    7 optional package missing, 8 storage failed, 130 interrupted.
+    Exit status: 0 done, 1 a model failed, 2 bad input, 3 not found, 4 model refused, 5 index refused, 6 service
+    unreachable, 7 optional package missing, 8 storage failed, 9 device memory full, 10 a worker process failed,
+    130 interrupted, 141 the reader of the output went away.
     """
 
 

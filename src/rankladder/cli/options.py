@@ -46,7 +46,11 @@ def model_options(command: F) -> F:
             help="Documents scored at once; texts are tokenised on all cores but with 1.  [default: usable cores]",
         ),
         long_option,
-        click.option("--max-tokens", type=click.IntRange(1), help="Read at most this many tokens a document."),
+        click.option(
+            "--max-tokens",
+            type=click.IntRange(1),
+            help="Longest sequence that is read, query and document together (of a hosted model: of a document).",
+        ),
         click.option(
             "--dtype",
             type=click.Choice(["auto", "fp32", "int8", "bf16", "fp16"]),
@@ -70,7 +74,7 @@ def model_options(command: F) -> F:
             envvar="RANKLADDER_MODEL",
             show_envvar=True,
             shell_complete=_complete_model,
-            help="A name from `rankladder models`, a hub id, or a folder.",
+            help="A name from `rankladder models`, a hub id (org/name@COMMIT), a folder, or a hosted model (cohere:…).",
         ),
     ):
         command = option(command)

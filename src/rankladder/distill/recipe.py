@@ -101,8 +101,8 @@ class Sample(_Table, frozen=True):
     """
 
     scheme: Scheme = "quantile-anchored"
-    """``quantile-anchored``; ``top`` and ``random`` keep so many a query, ``all`` keeps all. None throws away what nobody
-    labelled and the teacher scores high: such a false negative is learnt with the score that it has.
+    """``quantile-anchored``; ``top`` and ``random`` keep so many a query, ``all`` keeps all. None throws away what
+    nobody labelled and the teacher scores high: such a false negative is learnt with the score that it has.
     """
     pool: AtLeastOne = 256
     """Quantile-anchored: known positives, the ``hardest``, and the rest at even quantiles of the score, in all."""
