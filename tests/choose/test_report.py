@@ -28,6 +28,7 @@ OUTCOMES: dict[str, Outcome] = {
     "ten queries": drawn(QUALITY, TIMES, queries=10, samples=5),
     "failed": drawn({**QUALITY, "broken": 0.5}, TIMES, failed={"broken": f"no memory {HOSTILE}"}, current="broken"),
     "untimed": ladder(untimed={"ettin-17m": f"no memory {HOSTILE}", "ettin-150m": "killed"}, wishes=Wishes(target=0.9)),
+    "nothing reranked": drawn({NO_RERANKER: 0.7, "box": 0.5}, TIMES),
     "hostile": ladder(words=HOSTILE, wishes=Wishes(target=0.9), current="box"),
 }
 
@@ -46,6 +47,10 @@ def test_every_figure_on_the_page_is_that_of_the_json(outcome: Outcome) -> None:
         value = value_at(told, shown.path)
         assert agrees(shown.text, value), (shown, value)
         assert shown.value is None or float(shown.value) == value
+
+
+def test_what_is_not_known_is_never_shown_as_a_value(outcome: Outcome) -> None:
+    assert not re.search(r"None(?![a-z])|\bnan\b|\bnull\b", Read(render_report(outcome.to_dict())).text)
 
 
 def test_every_candidate_has_a_row_with_its_reason(outcome: Outcome) -> None:

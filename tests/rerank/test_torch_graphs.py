@@ -5,6 +5,7 @@ over the same buffers, which holds everything but the recording itself to accoun
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from rankladder.checkpoint import open_checkpoint
 from rankladder.rerank.pairs import TokenPair
+from rankladder.rerank.torch import engine
 from rankladder.rerank.torch.batches import HostBatch
 from rankladder.rerank.torch.graphs import Bucket, Graphs, empty_batch, fill
 from rankladder.rerank.torch.layers import Place
@@ -35,12 +37,15 @@ class Recorder:
     """Counts recordings; a replay fills the tensor of the recording, as a graph does."""
 
     def __init__(self) -> None:
-        self.recorded = 0
+        self.recorded = self.forgotten = 0
 
     def __call__(self, compute: Callable[[], Tensor]) -> tuple[Callable[[], object], Tensor]:
         self.recorded += 1
         out = compute()
         return lambda: out.copy_(compute()), out
+
+    def forget(self) -> None:
+        self.forgotten += 1
 
 
 def batch(lengths: list[int], seed: int = 0) -> HostBatch:
@@ -103,3 +108,21 @@ def test_scores_handed_out_do_not_change_with_the_next_batch() -> None:
     before = kept.clone()
     graphs(second)
     assert torch.equal(kept, before)
+
+
+def test_an_engine_with_graphs_records_and_replays_them(ettin: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recorder stands for CUDA's, the dense reference for a kernel that knows ends on the device alone."""
+    record = Recorder()
+    monkeypatch.setattr(engine, "CudaCapture", lambda device: record)
+    monkeypatch.setattr(engine, "choose_attention", lambda *_, **__: ("varlen", dense))
+    checkpoint = open_checkpoint(ettin)
+    graphs = engine.TorchEngine(checkpoint, dtype="fp32", device="cpu", cuda_graphs=True, token_budget=400)
+    plain = engine.TorchEngine(checkpoint, dtype="fp32", device="cpu", token_budget=400)
+    draw = np.random.default_rng(0)
+    pairs = [TokenPair(draw.integers(0, 300, 90).astype(np.int32), 2) for _ in range(12)]
+    np.testing.assert_allclose(graphs.score(pairs), plain.score(pairs), atol=1e-5)
+    assert record.recorded == 1
+    graphs._release()
+    assert record.forgotten == 1
+    graphs.score(pairs)
+    assert record.recorded == 2

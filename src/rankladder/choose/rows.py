@@ -39,7 +39,8 @@ def shown_figures(figures: Figures) -> Markup | None:
     ]
     if figures.has(f"{base}/spent/per_1000_queries"):
         cost = figures.number(f"{base}/spent/per_1000_queries", "money")
-        tiles.append(("1,000 queries", cost, f"at {figures.at(f'{base}/spent/price')}"))
+        price = figures.at(f"{base}/spent/price")
+        tiles.append(("1,000 queries", cost, f"at {price}" if price else "nothing is reranked"))
     heading = element(
         "h3", f"{name}: ", element("span", "chosen" if outcome["choice"]["winner"] else "nearest", class_="soft")
     )

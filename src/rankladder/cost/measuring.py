@@ -245,10 +245,12 @@ class Measurement:
         key = (library, told["dtype"], told["device"])
         if network is None or not self._with_peaks or key in self._peaks:
             return
+        networks = (one.configuration.network for one in self._rows)
+        widest = max(one.encoder.width for one in networks if one is not None)  # whichever of them comes first
         self._tell(f"matrix products in {told['dtype']} on {told['device']}")
         # What was measured stands where there is no room left for the products: the peak is unknown then.
         with suppress(RankladderError):
-            self._peaks[key] = row.process.ask("gflops", width=network.encoder.width)["gflops"]
+            self._peaks[key] = row.process.ask("gflops", width=widest)["gflops"]
 
     def _close(self, row: _Row) -> None:
         if row.process is not None:

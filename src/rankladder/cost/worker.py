@@ -65,7 +65,7 @@ class Worker:
     def memory(self) -> dict[str, Any]:
         """The peak so far."""
         peak, source = peak_memory()
-        held = sys.modules["torch"].cuda.max_memory_allocated(self.card) / 2**20 if self.card else None
+        held = sys.modules["torch"].cuda.max_memory_reserved(self.card) / 2**20 if self.card else None
         return {"peak_mb": peak, "source": source, "device_peak_mb": held}
 
     def gflops(self, *, width: int) -> dict[str, Any]:

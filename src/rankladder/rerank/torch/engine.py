@@ -110,7 +110,7 @@ class TorchEngine:
             with weights_placed(checkpoint.name, dtype, self._device):
                 network = PackedNetwork(checkpoint.network, checkpoint.weights, Place(self._device, kind), attend)
             self._graphs = Graphs(network, CudaCapture(self._device)) if cuda_graphs else None
-            self._forward: Forward = self._graphs or network
+            self._forward: Forward = network if self._graphs is None else self._graphs
             if token_budget is None:
                 with torch.inference_mode():
                     token_budget = default_budget(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -61,8 +62,17 @@ def rounded(number: int, *, least: int) -> int:
 
 Forward = Callable[[Packed], Tensor]
 
-Capture = Callable[[Callable[[], Tensor]], tuple[Callable[[], object], Tensor]]
-"""Records a computation; gives what replays it, and the tensor that a replay fills."""
+
+class Capture(Protocol):
+    """Records computations."""
+
+    def __call__(self, compute: Callable[[], Tensor]) -> tuple[Callable[[], object], Tensor]:
+        """What replays a computation, and the tensor that a replay fills."""
+        ...
+
+    def forget(self) -> None:
+        """What was recorded is not replayed any more, and its memory is wanted."""
+        ...
 
 
 class CudaCapture:
@@ -72,7 +82,10 @@ class CudaCapture:
         self._device = device
         self._pool = torch.cuda.graph_pool_handle()
         self._side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        """Kept: torch holds memory apart for every stream that there was."""
+        """Kept: torch holds memory apart for every stream that there was. A first run and its recording are both on it:
+        what cuBLAS keeps for a stream lies outside the pool then, and torch's own stream for recordings may be another
+        device's.
+        """
 
     def __call__(self, compute: Callable[[], Tensor]) -> tuple[Callable[[], object], Tensor]:
         """See Capture."""
@@ -81,9 +94,13 @@ class CudaCapture:
             compute()  # what is set up on a first run may not be captured
         torch.cuda.current_stream(self._device).wait_stream(self._side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._side, capture_error_mode="thread_local"):
             out = compute()
         return graph.replay, out
+
+    def forget(self) -> None:
+        """Records into a new pool from now on: one that no graph uses any more is gone."""
+        self._pool = torch.cuda.graph_pool_handle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +141,7 @@ class Graphs:
     def clear(self) -> None:
         """Forgets every graph, and with them the memory that they hold."""
         self._recorded.clear()
+        self._capture.forget()
 
 
 def empty_batch(bucket: Bucket, device: torch.device) -> Packed:
