@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from rankladder.errors import StorageFailed
 from rankladder.paths import expanded
 
 _INSTEAD: ContextVar[Path | None] = ContextVar("_INSTEAD", default=None)
@@ -19,6 +21,16 @@ def cache_folder(*parts: str) -> Path:
     """A folder in the user's cache (not made here): ``$RANKLADDER_CACHE`` where set, else the platform's own place."""
     root = _INSTEAD.get() or os.environ.get("RANKLADDER_CACHE")
     return (expanded(root) if root else user_cache_path("rankladder", appauthor=False)).joinpath(*parts)
+
+
+def temporary_folder() -> Path:
+    """A new folder for whoever asks to remove. Raises StorageFailed."""
+    try:
+        return Path(tempfile.mkdtemp(prefix="rankladder-"))
+    except OSError as error:
+        raise StorageFailed(
+            f"no temporary folder can be made: {error.strerror or error}", hint="TMPDIR names a folder to make it in"
+        ) from error
 
 
 @contextmanager

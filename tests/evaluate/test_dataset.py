@@ -248,8 +248,15 @@ def test_topics_may_be_gzipped(tmp_path: Path, name: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["<top><num>1</num></top>", "<top><title>x</title></top>", "<topics>1</topics>", "<top><num>1<title>x</top>" * 2],
-    ids="title number none twice".split(),
+    [
+        "<top><num>1</num></top>",
+        "<top><title>x</title></top>",
+        "<topics>1</topics>",
+        "<top><num>1<title>x</top>" * 2,
+        "<top><num>1<title>a <top><num>2<title>b</top>",
+        "<top><num>1<title>a</top><top><num>2<title>b",
+    ],
+    ids="title number none twice open cut".split(),
 )
 def test_topics_that_cannot_be_used_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "topics").write_text(text)
@@ -283,6 +290,17 @@ def test_names_keep_their_dots_and_lose_what_says_how_a_file_is_written(tmp_path
     (tmp_path / "log.2024.jsonl").write_text('{"query": "a", "relevant": ["rain"]}\n')
     mine = read_dataset(tmp_path / "log.2024.jsonl", documents=tmp_path / "squad_v1.1" / "corpus.jsonl")
     assert mine.name == "log.2024"
+
+
+def test_files_that_were_left_out_of_the_collection_are_named(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.jsonl").write_text('{"id": "rain", "text": "rain falls"}\n')
+    (tmp_path / "docs" / "big.csv").write_bytes("id,text\n1,é\n".encode("latin-1"))
+    (tmp_path / "docs" / "photo.jpg").write_bytes(b"")
+    (tmp_path / "mine.jsonl").write_text('{"query": "why rain", "relevant": ["rain"]}\n')
+    remarks = read_dataset(tmp_path / "mine.jsonl", documents=tmp_path / "docs").remarks
+    assert remarks[0].startswith("1 files of documents are left out (big.csv: not UTF-8")
+    assert remarks[1] == "files of kinds that are not read are left out: 1 .jpg"
 
 
 def test_another_split_is_named(tmp_path: Path) -> None:

@@ -140,6 +140,11 @@ def test_options_out_of_their_range_are_refused() -> None:
         bootstrap_interval([0.1, 0.2], confidence=1.0)
     with pytest.raises(BadOption, match="resamples"):
         bootstrap_interval([0.1, 0.2], resamples=0)
+    for options, said in (({"resamples": 0}, "resamples"), ({"seed": -1}, "seed")):
+        with pytest.raises(BadOption, match=said):
+            bootstrap_interval([0.1], **options)
+        with pytest.raises(BadOption, match=said):
+            randomisation_test([0.1], [0.2], **options)
     with pytest.raises(BadInput, match="two values a query"):
         randomisation_test([0.1], [0.1, 0.2])
     with pytest.raises(BadInput, match="between 0 and 1"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import shutil
 import subprocess
 import sys
@@ -503,6 +504,26 @@ def test_rows_on_disk_are_mapped_not_read(tmp_path: Path) -> None:
     assert not block.rows.flags.owndata
     assert not block.rows.flags.writeable
     assert EmbeddingStore(tmp_path, {text_key("b")}).blocks == [], "a block that nobody wants is not taken up"
+
+
+def test_many_blocks_do_not_hold_as_many_files_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rankladder.retrieve.dense.store.MOST_MAPPED", 3)
+    keys = [text_key(str(n)) for n in range(8)]
+    store = EmbeddingStore(tmp_path, set(keys))
+    with store.turn():
+        for n, key in enumerate(keys):
+            store.add([key], np.full((1, 3), n, np.float32), np.array([False]))
+    again = EmbeddingStore(tmp_path, set(keys))
+    assert {again.blocks[block].rows[row][0] for block, row in again.where.values()} == set(range(8))
+    mapped = [isinstance(_owner(block.rows), mmap.mmap) for block in again.blocks]
+    assert mapped == [True] * 3 + [False] * 5
+
+
+def _owner(rows: object) -> object:
+    """What holds an array's memory."""
+    while isinstance(rows, np.ndarray | memoryview):
+        rows = rows.base if isinstance(rows, np.ndarray) else rows.obj
+    return rows
 
 
 # The real thing

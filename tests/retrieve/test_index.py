@@ -275,6 +275,15 @@ def test_a_place_that_cannot_be_written_is_storage_failed(tmp_path: Path) -> Non
             build_index([docs], target)
 
 
+def test_no_temporary_folder_is_not_a_harmed_index(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # a disk that may only be read
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda **_: (_ for _ in ()).throw(OSError(30, "Read-only file system")))
+    with pytest.raises(StorageFailed, match="no temporary folder can be made: Read-only file system\nhint: TMPDIR"):
+        open_index(tmp_path / "ix")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork") or os.geteuid() != 0, reason="needs root, to become somebody else")
 def test_an_index_that_one_may_only_read_is_searched() -> None:
     with tempfile.TemporaryDirectory() as name:  # tmp_path lies in a folder that nobody else may enter

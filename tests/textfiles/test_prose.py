@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankladder.errors import BadOption
-from rankladder.textfiles import read_documents
+from rankladder.textfiles import hypertext, read_documents
 from rankladder.values import Document
 
 MARKDOWN = """---
@@ -218,6 +218,14 @@ def test_html_whose_end_tags_are_left_out_is_still_read(
     tmp_path: Path, text: str, title: str, found: list[str]
 ) -> None:
     assert [(d.title, d.text) for d in read(tmp_path, "a.html", text)] == [(title, one) for one in found]
+
+
+@pytest.mark.parametrize("element", ["title", "textarea"])
+def test_a_parser_that_would_read_to_an_end_tag_is_kept_from_it(element: str) -> None:
+    """As newer releases of Python do for these two: without an end tag they lose the rest of the page."""
+    parser = hypertext._Reader("", frozenset(), frozenset())
+    parser.set_cdata_mode(element, escapable=True)
+    assert parser.cdata_elem is None
 
 
 @pytest.mark.parametrize(

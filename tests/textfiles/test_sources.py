@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
 import pytest
 
 from rankladder.errors import BadFile, BadOption, PathMissing
-from rankladder.textfiles import beir_folder, find_sources, read_documents
+from rankladder.textfiles import beir_folder, find_sources, read_documents, read_queries
 
 
 def test_a_missing_path_is_named(tmp_path: Path) -> None:
@@ -74,6 +75,17 @@ def test_a_file_that_was_named_is_never_skipped(tmp_path: Path) -> None:
         list(read_documents(tmp_path / "bin.txt"))
     with pytest.raises(BadFile, match=r"\.jpg"):
         read_documents(tmp_path / "photo.jpg")
+    for paths in ([tmp_path, tmp_path / "photo.jpg"], [tmp_path / "photo.jpg", tmp_path]):
+        with pytest.raises(BadFile, match=r"\.jpg"):
+            find_sources(paths)
+
+
+def test_small_and_capital_letters_of_a_suffix_are_one(tmp_path: Path) -> None:
+    (tmp_path / "A.TSV").write_text("id\ttext\n1\train, and snow\n")
+    (tmp_path / "B.JSONL.GZ").write_bytes(gzip.compress(b'{"id": "2", "text": "sun"}\n'))
+    assert [(d.id, d.text) for d in read_documents(tmp_path)] == [("1", "rain, and snow"), ("2", "sun")]
+    (tmp_path / "Q.TSV.GZ").write_bytes(gzip.compress(b"q1\twhy rain\n"))
+    assert [query.text for query in read_queries(tmp_path / "Q.TSV.GZ")] == ["why rain"]
 
 
 def test_hidden_and_installed_folders_are_left_out(tmp_path: Path) -> None:
@@ -98,6 +110,8 @@ def test_of_a_beir_folder_only_the_corpus_is_documents(tmp_path: Path) -> None:
     for name in ("corpus", "queries", "more"):
         (tmp_path / "set" / f"{name}.jsonl").write_text('{"_id": "1", "text": "x"}\n')
     (tmp_path / "set" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n1\t1\t1\n")
+    assert [s.name for s in find_sources([tmp_path]).sources] == ["set/corpus.jsonl"]
+    (tmp_path / "set" / "corpus.jsonl.gz").write_bytes(gzip.compress((tmp_path / "set" / "corpus.jsonl").read_bytes()))
     assert [s.name for s in find_sources([tmp_path]).sources] == ["set/corpus.jsonl"]
     assert set(beir_folder(tmp_path / "set").qrels) == {"test"}
     with pytest.raises(BadFile, match=r"corpus\.jsonl"):

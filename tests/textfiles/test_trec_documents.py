@@ -160,6 +160,16 @@ def test_a_big_collection_is_streamed(tmp_path: Path) -> None:
 
 def test_only_what_begins_with_doc_is_a_source(tmp_path: Path) -> None:
     (tmp_path / "gone.xml").symlink_to(tmp_path / "nothing")
-    (tmp_path / "broken.gz").write_bytes(b"no gzip")
+    (tmp_path / "other.gz").write_bytes(gzip.compress(b"a log"))
     found = find_sources([tmp_path])
     assert (found.sources, found.unknown_suffixes) == ([], {".gz": 1, ".xml": 1})
+
+
+def test_a_collection_that_cannot_be_read_is_called_by_its_trouble(tmp_path: Path) -> None:
+    (tmp_path / "docs.trec.gz").write_bytes(b"<html>not found</html>")
+    found = read_documents(tmp_path)
+    assert list(found) == []
+    (skipped,) = found.skipped
+    assert "gzip" in skipped.reason
+    with pytest.raises(BadFile, match="gzip"):
+        list(read_documents(tmp_path / "docs.trec.gz"))

@@ -63,7 +63,9 @@ def read_unjudged(
     for query in kept.values():
         digest.update(f"\0{query.id}\0{query.text}".encode("utf-8", "surrogatepass"))
     shown = name if len(kept) == len(asked) else f"{name} (first {len(kept)} of {len(asked):,} queries)"
-    return Dataset(shown, kept, corpus, Qrels({id: {} for id in kept}), (), digest.hexdigest(), collection=name)
+    return Dataset(
+        shown, kept, corpus, Qrels({id: {} for id in kept}), corpus.remarks, digest.hexdigest(), collection=name
+    )
 
 
 def judged_by(

@@ -72,7 +72,9 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
     help="Latency samples of each model; a p95 wants 20, a p99 100. With fewer than 20 the slowest is held against the "
     "budget.  [default: 100 where 40 seconds hold them, else 20]",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the intervals and the tests.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the split, the intervals and the tests."
+)
 @store_option
 @click.option("--report", type=click.Path(path_type=Path), help="Write one HTML file that needs nothing else.")
 @click.option("--out", type=click.Path(path_type=Path), help="A folder for choice.json and report.html.")

@@ -58,7 +58,7 @@ _TEXT_SIGNS = 60
 @click.option(
     "--changes", type=click.IntRange(0), default=5, show_default=True, help="Queries helped, and harmed, to show."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the intervals and the tests.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the intervals and the tests.")
 @store_option
 @click.option(
     "--out", type=click.Path(path_type=Path), help="A folder for evaluation.json, evaluation.md and runs/*.trec."

@@ -11,7 +11,7 @@ from typing import Any
 from rankladder.distill.objective import weights_of
 from rankladder.distill.recipe import Data, Recipe
 from rankladder.errors import BadFile, BadInput
-from rankladder.textfiles.bytestream import numbered_lines
+from rankladder.textfiles.bytestream import endings, numbered_lines
 from rankladder.textfiles.passages import cut_text
 from rankladder.textfiles.records import json_objects
 
@@ -40,7 +40,7 @@ def read_questions(data: Data, *, seed: int) -> list[Question]:
     positives: dict[str, dict[str, None]] = {}
     lines = (
         _records(path, data.passage_words)
-        if ".jsonl" in path.suffixes
+        if ".jsonl" in endings(path)
         else ((line.strip(), ()) for _, line in numbered_lines(path))
     )
     for query, answers in lines:

@@ -11,6 +11,8 @@ from rankladder.retrieve import Index, cached_index, is_index
 from rankladder.textfiles import read_documents
 from rankladder.values import Document
 
+_NAMED = 3
+
 
 class Corpus(Mapping[str, Document]):
     """The documents of a file or a folder, by id. What is held in memory does not grow with them.
@@ -23,7 +25,22 @@ class Corpus(Mapping[str, Document]):
         if is_index(path):
             raise BadOption(f"{path} is an index: an evaluation reads the documents themselves")
         self.path = path
-        self.index: Index = cached_index(path, progress=progress)[0]
+        self.index: Index
+        self.index, self.report = cached_index(path, progress=progress)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What of the files is not in the collection, in a sentence; none where all is."""
+        skipped, kinds = self.report.skipped, self.report.unknown_suffixes
+        found = []
+        if skipped:
+            first = "; ".join(f"{one.path.name}: {one.reason}" for one in skipped[:_NAMED])
+            more = f" and {len(skipped) - _NAMED:,} more" if len(skipped) > _NAMED else ""
+            found.append(f"{len(skipped):,} files of documents are left out ({first}{more})")
+        if kinds:
+            shown = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(kinds.items()))
+            found.append(f"files of kinds that are not read are left out: {shown}")
+        return tuple(found)
 
     @property
     def digest(self) -> str:

@@ -170,6 +170,7 @@ def read_dataset(
     corpus = Corpus(below, progress=progress)
     digest = _digest(*(hashlib.sha256(_bytes_of(file)).hexdigest() for file in files), corpus.digest)
     dataset = Dataset.of(name, asked, corpus, judgements, digest=digest)
+    dataset = replace(dataset, remarks=(*corpus.remarks, *dataset.remarks))
     if drop_pairs is not None:
         dataset = dataset.without(read_pairs(drop_pairs))
     return dataset if queries is None else dataset.first(queries)

@@ -48,6 +48,7 @@ def bootstrap_interval(
     """
     if not 0 < confidence < 1:
         raise BadOption(f"confidence must be between 0 and 1, got {confidence}")
+    check_draws(resamples, seed)
     data = _values(values, "values")
     mean = math.fsum(data) / len(data)
     if len(data) == 1:
@@ -59,6 +60,14 @@ def bootstrap_interval(
     wide = expanded(confidence, len(data))
     low, high = np.quantile(means, [(1 - wide) / 2, (1 + wide) / 2])
     return Interval(float(low), mean, float(high))
+
+
+def check_draws(resamples: int, seed: int) -> None:
+    """Raises BadOption for fewer than one resample, and for a negative seed."""
+    if resamples < 1:
+        raise BadOption(f"resamples must be at least 1, got {resamples}")
+    if seed < 0:
+        raise BadOption(f"seed must be at least 0, got {seed}")
 
 
 def expanded(confidence: float, count: int) -> float:
@@ -104,6 +113,7 @@ def randomisation_test(
 
     Raises BadInput where the two are not of one length, and as ``bootstrap_interval``.
     """
+    check_draws(resamples, seed)
     first, second = _values(a, "a"), _values(b, "b")
     if len(first) != len(second):
         raise BadInput(f"a paired test needs two values a query, got {len(first)} and {len(second)}")
@@ -158,8 +168,6 @@ def _values(values: Sequence[float] | NDArray[np.float64], what: str) -> NDArray
 
 def _rows(resamples: int, width: int) -> Iterator[int]:
     """How many resamples to draw at a time."""
-    if resamples < 1:
-        raise BadOption(f"resamples must be at least 1, got {resamples}")
     step = max(1, _CELLS // width)
     for start in range(0, resamples, step):
         yield min(step, resamples - start)

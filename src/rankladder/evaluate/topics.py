@@ -9,10 +9,11 @@ from pathlib import Path
 
 from rankladder.errors import BadFile, DuplicateId, PathMissing
 from rankladder.textfiles import read_queries
-from rankladder.textfiles.bytestream import numbered_lines, read_text
+from rankladder.textfiles.bytestream import endings, numbered_lines, read_text
 from rankladder.values import Query
 
 _TOP = re.compile(r"<top>(.*?)</top>", re.DOTALL | re.IGNORECASE)
+_MARK = re.compile(r"<(/?)top>", re.IGNORECASE)
 _FIELD = re.compile(r"<(num|title)>\s*(?:(?:number|topic)\s*:)?(.*?)(?=</?[a-z]|\Z)", re.DOTALL | re.IGNORECASE)
 _ID_COLUMNS = frozenset({"query-id", "query_id", "qid", "query", "id", "topic"})
 
@@ -25,9 +26,10 @@ def read_topics(path: str | Path, *, line_ids: bool = False) -> list[Query]:
     file = Path(path)
     if not file.is_file():
         raise PathMissing(f"no file at {file}")
-    text = "" if file.name.removesuffix(".gz").endswith((".jsonl", ".tsv")) else read_text(file)
+    text = "" if {".jsonl", ".tsv"} & {*endings(file)} else read_text(file)
     if not text.lstrip().lower().startswith("<"):
         return read_queries(file, line_ids=line_ids)
+    _expect_closed(text, file)
     queries: dict[str, Query] = {}
     for place, top in enumerate(_TOP.finditer(text), 1):
         fields = {
@@ -46,6 +48,18 @@ def read_topics(path: str | Path, *, line_ids: bool = False) -> list[Query]:
             f"{file}: no <top> … </top> in it", hint="topics are <top> blocks, or id<tab>text lines in a .tsv"
         )
     return list(queries.values())
+
+
+def _expect_closed(text: str, file: Path) -> None:
+    """Raises BadFile, naming the line, for a ``<top>`` that is not closed before the next, or before the end."""
+    opened = 0
+    for mark in _MARK.finditer(text):
+        line = text.count("\n", 0, mark.start()) + 1
+        if opened and not mark[1]:
+            raise BadFile(f"{file}:{opened}: <top> is not closed before the next, on line {line}")
+        opened = 0 if mark[1] else line
+    if opened:
+        raise BadFile(f"{file}:{opened}: <top> is not closed before the end of the file", hint="is the file whole?")
 
 
 def read_pairs(path: str | Path) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 import time
 import warnings
 import weakref
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rankladder.errors import IndexLocked, StorageFailed
-from rankladder.folders import cache_folder
+from rankladder.folders import cache_folder, temporary_folder
 from rankladder.rerank import Reranker
 from rankladder.retrieve.building import IndexReport, build_index
 from rankladder.retrieve.index import Index, open_index
@@ -65,10 +64,7 @@ def cached_index(
 
 
 def _temporary_index(build: Callable[[Path], IndexReport]) -> tuple[Index, IndexReport]:
-    try:
-        folder = Path(tempfile.mkdtemp(prefix="rankladder-"))
-    except OSError as error:
-        raise StorageFailed(f"no temporary folder can be made: {error.strerror or error}") from error
+    folder = temporary_folder()
     try:
         report = build(folder)
         index = open_index(folder)

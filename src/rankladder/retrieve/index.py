@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,7 @@ import numpy as np
 import tantivy
 
 from rankladder.errors import BadInput, BadOption, IndexCorrupt, NotFound, StorageFailed
+from rankladder.folders import temporary_folder
 from rankladder.rerank import EncodedDocument
 from rankladder.retrieve.analysis import analyser, query_terms
 from rankladder.retrieve.generations import tantivy_errors
@@ -70,7 +70,7 @@ def _searcher(generation: Path, manifest: Manifest) -> tantivy.Searcher:
 
 def _read_only_searcher(generation: Path, manifest: Manifest) -> tantivy.Searcher:
     """Tantivy opens a lock file beside its files, even to read: here it does so beside links to them."""
-    view = Path(tempfile.mkdtemp(prefix="rankladder-"))
+    view = temporary_folder()
     try:
         for name in manifest.files:
             (view / name).symlink_to((generation / name).resolve())

@@ -28,6 +28,11 @@ def is_beir_folder(path: Path) -> bool:
     return beside and _packed_or_not(path, "corpus") is not None
 
 
+def beir_corpus(folder: Path) -> Path:
+    """The corpus of a BEIR folder: the one that is not packed, where it holds both."""
+    return _packed_or_not(folder, "corpus") or folder / "corpus.jsonl"
+
+
 def beir_folder(path: str | Path) -> BeirFolder:
     """The parts of a BEIR folder. Raises PathMissing for no folder, BadFile naming a part that is not there."""
     folder = Path(path)

@@ -51,6 +51,15 @@ class _Digested(io.RawIOBase):
         return len(data)
 
 
+def endings(path: Path) -> list[str]:
+    """The last two suffixes of a file's name, in small letters: they say what it holds, and whether it is packed.
+
+    >>> endings(Path("Corpus.V2.JSONL.GZ"))
+    ['.jsonl', '.gz']
+    """
+    return [suffix.lower() for suffix in path.suffixes[-2:]]
+
+
 @contextmanager
 def open_bytes(path: Path, *, digest: Digest | None = None) -> Iterator[io.BufferedIOBase]:
     """A stream of the file's bytes, decompressed where the name ends in ``.gz``.
@@ -62,7 +71,7 @@ def open_bytes(path: Path, *, digest: Digest | None = None) -> Iterator[io.Buffe
         plain: io.BufferedIOBase = file
         if digest is not None:
             plain = io.BufferedReader(_Digested(file, digest), _HEAD)
-        if path.suffix == ".gz":
+        if path.suffix.lower() == ".gz":
             with gzip.GzipFile(fileobj=plain, mode="rb") as unpacked:
                 yield unpacked
         else:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rankladder.errors import BadFile
-from rankladder.textfiles.bytestream import Digest, numbered_lines
+from rankladder.textfiles.bytestream import Digest, endings, numbered_lines
 from rankladder.textfiles.records import TEXT_KEYS
 from rankladder.values import Document
 
@@ -39,7 +39,7 @@ def headerless_columns(path: Path, head: str, *, named: bool) -> int | None:
         head: Its first lines.
         named: Whether the caller named the file itself.
     """
-    if ".tsv" not in path.suffixes[-2:] or not (named or _COLLECTION.match(path.name)):
+    if ".tsv" not in endings(path) or not (named or _COLLECTION.match(path.name)):
         return None
     whole = head.split("\n")[:-1] or [head]  # the last line may be cut
     rows = [line.rstrip("\r").split("\t") for line in whole if line.strip()][:_SAMPLE]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 from html.parser import HTMLParser
+from typing import Any
 
 from rankladder.textfiles.outline import Outline
 from rankladder.textfiles.passages import Page
@@ -124,6 +125,11 @@ class _Reader(HTMLParser):
             self.handle_data(unescape(untagged(rest)))
         self._end_title()
         self.flush()
+
+    def set_cdata_mode(self, elem: str, **options: Any) -> None:
+        """Leaves titles and text areas to be parsed: newer parsers read to their end tag, and lose the page without."""
+        if elem not in {"title", "textarea"}:
+            super().set_cdata_mode(elem, **options)
 
     def parse_comment(self, i: int, report: bool = True) -> int:
         """Ends a comment that nothing closes at the next ``>``: what follows it is still read."""

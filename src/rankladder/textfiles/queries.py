@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rankladder.errors import BadFile, DuplicateId, PathMissing
 from rankladder.textfiles.beir import beir_folder
-from rankladder.textfiles.bytestream import numbered_lines
+from rankladder.textfiles.bytestream import endings, numbered_lines
 from rankladder.textfiles.records import ID_KEYS, json_objects
 from rankladder.values import Query
 
@@ -29,7 +29,7 @@ def read_queries(path: str | Path, *, line_ids: bool = False) -> list[Query]:
         raise PathMissing(f"no file or folder at {file}")
     if file.is_dir():
         file = beir_folder(file).queries
-    suffix = next((part for part in reversed(file.suffixes) if part != ".gz"), "").lower()
+    suffix = next((part for part in reversed(endings(file)) if part != ".gz"), "")
     if suffix not in {".jsonl", ".tsv", ".txt"}:
         raise BadFile(f"{file}: queries are read from .jsonl and .tsv files (or .gz of them), not {suffix or 'this'}")
     queries: list[Query] = []

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, cast
 
 from rankladder.errors import BadFile
 from rankladder.surrogates import encodable
-from rankladder.textfiles.bytestream import Digest, NotText, numbered_lines, open_bytes, reading
+from rankladder.textfiles.bytestream import Digest, NotText, endings, numbered_lines, open_bytes, reading
 from rankladder.values import Document
 
 ID_KEYS = ("_id", "id", "doc_id", "docid")
@@ -143,7 +143,7 @@ def _chain(first: str, rest: Iterable[str]) -> Iterator[str]:
 
 
 def _delimiter(path: Path, header: str) -> str:
-    if ".tsv" in path.suffixes[-2:]:
+    if ".tsv" in endings(path):
         return "\t"
     return ";" if "," not in header and ";" in header else ","
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from rankladder.errors import BadFile, BadOption, PathMissing
-from rankladder.textfiles.beir import is_beir_folder
+from rankladder.textfiles.beir import beir_corpus, is_beir_folder
+from rankladder.textfiles.bytestream import endings
 from rankladder.textfiles.trec_documents import begins_with_doc
 
 Kind = Literal["markdown", "plain", "rst", "html", "jsonl", "csv", "trec"]
@@ -78,13 +79,13 @@ def kind_of(path: Path) -> Kind | None:
     """
     suffix = _suffix(path)
     if suffix in TREC_SUFFIXES:
-        return "trec" if begins_with_doc(path) else None
+        return None if begins_with_doc(path) is False else "trec"  # what cannot be read is named where it is read
     return KINDS.get(suffix)
 
 
 def _suffix(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
+    suffixes = endings(path)
+    return "".join(suffixes if suffixes[-1:] == [".gz"] else suffixes[-1:])
 
 
 def find_sources(paths: Sequence[str | Path], *, exclude: Path | None = None) -> Found:
@@ -106,11 +107,12 @@ def find_sources(paths: Sequence[str | Path], *, exclude: Path | None = None) ->
     shared = Path(os.path.commonpath([root if root.is_dir() else root.parent for root in roots]))
     hidden = None if exclude is None else exclude.resolve()
     found, seen = Found(), set[Path]()
+    named = {root for root in roots if not root.is_dir()}
     for root in roots:
         for path in _files(root, hidden, found):
             if path not in seen:
                 seen.add(path)
-                _sort_out(path, path.relative_to(shared).as_posix(), path == root, found)
+                _sort_out(path, path.relative_to(shared).as_posix(), path in named, found)
     found.sources.sort(key=lambda source: source.name)
     _skip_links(found)
     found.skipped.sort(key=lambda skipped: skipped.path)
@@ -144,7 +146,7 @@ def _files(root: Path, exclude: Path | None, found: Found) -> Iterator[Path]:
         folder = Path(place)
         if is_beir_folder(folder):
             folders.clear()
-            files = [name for name in files if name in {"corpus.jsonl", "corpus.jsonl.gz"}]  # noqa: PLW2901
+            files = [beir_corpus(folder).name]  # noqa: PLW2901
         folders[:] = sorted(name for name in folders if not _left_out(folder / name, exclude))
         for name in sorted(files):
             if not name.startswith("."):

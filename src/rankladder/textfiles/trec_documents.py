@@ -33,8 +33,8 @@ _ROLES = (
 _HINT = "a document reads <DOC> <DOCNO>id</DOCNO> <TEXT> … </TEXT> </DOC>"
 
 
-def begins_with_doc(path: Path) -> bool:
-    """Whether a file's first sign that is not white space begins a TREC document; False where it cannot be read.
+def begins_with_doc(path: Path) -> bool | None:
+    """Whether a file's first sign that is not white space begins a TREC document; None where it cannot be read.
 
     An XML declaration and a root element may stand before it, if ``<DOCNO>`` follows at once.
     """
@@ -44,7 +44,7 @@ def begins_with_doc(path: Path) -> bool:
         with open_bytes(path) as stream:
             return _BEGIN.match(stream.read(_HEAD)) is not None
     except (OSError, EOFError, zlib.error):
-        return False
+        return None
 
 
 def trec_documents(path: Path, name: str, *, digest: Digest | None = None) -> Iterator[Document]:

@@ -30,6 +30,8 @@ from rankladder.textfiles.writing import whole_bytes
 _HEAD = struct.Struct("<8sII32s16x")
 _MAGIC = b"RLDENSE1"
 KEY_BYTES = 32
+MOST_MAPPED = 128
+"""Blocks that are mapped, each of which holds a file open (macOS allows 256 by default); the others lie in memory."""
 
 
 class EmbeddingsNotKept(UserWarning):
@@ -96,7 +98,7 @@ class EmbeddingStore:
             except StorageFailed as error:
                 self._forget(str(error))
             else:
-                block = _read(self._folder / name, self._wanted)
+                block = self._open(self._folder / name)
                 if block is not None:
                     self._seen.add(name)
                     self._take(block)
@@ -110,9 +112,12 @@ class EmbeddingStore:
         for path in sorted(self._folder.glob("*.block")):
             if path.name not in self._seen:
                 self._seen.add(path.name)
-                block = _read(path, self._wanted)
+                block = self._open(path)
                 if block is not None:
                     self._take(block)
+
+    def _open(self, path: Path) -> Block | None:
+        return _read(path, self._wanted, in_memory=len(self.blocks) >= MOST_MAPPED)
 
     def _take(self, block: Block) -> None:
         for row, key in enumerate(block.keys):
@@ -139,13 +144,19 @@ class EmbeddingStore:
         return name
 
 
-def _read(path: Path, wanted: Collection[bytes]) -> Block | None:
-    """The block in a file, None where it holds no text that is wanted; a damaged one is removed, and None too."""
+def _read(path: Path, wanted: Collection[bytes], *, in_memory: bool) -> Block | None:
+    """The block in a file, None where it holds no text that is wanted; a damaged one is removed, and None too.
+
+    Raises StorageFailed where it is there and cannot be read for another reason than whose it is.
+    """
+    mapped: bytes | mmap.mmap
     try:
         with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (OSError, ValueError):  # gone meanwhile, or empty
+            mapped = file.read() if in_memory else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (FileNotFoundError, PermissionError, ValueError):  # gone meanwhile, another user's, or empty
         return None
+    except OSError as error:
+        raise StorageFailed(f"{path}: cannot be read: {error.strerror or error}") from error
     magic, count, width, digest = _HEAD.unpack_from(mapped) if len(mapped) >= _HEAD.size else (b"", 0, 0, b"")
     flags = _HEAD.size + KEY_BYTES * count
     start = -(-(flags + count) // 4) * 4
