@@ -13,6 +13,7 @@ import pytest
 from evaluate.toy import toy_reranker, write_beir
 from rankladder.cli.main import cli, run
 from rankladder.cli.output import StdoutFailed
+from rankladder.errors import StorageFailed
 from rankladder.rerank import ModelRequest
 
 
@@ -196,16 +197,27 @@ def test_a_report_path_that_cannot_be_written_is_refused_before_anything_is_scor
 
 
 def test_a_report_that_cannot_be_written_does_not_hide_the_result(
+    toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path) -> None:
+        raise StorageFailed(f"{path}: cannot be written: No space left on device")
+
+    monkeypatch.setattr("rankladder.evaluate.report.whole_file", full)
+    assert run(["evaluate", str(toy), "--model", "one", "--out", str(tmp_path / "out"), "--table"]) == 8
+    printed = capsys.readouterr()
+    assert "bm25 + one" in printed.out
+    assert "error: " in printed.err
+
+
+def test_a_run_that_no_trec_file_can_hold_is_noted(
     toy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spaced = (toy / "queries.jsonl").read_text().replace('"q1"', '"q 1"')
     (toy / "queries.jsonl").write_text(spaced)
     judged = (toy / "qrels" / "test.tsv").read_text().replace("q1\t", "q 1\t")
     (toy / "qrels" / "test.tsv").write_text(judged)
-    assert run(["evaluate", str(toy), "--model", "one", "--out", str(tmp_path / "out"), "--table"]) == 2
-    printed = capsys.readouterr()
-    assert "bm25 + one" in printed.out
-    assert "error: " in printed.err
+    assert run(["evaluate", str(toy), "--model", "one", "--out", str(tmp_path / "out"), "--table"]) == 0
+    assert "note: the run of bm25 + one was not written: a query's id" in capsys.readouterr().err
 
 
 def test_a_reader_that_went_away_does_not_keep_the_report_from_the_disk(
