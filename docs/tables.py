@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rankladder.evaluate import holm
+
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 Lines = list[str]
 
@@ -36,23 +38,29 @@ def collections() -> Lines:
             "BM25 over these):",
         ),
         "",
-        "The model in the box against the list that it reranked (paired randomisation test, Holm's correction):",
+        "The model in the box against the list that it reranked (paired randomisation test; Holm's correction over the",
+        "two comparisons of a collection):",
         "",
     ]
     lines += ["| collection | list | difference | p | wins, ties, losses |", "|---|---|--:|--:|--:|"]
     for collection, one in found.items():
-        for row in one["comparisons"]:
-            pair = {row["first"], row["second"]}
-            base = next((name for name in pair if any(other.startswith(f"{name} + ") for other in pair - {name})), None)
-            if base is None or not any(_short(name).endswith(" box") for name in pair):
-                continue
+        shown = [(row, base) for row in one["comparisons"] if (base := _reranked_by_box(row)) is not None]
+        for (row, base), p in zip(shown, holm([row["p"] for row, _ in shown]), strict=True):
             sign = 1 if row["second"] == base else -1
             counts = [row["wins"], row["ties"], row["losses"]][::sign]
             lines.append(
-                f"| {collection} | {_short(base)} | {sign * row['difference']:+.3f} | {row['p_holm']:.4f} "
+                f"| {collection} | {_short(base)} | {sign * row['difference']:+.3f} | {p:.4f} "
                 f"| {counts[0]}, {counts[1]}, {counts[2]} |"
             )
     return lines
+
+
+def _reranked_by_box(row: dict[str, Any]) -> str | None:
+    """The list that the box reranked, where a comparison is of the two; None for any other comparison."""
+    pair = {row["first"], row["second"]}
+    if not any(_short(name).endswith(" box") for name in pair):
+        return None
+    return next((name for name in pair if any(other.startswith(f"{name} + ") for other in pair - {name})), None)
 
 
 def card() -> Lines:
@@ -209,7 +217,7 @@ _PEER = "Sentence Transformers, fp32"
 def _ways(engine: dict[str, Any]) -> Lines:
     """The table of one cpu_engine result: every way of running the model."""
     lines = ["", f"Pairs per second, 17M shape, mean {engine['mean_tokens']:.0f} tokens, {_machine(engine)}"]
-    lines += ["(`./dev bench cpu_engine`; all in turns in one run):", ""]
+    lines += [f"(`{_bench(engine)}`; all in turns in one run):", ""]
     lines += ["| | dtype | pairs/s | against Sentence Transformers | rank correlation |", "|---|---|--:|--:|--:|"]
     rows = sorted(engine["rows"].values(), key=lambda row: -row["pairs_per_second"])
     lines += [
@@ -224,24 +232,25 @@ def shapes() -> Lines:
     """The table of all cpu_engine results: rankladder against Sentence Transformers and against the best other way."""
     lines = ["", "Every shape, against Sentence Transformers and against the best other way in the same run"]
     lines += [
-        "(`./dev bench cpu_engine --shape …`; fp32 against the best in fp32, int8 against the best of all; small shapes"
+        "(`./dev bench cpu_engine --shape …`; fp32 against the best in fp32, int8 against the best of all; of the"
     ]
-    lines += ["against every other way, the larger against those that were strongest there):", ""]
+    lines += ["ways that were timed, every one on the 17M shape, elsewhere those that had been strongest there):", ""]
     lines += [
-        "| shape | dtype | pairs/s | Sentence Transformers | best other | which is |",
-        "|---|---|--:|--:|--:|---|",
+        "| shape | dtype | pairs/s | Sentence Transformers | best other | which is | other ways timed |",
+        "|---|---|--:|--:|--:|---|--:|",
     ]
     results = [json.loads(path.read_text()) for path in RESULTS.glob("cpu_engine_*.json")]
     if not results:
         return []
     for result in sorted(results, key=lambda one: -one["rows"][_PEER]["pairs_per_second"]):
+        others = sum(not name.startswith("rankladder") and name != _PEER for name in result["rows"])
         for dtype in ("fp32", "int8"):
             row = result["rows"][f"rankladder, {dtype}"]
             best, other = row["ratio_to_best_other"], row["best_other"]
             lines.append(
                 f"| {result['shape']} | {dtype} | {row['pairs_per_second']:.0f} "
                 f"| {row['ratio_to_sentence_transformers']:.2f} "
-                f"| {'–' if best is None else f'{best:.2f}'} | {other or '–'} |"
+                f"| {'–' if best is None else f'{best:.2f}'} | {other or '–'} | {others} |"
             )
     return lines
 
@@ -251,7 +260,7 @@ def lengths() -> Lines:
     result = _result("by_length")
     if result is None:
         return []
-    lines = ["", f"Long documents, 17M shape, {_machine(result)} (`./dev bench by_length`):", ""]
+    lines = ["", f"Long documents, 17M shape, {_machine(result)} (`{_bench(result)}`):", ""]
     lines += ["| tokens | | alone, s | ratio | two at once, per second | ratio | peak MB, two |"]
     lines += ["|--:|---|--:|--:|--:|--:|--:|"]
     lines += [

@@ -38,12 +38,25 @@ class Hub:
         self.model, self.cache = model, cache
         self.failure: Exception | None = None
         self.calls: list[dict[str, Any]] = []
+        self.asked: list[str] = []
 
     def __call__(self, repo: str, *, revision: str | None = None, **options: Any) -> str:
         self.calls.append({"repo": repo, "revision": revision, **options})
         if self.failure:
             raise self.failure
         return str(self.store(repo, revision))
+
+    def ask(self, repo: str, name: str, *, revision: str) -> str:
+        """A stand-in for hf_hub_download: gives a file, or notes in the cache that there is none, or fails."""
+        self.asked.append(name)
+        if self.failure:
+            raise self.failure
+        if (self.model / name).is_file():
+            return str(shutil.copyfile(self.model / name, self.store(repo, revision) / name))
+        absent = self.cache / f"models--{repo.replace('/', '--')}" / ".no_exist" / revision / name
+        absent.parent.mkdir(parents=True, exist_ok=True)
+        absent.touch()
+        raise http(EntryNotFoundError)
 
     def store(self, repo: str, revision: str | None) -> Path:
         """Puts the model into the cache, as the hub's client lays it out."""
@@ -59,6 +72,7 @@ class Hub:
 def hub(bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     hub = Hub(bert, tmp_path / "cache")
     monkeypatch.setattr(huggingface_hub, "snapshot_download", hub)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", hub.ask)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(hub.cache))
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
@@ -149,44 +163,57 @@ def test_an_encoder_without_a_head_is_refused_and_not_called_incomplete(hub: Hub
 
 
 @pytest.mark.parametrize("name", ["tokenizer_config.json", "sentence_bert_config.json"])
-def test_settings_that_are_not_cached_are_fetched_once_or_done_without(
-    hub: Hub, ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_settings_that_are_not_cached_are_fetched_once_or_done_without(hub: Hub, ettin: Path, name: str) -> None:
     hub.model = ettin
-    (hub.store("org/name", COMMIT) / name).unlink()
+    setting = hub.store("org/name", COMMIT) / name
+    setting.unlink()
     hub.failure = ConnectionError("no route")
     open_checkpoint(f"org/name@{COMMIT}")
     open_checkpoint(f"org/name@{COMMIT}", offline=True)
-    assert len(hub.calls) == 1, "the hub was tried, and what is cached can be read"
+    assert len(hub.asked) == 1, "the hub was tried once, and what is cached can be read"
     hub.failure = None
     open_checkpoint(f"org/name@{COMMIT}")
+    assert setting.is_file()
+    asked = len(hub.asked)
     open_checkpoint(f"org/name@{COMMIT}")
-    assert len(hub.calls) == 2
-    assert (hub.cache / "models--org--name" / "snapshots" / COMMIT / name).is_file()
+    assert len(hub.asked) == asked
 
 
-@pytest.mark.parametrize("name", ["tokenizer_config.json", "sentence_bert_config.json"])
 @pytest.mark.parametrize("cached", [False, True])
-def test_settings_that_the_hub_does_not_have_are_asked_for_once(
-    hub: Hub, ettin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, cached: bool
-) -> None:
-    asked: list[str] = []
-
-    def ask(repo: str, file: str, *, revision: str) -> None:  # as the hub's client answers
-        asked.append(file)
-        nothing = hub.cache / f"models--{repo.replace('/', '--')}" / ".no_exist" / revision / file
-        nothing.parent.mkdir(parents=True, exist_ok=True)
-        nothing.touch()
-        raise http(EntryNotFoundError)
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", ask)
-    hub.model = copied(ettin, tmp_path / "bare")
-    (hub.model / name).unlink()
+def test_settings_that_the_hub_does_not_have_are_asked_for_once(hub: Hub, cached: bool) -> None:
     if cached:
         hub.store("org/name", COMMIT)
     for _ in range(3):
         open_checkpoint(f"org/name@{COMMIT}")
-    assert (asked, len(hub.calls)) == ([name], 1)
+    absent = ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "chat_template.jinja"]
+    assert hub.asked == absent
+    assert len(hub.calls) == (not cached)
+
+
+def test_a_classifier_that_another_program_cached_without_its_modules_is_read_with_them(hub: Hub, ettin: Path) -> None:
+    """transformers leaves what it reads itself: read as that alone, the pair would be cut to another length."""
+    hub.model = ettin
+    folder = hub.store("org/name", COMMIT)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"architectures": ["ModernBertForSequenceClassification"]}))
+    left = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in left:
+            path.unlink()
+    open_checkpoint(f"org/name@{COMMIT}")
+    assert (folder / "modules.json").is_file()
+    assert (folder / "2_Dense" / "model.safetensors").is_file()
+
+
+def test_a_partial_model_while_the_hub_is_away_is_not_called_damaged(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    (hub.store("org/name", COMMIT) / "model.safetensors").unlink()
+    as_it_was = hub.cache / "models--org--name" / "snapshots" / COMMIT
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(as_it_was))  # as its client does
+    hub.failure = LocalEntryNotFoundError("no route")
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        open_checkpoint(f"org/name@{COMMIT}")
 
 
 @pytest.mark.parametrize("name", ["foo/bar--baz", "foo/-bar", "foo/bar..baz", "foo/bar.git", "foo/" + "b" * 100])

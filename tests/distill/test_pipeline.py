@@ -6,6 +6,7 @@ import errno
 import json
 import re
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from rankladder.checkpoint.gate import read_gate
+from rankladder.checkpoint.hub import WANTED
 from rankladder.distill.measure import measure_key, open_measured
 from rankladder.distill.planning import outlook
 from rankladder.distill.recipe_file import read_recipe, with_data_folder
@@ -155,12 +157,13 @@ def test_the_export_brings_recipe_card_figures_digests_and_the_int8_measurement(
 
 
 def test_an_altered_export_is_made_again_and_refuses_to_load(told: Told) -> None:
-    card = told.into / "export" / "README.md"
-    card.write_text("better than everything")
+    figures = told.into / "export" / "figures.json"
+    before = figures.read_text()
+    figures.write_text(before.replace("mean", "better"))
     with pytest.raises(CheckpointRefused, match="another digest"):
         Reranker.open(told.into / "export")
     told.run("export")
-    assert "## Quality" in card.read_text()
+    assert figures.read_text() == before
 
 
 def test_a_disk_that_fills_leaves_the_export_that_was_there(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,3 +316,14 @@ def test_a_set_that_was_renamed_is_shown_under_its_new_name(told: Told) -> None:
     assert {
         one["dataset"] for one in json.loads((told.into / "evaluate" / "manifest.json").read_text())["figures"]
     } == {"asked"}
+
+
+def test_the_export_opens_as_the_hub_would_give_it_and_its_card_may_be_edited(told: Told, tmp_path: Path) -> None:
+    fetched = shutil.copytree(
+        told.into / "export", tmp_path / "fetched", ignore=lambda place, names: {"README.md", "recipe.toml"}
+    )
+    assert Reranker.open(fetched).digest == Reranker.open(told.into / "export").digest
+    assert not any(fnmatch(name, pattern) for name in ("README.md", "recipe.toml") for pattern in WANTED)
+    card = told.into / "export" / "README.md"
+    card.write_text(card.read_text() + "\nOurs.\n")
+    Reranker.open(told.into / "export")

@@ -126,7 +126,9 @@ def test_graphs_of_another_writer_and_old_drafts_are_removed(
     Reranker.open(ettin, dtype="int8")
     (tmp_path / "graphs" / ".draft-old").mkdir()
     (tmp_path / "graphs" / ".draft-new").mkdir()
-    os.utime(tmp_path / "graphs" / ".draft-old", (0, 0))
+    for path in (tmp_path / "graphs").iterdir():
+        if path.name != ".draft-new" and "-u8-" not in path.name and "-s8-" not in path.name:
+            os.utime(path, (0, 0))  # the int8 graph is young: a program of before may be about to open it
     monkeypatch.setattr(cache, "_writer_version", lambda: "next")
     Reranker.open(ettin, dtype="fp32")
     names = sorted(path.name for path in (tmp_path / "graphs").iterdir())

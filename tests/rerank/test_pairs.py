@@ -81,6 +81,19 @@ def test_passages_cover_every_token_once_or_in_an_overlap(bert: Path) -> None:
     assert all(covered[place] or text[place] == " " for place in range(len(text)))
 
 
+@pytest.mark.parametrize("max_tokens", [32, 33])
+def test_passages_read_every_token_of_a_document_whatever_the_query(bert: Path, max_tokens: int) -> None:
+    reader = PairReader(open_checkpoint(bert).tokenizer, max_tokens=max_tokens)
+    for query in (1, 14, 15, 16, 40):
+        for document in range(1, 60):
+            ids = np.arange(document, dtype=np.int32)
+            places = np.stack([ids, ids + 1], axis=1)
+            pairs = reader.passages(np.full(query, 7, np.int32), ids, lambda places=places: places)
+            read = {int(token) for pair, _ in pairs for token in pair.ids[pair.document_start : -1]}
+            assert read == set(range(document)), (query, document)
+            assert all(reading.document_dropped == 0 for _, reading in pairs)
+
+
 @given(st.integers(0, 500), st.integers(1, 80), st.integers(0, 79))
 def test_passage_starts_leave_no_gap(tokens: int, window: int, overlap: int) -> None:
     if overlap >= window:

@@ -8,14 +8,14 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rankladder.checkpoint.jsonfile import read_json
-from rankladder.checkpoint.modular import MODULES, TRANSFORMER_SETTINGS
+from rankladder.checkpoint.modular import CROSS_ENCODER, MODULES, TRANSFORMER_SETTINGS
 from rankladder.checkpoint.tensorfile import INDEX, WEIGHTS, shard_names
 from rankladder.checkpoint.tokens import SETTINGS, TOKENIZER
 from rankladder.errors import CheckpointRefused, ModelMissing, StorageFailed, Unavailable
@@ -73,11 +73,11 @@ def fetch(hub_id: str, revision: str | None, *, offline: bool | None = None, nee
                 "or allow fetching (no --offline, HF_HUB_OFFLINE unset)",
             )
         folder = _download(hub_id, revision)
-        _ask_for(_unasked(hub_id, folder, needs), hub_id, folder)
-    elif (files := _unasked(hub_id, folder, needs)) and not _is_offline(offline):
-        with suppress(Unavailable, ModelMissing, StorageFailed):  # what is cached can be read
-            _download(hub_id, folder.name)  # its own commit: nothing but what is missing
-            _ask_for(files, hub_id, folder)
+        if gone := needs.lacking(folder):  # where the hub cannot be reached, its client gives what there was
+            _ask_for([gone], hub_id, folder)
+        _complete(hub_id, folder, needs)
+    elif not _is_offline(offline):
+        _complete(hub_id, folder, needs)
     commit = folder.name if COMMIT.fullmatch(folder.name) else None
     if revision is None or not COMMIT.fullmatch(revision):
         warnings.warn(
@@ -152,25 +152,46 @@ def _unasked(hub_id: str, folder: Path, needs: Needs) -> list[str]:
 
 
 def _settings(folder: Path) -> list[str]:
-    return [SETTINGS, *([TRANSFORMER_SETTINGS] if (folder / MODULES).is_file() else [])]
+    """With and without these a checkpoint is read otherwise: as modules or plain, to another length, by a prompt."""
+    return [SETTINGS, MODULES, TRANSFORMER_SETTINGS, CROSS_ENCODER, "chat_template.jinja"]
 
 
 RERANKER = Needs("config.json", lacking, _settings)
 
 
+def _complete(hub_id: str, folder: Path, needs: Needs) -> None:
+    """Adds the settings that the hub has; nothing, where it cannot be reached: what is cached can be read."""
+    with suppress(Unavailable, ModelMissing, StorageFailed):
+        _ask_for(_unasked(hub_id, folder, needs), hub_id, folder)
+        if needs.lacking(folder):  # settings that name further files
+            _download(hub_id, folder.name)  # its own commit: nothing but what is missing
+
+
 def _ask_for(files: list[str], hub_id: str, folder: Path) -> None:
-    """Asks the hub for files one by one: its client then keeps in the cache which of them it does not have."""
+    """Asks the hub for files one by one: its client then keeps in the cache which of them it does not have.
+
+    Raises as ``_download``, but for a file that is not there.
+    """
     from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
 
     for name in files:
-        if not (folder / name).is_file():
-            with suppress(Exception):  # that it is not there is what is expected; any other answer can wait
-                hf_hub_download(hub_id, name, revision=folder.name)
+        with suppress(EntryNotFoundError), _hub_errors(hub_id, folder.name):
+            hf_hub_download(hub_id, name, revision=folder.name)
 
 
 def _download(hub_id: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
+
+    with _hub_errors(hub_id, revision):
+        return Path(snapshot_download(hub_id, revision=revision, **_PATTERNS))
+
+
+@contextmanager
+def _hub_errors(hub_id: str, revision: str | None) -> Iterator[None]:
+    """Turns what the hub's client raises into what ``fetch`` raises, but for a file that is not there."""
     from huggingface_hub.errors import (
+        EntryNotFoundError,
         GatedRepoError,
         HfHubHTTPError,
         LocalEntryNotFoundError,
@@ -185,7 +206,7 @@ def _download(hub_id: str, revision: str | None) -> Path:
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        return Path(snapshot_download(hub_id, revision=revision, **_PATTERNS))
+        yield
     except GatedRepoError as error:
         raise Unavailable(f"{shown} asks for an account: {_first_line(error)}", hint="hf auth login") from error
     except RepositoryNotFoundError as error:
@@ -199,7 +220,11 @@ def _download(hub_id: str, revision: str | None) -> Path:
         raise ModelMissing(
             f"{shown} is not on this machine, and HF_HUB_OFFLINE is set", hint="unset HF_HUB_OFFLINE"
         ) from error
-    except (HfHubHTTPError, LocalEntryNotFoundError, ConnectionError, TimeoutError) as error:
+    except LocalEntryNotFoundError as error:  # an EntryNotFoundError too, of a hub that was not reached
+        raise _unreachable(shown, error) from error
+    except EntryNotFoundError:
+        raise
+    except (HfHubHTTPError, ConnectionError, TimeoutError) as error:
         raise _unreachable(shown, error) from error
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}:

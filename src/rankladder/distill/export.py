@@ -90,7 +90,8 @@ def export(
             )
         card = model_card(recipe, measured, {**provenance, "weights": weights}, apart=apart)
         (partial / "README.md").write_text(card, encoding="utf-8")
-        write_digests(partial, sorted(path for path in partial.rglob("*") if path.is_file()))
+        # What a hub's copy is fetched without, and what its owner may rewrite, is not promised: card and recipe.
+        write_digests(partial, sorted(path for path in partial.rglob("*") if path.suffix in {".json", ".safetensors"}))
         if into.is_dir():
             clear(into, MARK)
             shutil.rmtree(into)

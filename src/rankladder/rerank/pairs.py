@@ -198,23 +198,37 @@ class PairReader:
         characters of the text, as ``offsets`` gives them.
         """
         query_kept = min(len(query), max(self.room // 2, self.room - len(document)))
-        window = self.room - query_kept
-        if len(document) <= window:
-            return [self.cut(query, document)]
-        starts = passage_starts(len(document), window, overlap=min(PASSAGE_OVERLAP, window // 4))
-        places = offsets()
-        pairs = []
-        for number, start in enumerate(starts):
-            part = document[start : start + window]
-            passage = Passage(number, len(starts), int(places[start, 0]), int(places[start + len(part) - 1, 1]))
-            reading = Reading(query_kept, len(query) - query_kept, len(part), 0, passage)
-            pairs.append((self._framed(query[:query_kept], part), reading))
-        return pairs
+        return in_passages(query, query_kept, document, offsets, room=self.room, framed=self._framed)
 
     def _framed(self, query: NDArray[np.int32], document: NDArray[np.int32]) -> TokenPair:
         frame = self.frame
         ids = np.concatenate([frame.before, query, frame.between, document, frame.after], dtype=np.int32)
         return TokenPair(ids, len(frame.before) + len(query) + len(frame.between))
+
+
+def in_passages(
+    query: NDArray[np.int32],
+    query_kept: int,
+    document: NDArray[np.int32],
+    offsets: Callable[[], NDArray[np.int32]],
+    *,
+    room: int,
+    framed: Callable[[NDArray[np.int32], NDArray[np.int32]], TokenPair],
+) -> list[tuple[TokenPair, Reading]]:
+    """The first ``query_kept`` tokens of a query with overlapping passages that cover every token of a document; with
+    the whole document, where it fits beside them into ``room``.
+    """
+    window, dropped = room - query_kept, len(query) - query_kept
+    if len(document) <= window:
+        return [(framed(query[:query_kept], document), Reading(query_kept, dropped, len(document), 0))]
+    starts = passage_starts(len(document), window, overlap=min(PASSAGE_OVERLAP, window // 4))
+    places = offsets()
+    pairs = []
+    for number, start in enumerate(starts):
+        part = document[start : start + window]
+        passage = Passage(number, len(starts), int(places[start, 0]), int(places[start + len(part) - 1, 1]))
+        pairs.append((framed(query[:query_kept], part), Reading(query_kept, dropped, len(part), 0, passage)))
+    return pairs
 
 
 def passage_starts(tokens: int, window: int, *, overlap: int) -> list[int]:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import rankladder
+from rankladder.checkpoint import compact, weights
 from rankladder.checkpoint.network import Checkpoint
 from rankladder.errors import StorageFailed
 from rankladder.folders import cache_folder
@@ -68,7 +69,10 @@ def _settle(draft: Path, folder: Path) -> None:
                     return
                 if last:
                     raise
-                shutil.rmtree(folder, ignore_errors=True)  # damaged
+                aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_DRAFT))
+                with suppress(OSError):  # damaged, and moved in one: nobody meets half of it
+                    folder.rename(aside / "damaged")
+                shutil.rmtree(aside, ignore_errors=True)
             else:
                 return
     finally:
@@ -118,11 +122,13 @@ def _digest(path: Path) -> str:
 
 
 def _remove_old(folder: Path, stem: str) -> None:
-    """Removes the model's graphs by other versions of the writer, and drafts that nobody has touched for an hour."""
+    """Removes the model's graphs by other versions of the writer, and drafts, that nobody has written for an hour: a
+    program of that version may be about to open them.
+    """
     for other in folder.parent.iterdir():
-        old_graph = other.name.startswith(stem) and other != folder
         with suppress(OSError):
-            if old_graph or (other.name.startswith(_DRAFT) and time.time() - other.stat().st_mtime > _ABANDONED_S):
+            gone_by = other != folder and other.name.startswith((stem, _DRAFT))
+            if gone_by and time.time() - other.stat().st_mtime > _ABANDONED_S:
                 shutil.rmtree(other, ignore_errors=True)
 
 
@@ -130,6 +136,7 @@ def _remove_old(folder: Path, stem: str) -> None:
 def _writer_version() -> str:
     """A digest of the code that writes graphs, so that a change of it never meets a graph of before."""
     digest = hashlib.sha256(rankladder.__version__.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    numbers = (compact.__file__, weights.__file__)  # which integers and which floats
+    for source in (*sorted(Path(__file__).parent.glob("*.py")), *map(Path, numbers)):
         digest.update(source.read_bytes())
     return digest.hexdigest()[:12]

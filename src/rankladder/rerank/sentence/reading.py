@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rankladder.errors import BadConfig, BadOption
-from rankladder.rerank.pairs import PASSAGE_OVERLAP, Frame, TokenPair, encode_texts, passage_starts
+from rankladder.rerank.pairs import Frame, TokenPair, encode_texts, in_passages
 from rankladder.rerank.sentence.prompts import Prompt
 from rankladder.surrogates import encodable
-from rankladder.values import Passage, Reading
+from rankladder.values import Reading
 
 Ids = NDArray[np.int32]
 
@@ -71,18 +71,7 @@ class PromptReader:
     def passages(self, query: Ids, document: Ids, offsets: Callable[[], Ids]) -> list[tuple[TokenPair, Reading]]:
         """See Reader. The query keeps at most half of the room where the document does not fit."""
         query_kept = min(len(query), self.query_room, max(self.room // 2, self.room - len(document)))
-        window = self.room - query_kept
-        if len(document) <= window:
-            return [self.cut(query, document)]
-        starts = passage_starts(len(document), window, overlap=min(PASSAGE_OVERLAP, window // 4))
-        places = offsets()
-        pairs = []
-        for number, start in enumerate(starts):
-            part = document[start : start + window]
-            passage = Passage(number, len(starts), int(places[start, 0]), int(places[start + len(part) - 1, 1]))
-            reading = Reading(query_kept, len(query) - query_kept, len(part), 0, passage)
-            pairs.append((self._framed(query[:query_kept], part), reading))
-        return pairs
+        return in_passages(query, query_kept, document, offsets, room=self.room, framed=self._framed)
 
     def _document_text(self, text: str) -> str:
         return f"{self.prompt.document_label} {encodable(text)}"
