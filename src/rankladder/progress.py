@@ -30,7 +30,7 @@ class Progress:
         self._lock = threading.Lock()
         self._bar = None
         on_terminal = sys.stderr is not None and sys.stderr.isatty()
-        shown = on_terminal if wanted is None else wanted
+        shown = sys.stderr is not None and (on_terminal if wanted is None else wanted)
         self._lines = lines and wanted is None and not shown and sys.stderr is not None
         if shown:
             from tqdm import tqdm

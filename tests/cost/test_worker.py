@@ -14,7 +14,7 @@ from rankladder.cost.worker import Worker
 
 
 def test_memory_is_read_on_the_card_that_the_model_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: {"cuda:1": 3 * 2**20}[device])
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda device: {"cuda:1": 3 * 2**20}[device])
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: {"cuda:1": (2**30, 2**32)}[device])
     worker = Worker()
     worker.card = "cuda:1"

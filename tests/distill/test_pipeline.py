@@ -287,15 +287,18 @@ def test_a_dry_run_without_the_start_says_what_it_cannot_know(told: Told) -> Non
     assert any("neither hours nor memory" in remark for remark in plan.remarks)
 
 
-def test_an_evaluation_in_which_a_system_failed_goes_on(told: Told) -> None:
-    manifest = told.into / "evaluate" / "manifest.json"
+def test_an_evaluation_in_which_a_system_failed_goes_on_and_is_exported_anew(told: Told) -> None:
+    manifest, exported = told.into / "evaluate" / "manifest.json", told.into / "export" / "figures.json"
     held = json.loads(manifest.read_text())
     before = open_measured(told.into / "evaluate")
     held["figures"][-1] |= {"mean": None, "low": None, "high": None, "failed": "the service was down"}
     manifest.write_text(json.dumps(held))
-    told.run("evaluate")
+    told.run("export")
+    assert "the service was down" in exported.read_text()
+    told.run()
     assert not any(line.startswith("evaluate: complete") for line in told.said)
     assert open_measured(told.into / "evaluate") == before
+    assert "the service was down" not in exported.read_text()
 
 
 def test_a_finished_training_is_not_asked_whether_it_could_begin_here(
@@ -304,6 +307,11 @@ def test_a_finished_training_is_not_asked_whether_it_could_begin_here(
     """A student that a GPU trained in bf16 is evaluated and exported where there is none."""
     monkeypatch.setattr("rankladder.distill.pipeline.check_training", lambda *_, **__: pytest.fail("asked"))
     assert told.run() == told.into / "export"
+    monkeypatch.undo()
+    told.change("max_tokens = 32", "max_tokens = 32\nlayers = 99")
+    with pytest.raises(BadOption, match="layers"):
+        told.run()
+    assert not any(line.startswith("mine") for line in told.said), "what would be refused later is refused first"
 
 
 def test_a_set_that_was_renamed_is_shown_under_its_new_name(told: Told) -> None:

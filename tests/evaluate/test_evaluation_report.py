@@ -80,6 +80,7 @@ def test_a_run_that_no_file_can_hold_is_named_and_the_rest_is_written(tmp_path: 
     spaced = replace(dataset, documents={**dataset.documents, "my notes.md:1": Document("my notes.md:1", "rain")})
     run = Run("spaced", {"q1": {"my notes.md:1": 1.0}})
     lists = [toy_candidates(spaced, "plain"), Candidates.of("spaced", run, spaced)]
+    write_report(evaluate(dataset, [toy_candidates(dataset, "spaced")]), tmp_path)
     (remark,) = write_report(evaluate(spaced, lists), tmp_path)
     assert remark.startswith("the run of spaced was not written: a document's id")
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["plain.trec"]

@@ -97,7 +97,7 @@ def lacking(folder: Path) -> str | None:
     try:
         wanted = ["config.json", TOKENIZER]
         if not (folder / MODULES).is_file():
-            wanted += [] if _scores_alone(folder) else [MODULES]
+            wanted += [] if _ends_in(folder, "ForSequenceClassification", "ForCausalLM") else [MODULES]
         else:
             modules = read_json(folder / MODULES)
             parts = [str(entry.get("path", "")) for entry in modules] if isinstance(modules, list) else []
@@ -112,21 +112,19 @@ def lacking(folder: Path) -> str | None:
     return next((name for name in wanted if not (folder / name).is_file()), None)
 
 
-def _scores_alone(folder: Path) -> bool:
-    """Whether the config names a network that ends in a score: a classifier, or a language model."""
+def _ends_in(folder: Path, *heads: str) -> bool:
+    """Whether the config names a network with one of these heads."""
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     names = config.get("architectures") if isinstance(config, dict) else None
-    return isinstance(names, list) and any(
-        str(name).endswith(("ForSequenceClassification", "ForCausalLM")) for name in names
-    )
+    return isinstance(names, list) and any(str(name).endswith(heads) for name in names)
 
 
 def cached_folder(hub_id: str, revision: str | None) -> Path | None:
-    """The model's folder in the cache where it is whole: opening it leaves the network alone. The hub's own listing of
-    a snapshot is not asked: it counts files that are never read here.
+    """The model's folder in the cache where it can be read. The hub's own listing of a snapshot is not asked: it counts
+    files that are never read here.
     """
     folder = _snapshot(hub_id, revision, RERANKER)
-    return folder if folder and lacking(folder) is None and not _unasked(hub_id, folder, RERANKER) else None
+    return folder if folder and lacking(folder) is None else None
 
 
 def _snapshot(hub_id: str, revision: str | None, needs: Needs) -> Path | None:
@@ -153,18 +151,27 @@ def _unasked(hub_id: str, folder: Path, needs: Needs) -> list[str]:
 
 def _settings(folder: Path) -> list[str]:
     """With and without these a checkpoint is read otherwise: as modules or plain, to another length, by a prompt."""
-    return [SETTINGS, MODULES, TRANSFORMER_SETTINGS, CROSS_ENCODER, "chat_template.jinja"]
+    prompted = ["chat_template.jinja"] if _ends_in(folder, "ForCausalLM") else []
+    return [SETTINGS, MODULES, TRANSFORMER_SETTINGS, CROSS_ENCODER, *prompted]
 
 
 RERANKER = Needs("config.json", lacking, _settings)
 
 
+_IN_VAIN: set[Path] = set()
+"""Folders that could not be completed: a hub that is away takes half a minute to say so, once in a process."""
+
+
 def _complete(hub_id: str, folder: Path, needs: Needs) -> None:
     """Adds the settings that the hub has; nothing, where it cannot be reached: what is cached can be read."""
-    with suppress(Unavailable, ModelMissing, StorageFailed):
+    if folder in _IN_VAIN:
+        return
+    try:
         _ask_for(_unasked(hub_id, folder, needs), hub_id, folder)
         if needs.lacking(folder):  # settings that name further files
             _download(hub_id, folder.name)  # its own commit: nothing but what is missing
+    except (Unavailable, ModelMissing, StorageFailed):
+        _IN_VAIN.add(folder)
 
 
 def _ask_for(files: list[str], hub_id: str, folder: Path) -> None:

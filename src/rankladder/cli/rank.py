@@ -54,7 +54,7 @@ def rank(query: str, file: Path, top_k: int | None, layout: str, long: Any, form
             print_json(hit_row(place, hit, ranking.stage))
     else:
         rows = [
-            [place, f"{hit.score:.3f}", _one_line(hit.document.id), _one_line(hit.document.full_text)]
+            [place, f"{hit.score:.3f}", printable(hit.document.id), _one_line(hit.document.full_text)]
             for place, hit in enumerate(ranking, start=1)
         ]
         print_table(["rank", "score", "id", "text"], rows, right=(0, 1))

@@ -45,9 +45,18 @@ def ensemble_of(made: Made, settings: Label | None) -> dict[str, Any]:
         "standardise": standardises(settings),
         "scale": settings.scale,
         "weight": [teacher.weight for teacher in settings.teachers],
-        "mean": mean.tolist(),
-        "sd": sd.tolist(),
+        "mean": [_few_digits(value) for value in mean],
+        "sd": [_few_digits(value) for value in sd],
     }
+
+
+def _few_digits(value: float) -> float:
+    """As many digits as any machine's sums agree on; a teacher with tiny scores keeps its own.
+
+    >>> _few_digits(0.38611649), _few_digits(2.5e-8)
+    (0.386116, 2.5e-08)
+    """
+    return round(float(value), 6) or float(f"{value:.6g}")
 
 
 def ensemble(table: pa.Table, facts: Mapping[str, Any]) -> NDArray[np.float32]:

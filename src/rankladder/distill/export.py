@@ -26,6 +26,8 @@ from rankladder.rerank import PairsTruncated, Reranker
 
 MARK = "figures.json"
 """The file that says that a folder is an export."""
+FORMAT = "2"
+"""Another wherever the same student is exported otherwise."""
 AGREEMENT = 1e-3
 """How far our scores and Sentence Transformers' may lie apart on the exported checkpoint, in logits (fp32)."""
 _PAIRS: Sequence[tuple[str, str]] = (
@@ -130,7 +132,8 @@ def disagreement(folder: Path) -> float:
 
 
 def _key(recipe: Recipe, trained: Trained, measured: Measured, provenance: Mapping[str, Any]) -> str:
-    parts = [recipe_text(recipe), trained.digest, measured.key, json.dumps(provenance, sort_keys=True)]
+    figures = json.dumps([asdict(one) for one in measured.figures])
+    parts = [FORMAT, recipe_text(recipe), trained.digest, measured.key, figures, json.dumps(provenance, sort_keys=True)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

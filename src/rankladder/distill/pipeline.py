@@ -28,7 +28,7 @@ from rankladder.distill.sample import sample, sample_depends
 from rankladder.distill.stage import Made, need_made
 from rankladder.distill.teachers import KnownDigests
 from rankladder.distill.train import is_leader, train
-from rankladder.distill.trained import Trained, is_trained, need_trained, open_trained
+from rankladder.distill.trained import Trained, has_settings_of, need_trained, trained_as
 from rankladder.distill.watching import without_library_bars
 from rankladder.errors import BadOption, WorkerFailed
 from rankladder.rerank.engine import need
@@ -91,7 +91,7 @@ class Distillation:
             return self._last()  # without torch
         for module in ("torch", "sentence_transformers", "datasets", "accelerate"):
             need(module, extra="train")
-        if self.only in {None, "train"} and open_trained(self.into / "train") is None:
+        if self.only in {None, "train"} and not has_settings_of(self.recipe, self.into):
             check_training(self.recipe, processes=int(os.environ.get("WORLD_SIZE", self.processes)))
         with without_library_bars():
             if self.only is None:
@@ -170,11 +170,10 @@ class Distillation:
         if self.processes == 1 or "WORLD_SIZE" in os.environ:
             with self._alone("train") if is_leader() else nullcontext():
                 return train(self.recipe, self.into, sampled, say=self.say)
-        if not is_trained(self.recipe, self.into, sampled):
-            self._torchrun()
-        trained = open_trained(self.into / "train")
-        assert trained is not None  # it ended well
-        return trained
+        if (done := trained_as(self.recipe, self.into, sampled)) is not None:
+            return done
+        self._torchrun()
+        return need_trained(self.recipe, self.into, sampled)
 
     @cached_property
     def measured(self) -> Measured:

@@ -72,12 +72,18 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
     train_set, held_out = _shaped(rows, recipe.train), _shaped(apart, recipe.train)
     model = open_student(recipe.train, seed=recipe.seed, dtype=dtype)
     begun = begun_batch(folder, key)  # a batch that is left out depends on the number of processes: it stays
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if begun and recipe.train.batch_size is None and begun % processes:
+        raise BadOption(
+            f"train: this run was begun with {begun:,} rows a step, which {processes} processes cannot share",
+            hint="go on with a number of processes that divides it",
+        )
     plan = plan_training(
         msgspec.structs.replace(recipe.train, batch_size=begun) if begun else recipe.train,
         rows=len(train_set),
         held_out=len(held_out),
         parameters=sum(weight.numel() for weight in model.parameters()),
-        processes=int(os.environ.get("WORLD_SIZE", "1")),
+        processes=processes,
         dtype=dtype,
         candidates=max(1, round(len(rows) / len(train_set))),
     )

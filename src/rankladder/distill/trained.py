@@ -62,19 +62,25 @@ def open_trained(folder: Path) -> Trained | None:
     return Trained(folder / "best", found["key"], found["best"], tuple(found["history"]))
 
 
-def is_trained(recipe: Recipe, work: Path, sampled: Made | None) -> bool:
-    """Whether there is a finished run of this recipe and these rows."""
+def trained_as(recipe: Recipe, work: Path, sampled: Made | None) -> Trained | None:
+    """The finished run of this recipe and these rows, None where there is none."""
     found = open_trained(work / "train")
-    return found is not None and found.digest == key_of(train_depends(recipe, sampled))
+    return found if found is not None and found.digest == key_of(train_depends(recipe, sampled)) else None
 
 
 def need_trained(recipe: Recipe, work: Path, sampled: Made | None) -> Trained:
-    """The finished run of this recipe and these rows. Raises NotFound, saying what to run, where there is none."""
-    found = open_trained(work / "train")
-    if found is None or not is_trained(recipe, work, sampled):
-        what = "this stage is not complete" if found is None else "trained on other rows, or with other settings"
+    """As ``trained_as``. Raises NotFound, saying what to run, where there is none."""
+    if (found := trained_as(recipe, work, sampled)) is None:
+        missing = read_json(work / "train" / "manifest.json") is None
+        what = "this stage is not complete" if missing else "trained on other rows, or with other settings"
         raise NotFound(f"{work / 'train'}: {what}", hint="rankladder distill train RECIPE makes it")
     return found
+
+
+def has_settings_of(recipe: Recipe, work: Path) -> bool:
+    """Whether a finished run lies there that had these settings, whatever its rows: they need no check any more."""
+    begun = read_json(work / "train" / "depends.json")
+    return begun is not None and begun["settings"] == _settings(recipe) and open_trained(work / "train") is not None
 
 
 def complete_run(trained: Trained, facts: Mapping[str, Any]) -> None:
@@ -92,10 +98,9 @@ def train_depends(recipe: Recipe, sampled: Made | None) -> dict[str, Any]:
     folder, wherever that is.
     """
     start = start_folder(recipe.train)
-    settings = msgspec.to_builtins(recipe.train)
     during = sorted(path if path == NANO_BEIR else path_digest(path) for path in recipe.evaluate.during)
     depends = {
-        "settings": {name: value for name, value in settings.items() if name not in _BESIDE},
+        "settings": _settings(recipe),
         "during": [during, recipe.evaluate.queries_during, recipe.evaluate.top_k] if during else [],
         "seed": recipe.seed,
         "rows": rows_digest(recipe, sampled),
@@ -103,6 +108,14 @@ def train_depends(recipe: Recipe, sampled: Made | None) -> dict[str, Any]:
         "start_settings": _settings_digest(start),
     }
     found: dict[str, Any] = plain(depends)
+    return found
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    """What of ``[train]`` decides the student."""
+    found: dict[str, Any] = plain(
+        {name: value for name, value in msgspec.to_builtins(recipe.train).items() if name not in _BESIDE}
+    )
     return found
 
 

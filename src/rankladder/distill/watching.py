@@ -37,7 +37,7 @@ def watching(folder: Path, name: str, *, say: Callable[[str], object]) -> Any:
                     total=state.max_steps,
                     initial=state.global_step,
                     unit=" steps",
-                    disable=not sys.stderr.isatty(),
+                    disable=sys.stderr is None or not sys.stderr.isatty(),
                 )
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_rest: Any) -> None:

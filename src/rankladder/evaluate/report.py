@@ -36,9 +36,11 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> list[str]:
     remarks = []
     for system, tag in zip(systems, tags, strict=True):
         assert system.run is not None
+        path = runs / f"{tag}.trec"
         try:
-            write_run(Run(tag, system.run.scores), runs / f"{tag}.trec")
+            write_run(Run(tag, system.run.scores), path)
         except BadInput as error:
+            _remove([path])  # of the evaluation before
             remarks.append(f"the run of {system.name} was not written: {str(error).splitlines()[0]}")
     return remarks
 

@@ -19,6 +19,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from filelock import FileLock
@@ -145,18 +146,13 @@ class EmbeddingStore:
 
 
 def _read(path: Path, wanted: Collection[bytes], *, in_memory: bool) -> Block | None:
-    """The block in a file, None where it holds no text that is wanted; a damaged one is removed, and None too.
-
-    Raises StorageFailed where it is there and cannot be read for another reason than whose it is.
-    """
+    """The block in a file, None where it holds no text that is wanted; a damaged one is removed, and None too."""
     mapped: bytes | mmap.mmap
     try:
         with path.open("rb") as file:
-            mapped = file.read() if in_memory else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except (FileNotFoundError, PermissionError, ValueError):  # gone meanwhile, another user's, or empty
+            mapped = file.read() if in_memory else _mapped(file)
+    except (OSError, ValueError):  # gone meanwhile, another user's, or empty
         return None
-    except OSError as error:
-        raise StorageFailed(f"{path}: cannot be read: {error.strerror or error}") from error
     magic, count, width, digest = _HEAD.unpack_from(mapped) if len(mapped) >= _HEAD.size else (b"", 0, 0, b"")
     flags = _HEAD.size + KEY_BYTES * count
     start = -(-(flags + count) // 4) * 4
@@ -170,3 +166,11 @@ def _read(path: Path, wanted: Collection[bytes], *, in_memory: bool) -> Block | 
     with suppress(OSError):
         path.unlink()
     return None
+
+
+def _mapped(file: BinaryIO) -> bytes | mmap.mmap:
+    """A file's content, mapped; read, where its file system cannot be mapped or no further file may be held open."""
+    try:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError:
+        return file.read()
