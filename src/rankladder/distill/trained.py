@@ -71,8 +71,8 @@ def trained_as(recipe: Recipe, work: Path, sampled: Made | None) -> Trained | No
 def need_trained(recipe: Recipe, work: Path, sampled: Made | None) -> Trained:
     """As ``trained_as``. Raises NotFound, saying what to run, where there is none."""
     if (found := trained_as(recipe, work, sampled)) is None:
-        missing = read_json(work / "train" / "manifest.json") is None
-        what = "this stage is not complete" if missing else "trained on other rows, or with other settings"
+        whole = open_trained(work / "train") is not None
+        what = "trained on other rows, or with other settings" if whole else "this stage is not complete"
         raise NotFound(f"{work / 'train'}: {what}", hint="rankladder distill train RECIPE makes it")
     return found
 
