@@ -344,6 +344,14 @@ def test_rank_reads_a_process_substitution() -> None:
     assert [row["text"] for row in rows(done.stdout)] == ["rain falls"]
 
 
+def test_a_program_without_standard_input_is_told_so() -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m rankladder rank rain - <&-"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: standard input is closed\nhint: ")
+
+
 def test_the_winning_passage_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "long.txt").write_text("the sun shines " * 400 + "what causes rain: vapour. " + "the sun shines " * 400)
     assert run(["rank", "what causes rain", str(tmp_path / "long.txt"), "--long", "passages", "--json"]) == 0

@@ -7,14 +7,14 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from rankladder.cli.hits import hit_row, note_cuts
 from rankladder.cli.options import model_options, open_model
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form
-from rankladder.errors import BadFile, PathMissing
+from rankladder.errors import BadFile, BadInput, PathMissing
 from rankladder.textfiles.bytestream import reading
 from rankladder.textfiles.records import document_of, parse_record
 from rankladder.values import Document, Query
@@ -43,7 +43,7 @@ def rank(query: str, file: Path, top_k: int | None, layout: str, long: Any, form
     """
     asked = Query("query", query)
     reranker = open_model(**model)
-    if str(file) == "-" and sys.stdin is not None and sys.stdin.isatty():
+    if str(file) == "-" and _expect_stdin().isatty():
         note("reading documents from the keyboard, one a line; end with Ctrl-D")
     documents = list(_read(file, layout))
     if not documents:
@@ -59,6 +59,13 @@ def rank(query: str, file: Path, top_k: int | None, layout: str, long: Any, form
         ]
         print_table(["rank", "score", "id", "text"], rows, right=(0, 1))
     note_cuts(ranking)
+
+
+def _expect_stdin() -> TextIO:
+    """Standard input. Raises BadInput where the program has none."""
+    if sys.stdin is None:
+        raise BadInput("standard input is closed", hint="name a file, or pipe documents in")
+    return sys.stdin
 
 
 def _read(file: Path, layout: str) -> Iterator[Document]:
