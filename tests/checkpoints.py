@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
@@ -205,11 +206,14 @@ def write_minilm(folder: Path, name: str, *, seed: int = 0) -> Path:
 
 
 def scale_weights(module: torch.nn.Module, seed: int) -> None:
-    """Fills every parameter from one seed: matrices N(0, 1/fan-in), embeddings N(0, 1), norms near 1, biases near 0."""
-    generator = torch.Generator().manual_seed(seed)
+    """Fills every parameter from one seed: matrices N(0, 1/fan-in), embeddings N(0, 1), norms near 1, biases near 0.
+
+    NumPy draws, since what torch draws depends on the processor's instructions.
+    """
+    generator = np.random.default_rng(seed)
     with torch.no_grad():
         for name, parameter in sorted(module.named_parameters()):
-            parameter.normal_(generator=generator)
+            parameter.copy_(torch.from_numpy(generator.standard_normal(parameter.shape, dtype=np.float32)))
             if parameter.ndim == 2 and "embeddings" not in name:
                 parameter.mul_(1 / math.sqrt(parameter.shape[1]))
             elif "position_embeddings" in name or "token_type_embeddings" in name:

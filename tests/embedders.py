@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import (
@@ -66,7 +67,7 @@ def write_embedder(
 def write_static(folder: Path, *, seed: int = 0) -> Path:
     """The folder of a tiny static embedder: the mean of its tokens' vectors, texts of any length."""
     tokenizer = word_piece_tokenizer(64)
-    weights = torch.randn(len(tokenizer), 16, generator=torch.Generator().manual_seed(seed))
+    weights = np.random.default_rng(seed).standard_normal((len(tokenizer), 16), dtype=np.float32)
     module = StaticEmbedding(tokenizer.backend_tokenizer, embedding_weights=weights)
     SentenceTransformer(modules=[module], device="cpu").save_pretrained(str(folder), create_model_card=False)
     return folder
