@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from rankladder.cli.main import cli, run
+from rankladder.cli.search import _snippet
+from rankladder.values import Document, Hit, Passage, Query, Reading
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -358,3 +360,11 @@ def test_the_winning_passage_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     (row,) = rows(capsys.readouterr().out)
     passage = row["passage"]
     assert "what causes rain" in str(row["text"])[passage["start"] : passage["end"]]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("title", ["Weather", "Sun shines.", ""])
+def test_a_snippet_is_of_the_passage_that_won_whatever_stands_around_the_text(title: str) -> None:
+    document = Document("d", "Rain falls. Sun shines.  ", title)
+    start = document.full_text.rindex("Sun")
+    reading = Reading(1, 0, 3, 0, Passage(1, 2, start, start + len("Sun shines.")))
+    assert _snippet(Hit(document, 1.0, 0, reading), Query("q", "sun")) == "… Sun shines."
