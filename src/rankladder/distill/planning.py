@@ -15,8 +15,9 @@ from rankladder.distill.mine import questions_of
 from rankladder.distill.objective import is_pointwise
 from rankladder.distill.questions import Question
 from rankladder.distill.recipe import MOST_CANDIDATES, Recipe, Sample, Train
-from rankladder.distill.rows import HELD_OUT, HELD_OUT_MOST, first_pairs, unreadable
+from rankladder.distill.rows import HELD_OUT, HELD_OUT_MOST
 from rankladder.distill.schedule import Plan, plan_training, rows_a_pass
+from rankladder.distill.scored import first_pairs, unreadable
 from rankladder.distill.train import choose_train_dtype
 from rankladder.distill.watching import without_library_bars
 from rankladder.errors import NotFound, Unavailable
