@@ -14,10 +14,11 @@ import pytest
 from click.testing import CliRunner
 from mteb.abstasks import AbsTaskRetrieval
 
-from rankladder.cli.evaluate_mteb import mteb as command
+from rankladder.cli.main import cli
 from rankladder.errors import BadFile, BadInput, BadOption, ModelMissing, PathMissing, StorageFailed, Unavailable
 from rankladder.evaluate import evaluate, measure_run, parse_measures, read_dataset
 from rankladder.evaluate.mteb import TaskScore, as_mteb, find_task, first_stage, local_task, rerank_tasks
+from rankladder.evaluate.mteb.stages import EmbedderStage
 from rankladder.rerank import ModelRequest, Reranker
 from rankladder.textfiles import read_qrels, read_queries, write_qrels, write_run
 from rankladder.values import Qrels, Run
@@ -216,7 +217,8 @@ def test_given_runs_are_the_candidates_in_their_own_order(beir: Path, tmp_path: 
 def test_an_embedder_from_a_folder_is_a_first_stage(beir: Path, tmp_path: Path) -> None:
     stage = first_stage(str(write_embedder(tmp_path / "embedder")))
     found = run(beir, tmp_path / "results", None, first_stages=[stage])
-    assert stage._opened is None  # type: ignore[attr-defined]
+    assert isinstance(stage, EmbedderStage)
+    assert stage._opened is None
     assert found[None].file.parts[-3] == "local__embedder"
     (predictions,) = (tmp_path / "results" / "predictions").rglob("*.json")
     assert all(len(row) == 20 for row in json.loads(predictions.read_text())["default"]["test"].values())
@@ -298,7 +300,9 @@ def test_a_local_task_that_would_mislead_is_refused(beir: Path) -> None:
 def test_the_command_shows_tasks_and_means(made: Made, ettin: Path, tmp_path: Path) -> None:
     model, results = f"{ettin},dtype=fp32", str(tmp_path / "results")
     arguments = ["--tasks", str(made.beir), "--model", model, "--top-k", "5", "--results", results]
-    lines = CliRunner().invoke(command, [*arguments, "--json"], catch_exceptions=False).stdout.splitlines()
+    lines = (
+        CliRunner().invoke(cli, ["evaluate", "mteb", *arguments, "--json"], catch_exceptions=False).stdout.splitlines()
+    )
     rows = [json.loads(line) for line in lines]
     first, second = made.found[None].ndcg, made.found["model"].ndcg
     assert [(row.get("task"), row["ndcg_at_10"], row["model"]) for row in rows] == [
@@ -308,20 +312,22 @@ def test_the_command_shows_tasks_and_means(made: Made, ettin: Path, tmp_path: Pa
         (None, second, model),
     ]
     assert rows[0]["zero_shot"] is None
-    table = CliRunner().invoke(command, [*arguments, "--table"], catch_exceptions=False).stdout
+    table = CliRunner().invoke(cli, ["evaluate", "mteb", *arguments, "--table"], catch_exceptions=False).stdout
     assert "not known" in table
     assert f"{second:.4f}" in table
 
 
 def test_the_command_wants_tasks_or_a_benchmark(tmp_path: Path) -> None:
     for given in ([], ["--tasks", "SciFact", "--benchmark", "NanoBEIR"]):
-        done = CliRunner().invoke(command, [*given, "--results", str(tmp_path)])
+        done = CliRunner().invoke(cli, ["evaluate", "mteb", *given, "--results", str(tmp_path)])
         assert done.exit_code == 2
         assert "either --tasks or --benchmark" in done.stderr
 
 
 def test_offline_is_told_to_the_libraries_that_fetch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
-    done = CliRunner().invoke(command, ["--tasks", "NanoSciFact", "--results", str(tmp_path), "--offline"])
+    done = CliRunner().invoke(
+        cli, ["evaluate", "mteb", "--tasks", "NanoSciFact", "--results", str(tmp_path), "--offline"]
+    )
     assert os.environ["HF_HUB_OFFLINE"] == "1"
     assert isinstance(done.exception, Unavailable)

@@ -142,11 +142,11 @@ def _files(root: Path, exclude: Path | None, found: Found) -> Iterator[Path]:
     if not root.is_dir():
         yield root
         return
-    for place, folders, files in os.walk(root, onerror=refused):
-        folder = Path(place)
+    for place, folders, every in os.walk(root, onerror=refused):
+        folder, files = Path(place), every
         if is_beir_folder(folder):
             folders.clear()
-            files = [beir_corpus(folder).name]  # noqa: PLW2901
+            files = [beir_corpus(folder).name]
         folders[:] = sorted(name for name in folders if not _left_out(folder / name, exclude))
         for name in sorted(files):
             if not name.startswith("."):
