@@ -8,9 +8,11 @@ constant logits that would hide a wrong layer).
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import tempfile
 from pathlib import Path
+from string import ascii_lowercase, digits, whitespace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -243,16 +245,23 @@ def byte_level_tokenizer(positions: int) -> PreTrainedTokenizerFast:
 
 
 def word_piece_tokenizer(positions: int) -> PreTrainedTokenizerFast:
-    """A lower-casing WordPiece tokenizer as BERT's, framing ``[CLS] A [SEP] B [SEP]`` with token types 0 and 1."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    """A lower-casing WordPiece tokenizer as BERT's, framing ``[CLS] A [SEP] B [SEP]`` with token types 0 and 1.
+
+    Its vocabulary is given: the library's trainer makes another one in every process (huggingface/tokenizers#1794).
+    """
+    signs, words = _signs_and_words(TEXT.lower())
+    vocabulary = list(dict.fromkeys([*SPECIALS, *signs, *words, *(f"##{part}" for part in (*signs, *words))]))
+    known = {token: place for place, token in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.WordPiece(known, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    tokenizer.train_from_iterator(
-        [TEXT, "abcdefghijklmnopqrstuvwxyz 0123456789"],
-        trainers.WordPieceTrainer(vocab_size=500, special_tokens=SPECIALS, show_progress=False),
-    )
     return _framed(tokenizer, positions, ["input_ids", "token_type_ids", "attention_mask"])
+
+
+def _signs_and_words(text: str) -> tuple[list[str], list[str]]:
+    """What stands in a text, and letters and digits; sorted."""
+    return sorted({*text, *ascii_lowercase, *digits} - {*whitespace}), sorted({*re.findall(r"\w+", text)})
 
 
 def _framed(tokenizer: Tokenizer, positions: int, inputs: list[str]) -> PreTrainedTokenizerFast:
@@ -413,16 +422,18 @@ def write_causal(
 
 
 def unigram_tokenizer(positions: int) -> PreTrainedTokenizerFast:
-    """A Unigram tokenizer as XLM-RoBERTa's, without sentencepiece, framing ``<s> A </s></s> B </s>``."""
-    tokenizer = Tokenizer(models.Unigram())
+    """A Unigram tokenizer as XLM-RoBERTa's, without sentencepiece, framing ``<s> A </s></s> B </s>``.
+
+    Its pieces are given, as in ``word_piece_tokenizer``.
+    """
+    specials = ["<s>", "<pad>", "</s>", "<unk>"]
+    signs, words = _signs_and_words(TEXT)
+    pieces = [*(f"▁{word}" for word in words), "▁", *signs]
+    scored = [(piece, 0.0) for piece in specials] + [(piece, -5.0 - place / 100) for place, piece in enumerate(pieces)]
+    tokenizer = Tokenizer(models.Unigram(scored, unk_id=specials.index("<unk>")))
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    specials = ["<s>", "<pad>", "</s>", "<unk>"]
-    tokenizer.train_from_iterator(
-        [TEXT, "abcdefghijklmnopqrstuvwxyz 0123456789"],
-        trainers.UnigramTrainer(vocab_size=300, special_tokens=specials, unk_token="<unk>", show_progress=False),
-    )
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>",
         pair="<s> $A </s> </s> $B </s>",

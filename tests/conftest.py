@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # before huggingface_hub is imported: nothing here may reach a network
+# What a machine has must not reach the tests. Before the libraries that read these are imported:
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="rankladder-hub-")
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+for name in [name for name in os.environ if name in {"RANK", "LOCAL_RANK", "WORLD_SIZE"} or name.endswith("_API_KEY")]:
+    del os.environ[name]
+atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
+
+settings.register_profile(
+    "anywhere",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("anywhere")
 
 
 def pytest_collection_finish() -> None:

@@ -12,7 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+def _starts(path: str) -> bool:
+    """Whether a browser is behind a name, and not a note that asks to install one."""
+    return subprocess.run([path, "--version"], capture_output=True, check=False, timeout=60).returncode == 0
+
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((path for path in map(shutil.which, _NAMES) if path is not None and _starts(path)), None)
 
 _START = """
 import fcntl, os, sys

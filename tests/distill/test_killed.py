@@ -67,12 +67,11 @@ def attempt(into, arm):
         os._exit(0)
     return os.waitpid(child, 0)[1]
 
-chance = random.Random(5)
 whole = folder / "whole"
 assert attempt(whole, lambda: None) == 0
 expected = (whole / "rows.json").read_text()
 for chain in range(4):
-    into, kills = folder / str(chain), 0
+    into, kills, chance = folder / str(chain), 0, random.Random(chain)
     while True:
         if chain % 2:
             seconds = chance.uniform(0.005, 0.25)
@@ -109,7 +108,7 @@ def test_stages_killed_at_any_moment_give_the_same_rows(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     chains = [json.loads(line) for line in done.stdout.splitlines()]
     assert all(chain["same"] and not chain["leftovers"] for chain in chains)
-    assert sum(chain["kills"] for chain in chains) >= 4
+    assert all(chain["kills"] for chain in chains[::2]), "those that are killed by what they do, not by the clock"
 
 
 @pytest.mark.slow

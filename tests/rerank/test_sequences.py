@@ -17,7 +17,7 @@ from rankladder.errors import BadInput
 from rankladder.rerank.pairs import TokenPair
 
 ENGINES = ("onnx fp32", "onnx int8", "torch fp32", "torch bf16", "torch fp16", "classifier", "language model")
-BANDS = {"onnx": 0.0, "fp32": 1e-5, "bf16": 2e-2, "fp16": 2e-2}
+BANDS = {"onnx": 0.0, "fp32": 3e-5, "bf16": 5e-2, "fp16": 2e-2}
 """Logits that batch mates may change: none on the CPU engine, rounding elsewhere (a batch's shape picks the kernel)."""
 
 

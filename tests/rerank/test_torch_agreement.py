@@ -22,7 +22,7 @@ from rankladder.rerank.torch.device import TorchDtype
 from rankladder.rerank.torch.engine import TorchEngine
 
 TOLERANCE = 1e-4
-MATES = 1e-5
+MATES = 3e-5
 HALF = 2e-2
 """Logits: what fp16 may differ from fp32 by."""
 BRAIN = 0.15
@@ -136,7 +136,7 @@ def test_half_precision_ranks_as_fp32_but_for_ties_in_its_band(
 
 
 @pytest.mark.parametrize("name", FIXTURES)
-@pytest.mark.parametrize(("dtype", "band"), [("fp32", MATES), ("fp16", HALF), ("bf16", HALF)])
+@pytest.mark.parametrize(("dtype", "band"), [("fp32", MATES), ("fp16", HALF), ("bf16", 5e-2)])
 def test_scores_do_not_depend_on_batch_mates_or_order(
     name: str, dtype: TorchDtype, band: float, request: pytest.FixtureRequest
 ) -> None:

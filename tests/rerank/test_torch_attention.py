@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -53,7 +54,8 @@ def dense(q: Tensor, k: Tensor, v: Tensor, at: Layout, *, window: int | None, fi
 
 def inputs(lengths: list[int]) -> tuple[Layout, list[Tensor]]:
     at = Layout(packed(lengths))
-    qkv = torch.randn(sum(lengths), 3, HEADS, SIZE, generator=torch.Generator().manual_seed(7))
+    drawn = np.random.default_rng(7).standard_normal((sum(lengths), 3, HEADS, SIZE), dtype=np.float32)
+    qkv = torch.from_numpy(drawn)
     return at, list(qkv.unbind(1))  # strided, as the networks hand them over
 
 
@@ -67,7 +69,7 @@ WAYS: dict[str, Attend] = {"sdpa": Sdpa(), "flex": Flex(flex_attention, create_b
 def test_a_way_to_attend_equals_dense_attention(way: str, window: int | None, lengths: list[int]) -> None:
     at, (q, k, v) = inputs(lengths)
     expected = dense(q, k, v, at, window=window, first=False)
-    torch.testing.assert_close(WAYS[way](q, k, v, at, window=window, first=False), expected, atol=2e-6, rtol=0)
+    torch.testing.assert_close(WAYS[way](q, k, v, at, window=window, first=False), expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -76,14 +78,14 @@ def test_the_first_tokens_alone_equal_dense_attention(way: str, lengths: list[in
     at, (q, k, v) = inputs(lengths)
     firsts = q[at.first]
     expected = dense(firsts, k, v, at, window=None, first=True)
-    torch.testing.assert_close(WAYS[way](firsts, k, v, at, window=None, first=True), expected, atol=2e-6, rtol=0)
+    torch.testing.assert_close(WAYS[way](firsts, k, v, at, window=None, first=True), expected, atol=1e-5, rtol=0)
 
 
 def test_long_sequences_attend_a_part_of_their_queries_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     at, (q, k, v) = inputs([130, 130, 50])
     monkeypatch.setattr(sdpa, "QUERIES_AT_ONCE", 32)
     expected = dense(q, k, v, at, window=None, first=False)
-    torch.testing.assert_close(Sdpa()(q, k, v, at, window=None, first=False), expected, atol=2e-6, rtol=0)
+    torch.testing.assert_close(Sdpa()(q, k, v, at, window=None, first=False), expected, atol=1e-5, rtol=0)
 
 
 def test_a_sliding_window_takes_memory_by_the_tokens_not_by_their_square() -> None:
@@ -150,10 +152,10 @@ def torchs(
 def test_kernels_of_a_card_are_called_by_their_signatures(way: Attend, window: int | None, lengths: list[int]) -> None:
     at, (q, k, v) = inputs(lengths)
     expected = dense(q, k, v, at, window=window, first=False)
-    torch.testing.assert_close(way(q, k, v, at, window=window, first=False), expected, atol=2e-6, rtol=0)
+    torch.testing.assert_close(way(q, k, v, at, window=window, first=False), expected, atol=1e-5, rtol=0)
     firsts = q[at.first]
     expected = dense(firsts, k, v, at, window=None, first=True)
-    torch.testing.assert_close(way(firsts, k, v, at, window=None, first=True), expected, atol=2e-6, rtol=0)
+    torch.testing.assert_close(way(firsts, k, v, at, window=None, first=True), expected, atol=1e-5, rtol=0)
 
 
 def test_torchs_varlen_attn_takes_the_arguments_that_are_passed() -> None:

@@ -186,7 +186,7 @@ def test_a_server_that_asks_for_a_key_that_was_not_given_is_answered_with_the_va
 def test_the_key_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("RANKLADDER_API_KEY", SECRET)
-    patience = Patience(attempts=1, timeout_s=0.1)
+    patience = Patience(attempts=1, timeout_s=1)
     with rerank_server("cohere", key="another") as server:
         reranker = Reranker(open_hosted(server.model(), patience=patience))
         scorer = reranker.scorer
