@@ -24,6 +24,37 @@ def test_memory_is_read_on_the_card_that_the_model_is_on(monkeypatch: pytest.Mon
     assert worker.memory()["device_peak_mb"] is worker._card_free() is None
 
 
+class Counting:
+    """A subject that notes what it is given, and takes 10 ms for it."""
+
+    def __init__(self) -> None:
+        self.scored: list[int] = []
+        self.ranked: list[str] = []
+
+    def lengths(self, pairs: list[tuple[str, str]]) -> tuple[list[int], int]:
+        return [3] * len(pairs), 0
+
+    def score(self, pairs: list[tuple[str, str]]) -> None:
+        self.scored.append(len(pairs))
+
+    def rank(self, query: str, texts: list[str]) -> None:
+        self.ranked.append(query)
+
+
+def test_a_pass_on_a_card_lasts_long_enough_to_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(n / 100 for n in range(1000))
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1, 4))
+    pairs, lists = [("q", "d")] * 64, [("one", ["d"]), ("two", ["e"])]
+    for card, asked, ranked in (("cuda:0", [64, 6400], ["one", "two"]), (None, [64], [])):
+        worker, subject = Worker(), Counting()
+        worker.card, worker.subject = card, subject  # type: ignore[assignment]
+        worker.texts(pairs=pairs, lists=lists)
+        taken = worker.score()["seconds"]
+        assert (subject.scored, subject.ranked) == (asked, ranked)
+        assert taken == pytest.approx(0.01 / (100 if card else 1))
+
+
 def test_the_peer_computes_where_and_with_as_many_threads_as_it_is_told(ettin: Path) -> None:
     before = torch.get_num_threads()
     try:

@@ -22,6 +22,7 @@ from rankladder.rerank.torch.engine import TorchEngine
 from rankladder.rerank.torch.scheduling import Fetch, TokenBudget, score_in_batches
 
 FULL = [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)")]
+FULL += [RuntimeError("CUDA error: out of memory"), RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling")]
 OTHER = RuntimeError("Placeholder storage has not been allocated on MPS device!")
 CARD = torch.device("cuda", 0)
 
@@ -95,6 +96,6 @@ def test_a_lack_of_memory_on_mps_halves_the_batch_too() -> None:
 
     pairs = [TokenPair(np.full(3, number, dtype=np.int32), 1) for number in range(9)]
     scores = score_in_batches(
-        pairs, budget=TokenBudget(99), launch=launch, release=lambda: None, done=lambda count: None
+        pairs, budget=TokenBudget(99), launch=launch, release=lambda: False, done=lambda count: None
     )
     assert scores.tolist() == list(range(9))

@@ -314,7 +314,7 @@ def score_on(room: int, lengths: Sequence[int], budget: TokenBudget) -> NDArray[
         [token_pair(length) for length in lengths],
         budget=budget,
         launch=launch,
-        release=lambda: None,
+        release=lambda: False,
         done=done.append,
         planned=plan_padded,
         cost=padded_tokens,

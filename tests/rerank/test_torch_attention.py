@@ -166,6 +166,36 @@ def test_torchs_varlen_attn_takes_the_arguments_that_are_passed() -> None:
     inspect.signature(kernel).bind(q, k, v, at.ends, at.ends, 3, 3, window_size=(-1, -1))
 
 
+def tried(way: Attend, dtype: torch.dtype = torch.float32) -> str | None:
+    return attention.failed_trial(way, device=torch.device("cpu"), dtype=dtype, head_size=SIZE)
+
+
+def test_a_kernel_is_tried_before_it_is_chosen() -> None:
+    def not_built(*_: Any, **__: Any) -> Tensor:
+        raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nCompile with …")
+
+    def full(*_: Any, **__: Any) -> Tensor:
+        raise torch.OutOfMemoryError("full")
+
+    def windowless(*given: Any, window_size: tuple[int, int]) -> Tensor:
+        return varlen(*given, (-1, -1))
+
+    for way in (Sdpa(), Varlen(torchs), FlashAttn(flash), Varlen(full)):
+        assert tried(way) is None
+    assert tried(Sdpa(), torch.bfloat16) is None
+    assert tried(Varlen(not_built)) == (
+        "does not run here (CUDA error: no kernel image is available for execution on the device)"
+    )
+    assert str(tried(Varlen(windowless))).startswith("attends otherwise than torch does here, by 0.")
+
+
+def test_what_mps_computes_step_by_step_for_few_queries_is_attention() -> None:
+    _, (q, k, v) = inputs([70, 70])
+    query, key, value = (x.view(2, 70, HEADS, SIZE).transpose(1, 2) for x in (q, k, v))
+    expected = torch.nn.functional.scaled_dot_product_attention(query[:, :, 64:], key, value)
+    torch.testing.assert_close(sdpa.attend_plainly(query[:, :, 64:], key, value), expected, atol=1e-5, rtol=0)
+
+
 # The choice, with a card that is not there.
 
 CARD = torch.device("cuda", 0)
@@ -181,6 +211,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             return modules.get(name, f"cannot be imported (No module named {module!r})")
 
         monkeypatch.setattr(attention, "_imported", imported)
+        monkeypatch.setattr(attention, "failed_trial", lambda attend, **_: None)
 
     return present
 

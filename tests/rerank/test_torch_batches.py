@@ -50,8 +50,9 @@ class Device:
         scores = np.array([one.ids[0] + len(one.ids) / 100 for one in pairs], dtype=np.float32)
         return lambda: scores
 
-    def release(self) -> None:
+    def release(self) -> bool:
         self.released += 1
+        return False
 
 
 def run(device: Device, pairs: list[TokenPair], budget: TokenBudget) -> tuple[NDArray[np.float32], int]:
@@ -113,13 +114,32 @@ def test_a_long_sequence_waits_for_the_batches_before_it() -> None:
     assert tries == [60, 50, 50, 40]
 
 
+def test_a_batch_is_tried_again_as_it_is_once_graphs_have_given_their_memory_back() -> None:
+    device, tokens = Device(50), TokenBudget(80)
+
+    def release() -> bool:
+        had_graphs, device.room = device.room < 80, 80
+        device.released += 1
+        return had_graphs
+
+    scores = score_in_batches(
+        [pair(0, 80), pair(1, 40), pair(2, 40)],
+        budget=tokens,
+        launch=device.launch,
+        release=release,
+        done=lambda count: None,
+    )
+    assert scores.tolist() == pytest.approx([0.8, 1.4, 2.4])
+    assert (device.released, tokens.tokens) == (1, 80)
+
+
 def test_any_other_error_goes_through() -> None:
     def launch(pairs: Sequence[TokenPair]) -> Callable[[], NDArray[np.float32]]:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     with pytest.raises(RuntimeError, match="illegal"):
         score_in_batches(
-            [pair(0, 1)], budget=TokenBudget(9), launch=launch, release=lambda: None, done=lambda count: None
+            [pair(0, 1)], budget=TokenBudget(9), launch=launch, release=lambda: False, done=lambda count: None
         )
 
 

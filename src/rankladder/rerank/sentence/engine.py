@@ -109,7 +109,7 @@ class SentenceEngine:
             pairs,
             budget=self._budget,
             launch=self._launch,
-            release=lambda: free_kept_memory(self._device),
+            release=self._release,
             done=done,
             planned=plan_padded,
             cost=padded_tokens,
@@ -120,6 +120,10 @@ class SentenceEngine:
     def _launch(self, pairs: Sequence[TokenPair]) -> Fetch:
         logits = self._forward(pairs)
         return lambda: logits
+
+    def _release(self) -> bool:
+        free_kept_memory(self._device)
+        return False
 
     def _forward(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
         with self._lock, torch.inference_mode(), limited_threads(self.threads, self._device):

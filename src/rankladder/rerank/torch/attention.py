@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from rankladder.errors import BadOption
-from rankladder.rerank.torch.batches import Layout
+from rankladder.rerank.torch.batches import Layout, Packed
+from rankladder.rerank.torch.device import is_out_of_memory
+from rankladder.rerank.torch.sdpa import Sdpa
 
 AttentionName = Literal["flash-attn", "varlen", "flex", "sdpa"]
 AttentionWish = Literal["auto", "flash-attn", "varlen", "flex", "sdpa"]
@@ -20,6 +22,9 @@ AttentionWish = Literal["auto", "flash-attn", "varlen", "flex", "sdpa"]
 torch) and ``sdpa``. ``flex`` (FlexAttention, compiled) only runs when asked for, until it is measured on a card."""
 
 Kernel = Callable[..., Any]
+
+_OFF = 0.03
+"""What rounding to bf16 may change in a mean of numbers from −1 to 1; another window changes much more."""
 
 
 class Attend(Protocol):
@@ -103,8 +108,6 @@ def choose_attention(
 def _open(name: AttentionName, *, device: torch.device, dtype: torch.dtype, head_size: int) -> Attend | str:
     """One way to attend, or why it cannot run here."""
     if name == "sdpa":
-        from rankladder.rerank.torch.sdpa import Sdpa
-
         return Sdpa()
     if device.type != "cuda":
         return f"runs on CUDA, and the device is {device}"
@@ -120,13 +123,42 @@ def _open(name: AttentionName, *, device: torch.device, dtype: torch.dtype, head
         return f"needs heads of at most 256 values, a multiple of 8, and the model's have {head_size}"
     if name == "flash-attn":
         kernel = _imported("flash_attn", "flash_attn_varlen_func")
-        return kernel if isinstance(kernel, str) else FlashAttn(kernel)
-    kernel = _imported("torch.nn.attention.varlen", "varlen_attn")
-    if isinstance(kernel, str):
-        return kernel
-    if "window_size" not in inspect.signature(kernel).parameters:
-        return f"of torch {torch.__version__} has no sliding window"
-    return Varlen(kernel)
+        if isinstance(kernel, str):
+            return kernel
+        attend: Attend = FlashAttn(kernel)
+    else:
+        kernel = _imported("torch.nn.attention.varlen", "varlen_attn")
+        if isinstance(kernel, str):
+            return kernel
+        if "window_size" not in inspect.signature(kernel).parameters:
+            return f"of torch {torch.__version__} has no sliding window"
+        attend = Varlen(kernel)
+    return failed_trial(attend, device=device, dtype=dtype, head_size=head_size) or attend
+
+
+def failed_trial(attend: Attend, *, device: torch.device, dtype: torch.dtype, head_size: int) -> str | None:
+    """Why a kernel does not do here, or None: what can be imported may be built for other cards, or read a window as it
+    likes. Held against torch's own attention on two short sequences.
+    """
+    lengths = (150, 3)
+    ends = torch.tensor([0, *lengths], device=device).cumsum(0).int()
+    ids = torch.zeros(sum(lengths), dtype=torch.int32, device=device)
+    at = Layout(Packed(ids, ends, ids[: len(lengths)], max(lengths), lengths))
+    places = torch.arange(3 * len(ids) * 2 * head_size, device=device)
+    q, k, v = (places * 0.7).sin().view(3, len(ids), 2, head_size).to(dtype)
+    for window, first in ((None, False), (8, False), (None, True)):
+        queries = q[at.first] if first else q
+        try:
+            found = attend(queries, k, v, at, window=window, first=first)
+            expected = Sdpa()(queries, k, v, at, window=window, first=first)
+            off = (found.float() - expected.float()).abs().max().item()
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                return None  # opening the model says what there is no room for
+            return f"does not run here ({str(error).strip().partition(chr(10))[0]})"
+        if not off < _OFF:
+            return f"attends otherwise than torch does here, by {off:.2g}"
+    return None
 
 
 def _imported(module: str, name: str) -> Kernel | str:

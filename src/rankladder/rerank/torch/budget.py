@@ -9,7 +9,7 @@ import torch
 
 from rankladder.errors import DeviceMemoryFull
 from rankladder.rerank.pairs import TokenPair
-from rankladder.rerank.torch.device import free_kept_memory
+from rankladder.rerank.torch.device import NO_CAPTURE_MEANWHILE, free_kept_memory, is_out_of_memory
 
 CPU_TOKENS = 4096
 """On the CPU: enough for large matrix products, and a few tens of MB."""
@@ -43,8 +43,9 @@ def default_budget(device: torch.device, forward: Callable[[list[TokenPair]], ob
         trial = [TokenPair(np.zeros(length, dtype=np.int32), length // 2)] * rows
         try:
             taken = _bytes_taken(device, forward, trial)
-        except torch.OutOfMemoryError:
-            pass  # acted on outside: the error holds the failed batch's tensors
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise  # else acted on outside: the error holds the failed batch's tensors
         else:
             free, _ = torch.cuda.mem_get_info(device)
             return tokens_that_fit(free, taken / (rows * length))
@@ -57,12 +58,13 @@ def default_budget(device: torch.device, forward: Callable[[list[TokenPair]], ob
 
 def _bytes_taken(device: torch.device, forward: Callable[[list[TokenPair]], object], trial: list[TokenPair]) -> int:
     """The most CUDA memory that a batch's computation holds at once."""
-    forward(trial)  # kernels load their workspaces, which are not paid a second time
-    torch.cuda.synchronize(device)
-    before = torch.cuda.memory_allocated(device)
-    torch.cuda.reset_peak_memory_stats(device)
-    forward(trial)
-    torch.cuda.synchronize(device)
+    with NO_CAPTURE_MEANWHILE:
+        forward(trial)  # kernels load their workspaces, which are not paid a second time
+        torch.cuda.synchronize(device)
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        forward(trial)
+        torch.cuda.synchronize(device)
     return torch.cuda.max_memory_allocated(device) - before
 
 

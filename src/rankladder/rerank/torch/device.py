@@ -117,9 +117,18 @@ def limited_threads(threads: int, device: torch.device) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
+NO_CAPTURE_MEANWHILE = threading.Lock()
+"""Held by what records a CUDA graph and by what waits for the whole device or empties torch's cache: torch allows one
+recording at a time in a process, and neither of these during one.
+"""
+
+_OUT_OF_MEMORY = "MPS backend out of memory", "CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED"
+"""How messages begin where there is no type for it: MPS, and what CUDA takes beside torch's allocator."""
+
+
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device's memory was too small. MPS has no type of its own for it, and only the message tells."""
-    return isinstance(error, torch.OutOfMemoryError) or str(error).startswith("MPS backend out of memory")
+    """Whether a device's memory was too small."""
+    return isinstance(error, torch.OutOfMemoryError) or str(error).startswith(_OUT_OF_MEMORY)
 
 
 @contextmanager
@@ -139,7 +148,8 @@ def weights_placed(name: str, dtype: TorchDtype, device: torch.device) -> Iterat
 def free_kept_memory(device: torch.device) -> None:
     """Frees what torch keeps for reuse, after a batch that did not fit."""
     if device.type == "cuda":
-        torch.cuda.empty_cache()
+        with NO_CAPTURE_MEANWHILE:
+            torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
 

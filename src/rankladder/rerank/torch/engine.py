@@ -37,7 +37,9 @@ from rankladder.rerank.torch.scheduling import Fetch, TokenBudget, score_in_batc
 class TorchEngine:
     """Scores token sequences in batches, packed end to end. Usable from several threads: batches take turns.
 
-    A score does not depend on its batch mates beyond rounding: within 1e-5 in fp32.
+    A score does not depend on its batch mates beyond rounding: within 1e-5 in fp32. On a GPU the same call may differ
+    as little from one time to the next, since sums are taken in no fixed order. In a program that has told torch to
+    multiply fp32 in fewer bits (``torch.set_float32_matmul_precision``), fp32 is that here too.
 
     fp16 stays within 2e-2 logits of fp32 on the three networks measured; bf16 does not on two of them, because rounding
     the weights alone may cost more than that. Largest difference over 30 pairs of up to 150 tokens, measured on a CPU:
@@ -101,7 +103,10 @@ class TorchEngine:
             attention, device=self._device, dtype=kind, head_size=encoder.width // encoder.heads
         )
         if cuda_graphs and self.attention not in {"flash-attn", "varlen"}:
-            raise BadOption(f"cuda_graphs needs attention flash-attn or varlen, and it is {self.attention}")
+            raise BadOption(
+                f"cuda_graphs needs attention flash-attn or varlen, and it is {self.attention}",
+                hint='those compute in 16 bits on an NVIDIA GPU: dtype="fp16" or "bf16"' if dtype == "fp32" else None,
+            )
         self.about = f"{self.name} on {self.device}, attention {self.attention}"
         self._vocabulary, self._positions = encoder.vocabulary, encoder.positions
         self._process = os.getpid()
@@ -119,6 +124,8 @@ class TorchEngine:
                         longest=self._positions,
                     )
         self._budget = TokenBudget(token_budget)
+        self._before: torch.cuda.Event | None = None
+        """When the last batch on CUDA is over."""
 
     @property
     def token_budget(self) -> int:
@@ -144,6 +151,9 @@ class TorchEngine:
         """Starts a batch; nothing here waits for a GPU."""
         host = HostBatch.of(pairs, vocabulary=self._vocabulary)
         with self._lock, self._current_device(), torch.inference_mode(), limited_threads(self.threads, self._device):
+            if self._graphs is not None and self._before is not None:
+                # A caller's own stream may be another one than the last batch's, and a graph's buffers are the same.
+                torch.cuda.current_stream(self._device).wait_event(self._before)
             logits = self._forward(host.to(self._device))
             if self._device.type != "cuda":
                 return logits.cpu().numpy
@@ -151,6 +161,7 @@ class TorchEngine:
             landed.copy_(logits, non_blocking=True)
             over = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call] # waits without spinning
             over.record(torch.cuda.current_stream(self._device))
+            self._before = over
 
         def fetch() -> NDArray[np.float32]:
             over.synchronize()
@@ -158,12 +169,14 @@ class TorchEngine:
 
         return fetch
 
-    def _release(self) -> None:
-        """Frees what is kept for reuse, after a batch that did not fit."""
+    def _release(self) -> bool:
+        """Frees what is kept for reuse, after a batch that did not fit; whether graphs were among it."""
         with self._lock:
+            had_graphs = self._graphs is not None and len(self._graphs) > 0
             if self._graphs is not None:
                 self._graphs.clear()
             free_kept_memory(self._device)
+        return had_graphs
 
     def _current_device(self) -> torch.cuda.device | nullcontext[None]:
         return torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()

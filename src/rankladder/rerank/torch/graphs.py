@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from rankladder.rerank.torch.batches import Packed
+from rankladder.rerank.torch.device import NO_CAPTURE_MEANWHILE
 
-MOST_GRAPHS = 16
-"""Graphs kept; the one not used for longest makes room. Each holds a batch's working memory in a shared pool."""
+MOST_GRAPHS = 64
+"""Graphs kept; the one not used for longest makes room. They share one pool of working memory."""
 
 _SMALLEST = 256, 8  # tokens, sequences
 
@@ -89,13 +90,14 @@ class CudaCapture:
 
     def __call__(self, compute: Callable[[], Tensor]) -> tuple[Callable[[], object], Tensor]:
         """See Capture."""
-        self._side.wait_stream(torch.cuda.current_stream(self._device))
-        with torch.cuda.stream(self._side):
-            compute()  # what is set up on a first run may not be captured
-        torch.cuda.current_stream(self._device).wait_stream(self._side)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool, stream=self._side, capture_error_mode="thread_local"):
-            out = compute()
+        with NO_CAPTURE_MEANWHILE:
+            self._side.wait_stream(torch.cuda.current_stream(self._device))
+            with torch.cuda.stream(self._side):
+                compute()  # what is set up on a first run may not be captured
+            torch.cuda.current_stream(self._device).wait_stream(self._side)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, pool=self._pool, stream=self._side, capture_error_mode="thread_local"):
+                out = compute()
         return graph.replay, out
 
     def forget(self) -> None:
@@ -111,13 +113,18 @@ class _Recorded:
 
 
 class Graphs:
-    """A forward pass that replays recorded ones. One caller at a time (the engine's lock sees to it)."""
+    """A forward pass that replays recorded ones. One caller at a time (the engine's lock sees to it).
+
+    A bucket is recorded when it is met a second time: a recording waits for the device and empties its caches, which
+    costs more than many plain passes.
+    """
 
     def __init__(self, forward: Forward, capture: Capture, *, most: int = MOST_GRAPHS) -> None:
         self._forward = forward
         self._capture = capture
         self._most = most
         self._recorded: OrderedDict[Bucket, _Recorded] = OrderedDict()
+        self._seen: set[Bucket] = set()
 
     def __len__(self) -> int:
         return len(self._recorded)
@@ -125,6 +132,9 @@ class Graphs:
     def __call__(self, batch: Packed) -> Tensor:
         """Logits (B,), as the forward pass gives them."""
         bucket = Bucket.holding(batch)
+        if bucket not in self._seen:
+            self._seen.add(bucket)
+            return self._forward(batch)
         recorded = self._recorded.pop(bucket, None)
         if recorded is None:
             while len(self._recorded) >= self._most:
@@ -141,6 +151,7 @@ class Graphs:
     def clear(self) -> None:
         """Forgets every graph, and with them the memory that they hold."""
         self._recorded.clear()
+        self._seen.clear()
         self._capture.forget()
 
 

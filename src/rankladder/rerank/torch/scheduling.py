@@ -49,7 +49,7 @@ def score_in_batches(
     *,
     budget: TokenBudget,
     launch: Launch,
-    release: Callable[[], object],
+    release: Callable[[], bool],
     done: Callable[[int], object],
     planned: Plan = plan_batches,
     cost: Callable[[Sequence[int]], int] = sum,
@@ -59,8 +59,9 @@ def score_in_batches(
     ``cost`` counts a batch's tokens from its lengths as ``planned`` does.
 
     A batch that does not fit in memory (``is_out_of_memory`` and no other error) halves the budget, for later calls
-    too. What was started is fetched first, ``release`` frees what torch keeps for reuse, and all that was not
-    started is planned anew, so no score is lost or computed twice.
+    too. What was started is fetched first, ``release`` frees what is kept for reuse, and all that was not started is
+    planned anew, so no score is lost or computed twice. Where ``release`` says that it gave back memory that batches
+    in use held (CUDA graphs), the batch is tried once more as it is.
 
     Raises DeviceMemoryFull where one sequence alone does not fit.
     """
@@ -90,7 +91,9 @@ def score_in_batches(
         alone = not flying
         while flying:
             land()
-        release()
+        if release():
+            plan.appendleft(rows)
+            continue
         if len(rows) == 1 and alone:
             raise DeviceMemoryFull(
                 f"a sequence of {lengths[rows[0]]} tokens does not fit in the device's memory by itself",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from typing import cast
@@ -10,11 +11,20 @@ from typing import cast
 import torch
 import torch.nn.functional as nn
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from rankladder.rerank.torch.batches import Layout
 
 QUERIES_AT_ONCE = 1024
 """Queries of one call in a global layer: where torch has no fused kernel, memory grows with this × the sequence."""
+
+_NO_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+"""All but cuDNN's, which plans anew for every shape, and a batch here has as many shapes as lengths."""
+
+_FEW = 8
+"""Queries for which torch's function on MPS takes kernels that read keys and values of some strides and lengths wrongly
+(pytorch#163597, #169222, #181133).
+"""
 
 SMALLEST_BLOCK = 64
 """Queries of one block in a sliding-window layer: the window's side, or this where the side is less."""
@@ -30,9 +40,10 @@ class Sdpa:
         """See ``attention.Attend``."""
         if first:
             return attend_from_first(q, k, v, at)
-        if window is not None and at.longest > window + 1:
-            return attend_in_blocks(q, k, v, at, window=window)
-        return attend_globally(q, k, v, at)
+        with sdpa_kernel(_NO_PLANS) if q.is_cuda else nullcontext():
+            if window is not None and at.longest > window + 1:
+                return attend_in_blocks(q, k, v, at, window=window)
+            return attend_globally(q, k, v, at)
 
 
 def attend_globally(q: Tensor, k: Tensor, v: Tensor, at: Layout) -> Tensor:
@@ -44,7 +55,16 @@ def attend_globally(q: Tensor, k: Tensor, v: Tensor, at: Layout) -> Tensor:
         query, key, value, result = (x[place].view(rows, length, *x.shape[1:]).transpose(1, 2) for x in (q, k, v, out))
         for top in range(0, length, QUERIES_AT_ONCE):
             some = slice(top, top + QUERIES_AT_ONCE)
-            result[:, :, some] = nn.scaled_dot_product_attention(query[:, :, some], key, value)
+            few = q.device.type == "mps" and query[:, :, some].shape[2] <= _FEW
+            attend = attend_plainly if few else nn.scaled_dot_product_attention
+            result[:, :, some] = attend(query[:, :, some], key, value)
+    return out
+
+
+def attend_plainly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """What the fused function gives, step by step: (rows, heads, queries, head size), softmax in fp32."""
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    out: Tensor = scores.float().softmax(-1).to(value.dtype) @ value
     return out
 
 
