@@ -14,13 +14,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # What a machine has must not reach the tests. Before the libraries that read these are imported:
+_OTHERS = "RANKLADDER_", "HF_", "HUGGINGFACE_", "SENTENCE_TRANSFORMERS_", "TRANSFORMERS_"
+for name in [*os.environ]:
+    if (name.startswith(_OTHERS) and name != "RANKLADDER_MINILM") or name.endswith("_API_KEY"):
+        del os.environ[name]
+for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "NO_COLOR", "FORCE_COLOR"):
+    os.environ.pop(name, None)
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="rankladder-hub-")
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-for name in [name for name in os.environ if name in {"RANK", "LOCAL_RANK", "WORLD_SIZE"} or name.endswith("_API_KEY")]:
-    del os.environ[name]
 atexit.register(shutil.rmtree, os.environ["HF_HOME"], ignore_errors=True)
 
 settings.register_profile(

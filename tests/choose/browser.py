@@ -15,7 +15,10 @@ from typing import Any
 
 def _starts(path: str) -> bool:
     """Whether a browser is behind a name, and not a note that asks to install one."""
-    return subprocess.run([path, "--version"], capture_output=True, check=False, timeout=60).returncode == 0
+    try:
+        return subprocess.run([path, "--version"], capture_output=True, check=False, timeout=60).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
 
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")

@@ -240,8 +240,8 @@ def test_scores_do_not_depend_on_batch_mates_beyond_rounding(models: dict[str, P
     together = scores(reranker, pairs)
     alone = np.array([scores(reranker, [pair])[0] for pair in pairs])
     backwards = scores(reranker, pairs[::-1])[::-1]
-    assert np.abs(together - alone).max() < 1e-5
-    assert np.abs(together - backwards).max() < 1e-5
+    assert np.abs(together - alone).max() < 3e-5
+    assert np.abs(together - backwards).max() < 3e-5
 
 
 @pytest.mark.parametrize("kind", ["deberta-v2", "xlm-roberta", "qwen2", "qwen3"])

@@ -139,7 +139,7 @@ def test_what_leaves_the_network_alone_is_read(
 ) -> None:
     pairs = [("why?", "so it is"), ("rain", "")]
     changed = Reranker.open(with_tensors(models[kind], tmp_path / "copy", change))
-    assert np.abs(changed.predict(pairs) - Reranker.open(models[kind]).predict(pairs)).max() < 1e-5
+    assert np.abs(changed.predict(pairs) - Reranker.open(models[kind]).predict(pairs)).max() < 3e-5
 
 
 def test_a_file_cut_short_is_refused_and_pickles_are_never_opened(models: dict[str, Path], tmp_path: Path) -> None:

@@ -174,6 +174,9 @@ def test_a_kernel_is_tried_before_it_is_chosen() -> None:
     def not_built(*_: Any, **__: Any) -> Tensor:
         raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nCompile with …")
 
+    def older(q: Tensor, k: Tensor, v: Tensor, **_: Any) -> Tensor:
+        raise TypeError("got an unexpected keyword argument 'window_size'")
+
     def full(*_: Any, **__: Any) -> Tensor:
         raise torch.OutOfMemoryError("full")
 
@@ -186,7 +189,25 @@ def test_a_kernel_is_tried_before_it_is_chosen() -> None:
     assert tried(Varlen(not_built)) == (
         "does not run here (CUDA error: no kernel image is available for execution on the device)"
     )
+    assert "unexpected keyword" in str(tried(FlashAttn(older)))
     assert str(tried(Varlen(windowless))).startswith("attends otherwise than torch does here, by 0.")
+
+
+def test_a_kernel_that_fails_its_trial_is_passed_over(
+    card: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card((9, 0), flash_attn_varlen_func=flash, varlen_attn=torchs)
+    asked: list[object] = []
+
+    def trial(attend: Attend, **given: object) -> str | None:
+        asked.append(given)
+        return "does not run here (why)" if isinstance(attend, FlashAttn) else None
+
+    monkeypatch.setattr(attention, "failed_trial", trial)
+    assert chosen() == "varlen"
+    assert asked == [{"device": CARD, "dtype": torch.bfloat16, "head_size": 64}] * 2
+    with pytest.raises(BadOption, match=r"flash-attn does not run here \(why\)"):
+        chosen("flash-attn")
 
 
 def test_what_mps_computes_step_by_step_for_few_queries_is_attention() -> None:

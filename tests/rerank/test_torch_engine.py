@@ -93,7 +93,7 @@ def test_scores_do_not_depend_on_concurrent_callers(engine: TorchEngine, pairs: 
     expected = engine.score(pairs)
     with ThreadPoolExecutor(4) as pool:
         for scores in pool.map(lambda _: engine.score(pairs), range(8)):
-            assert np.abs(scores - expected).max() < 1e-5
+            assert np.abs(scores - expected).max() < 3e-5
 
 
 def test_threads_are_set_for_a_batch_and_set_back(checkpoint: Checkpoint, pairs: list[TokenPair]) -> None:
@@ -149,7 +149,7 @@ def test_a_lack_of_memory_halves_the_budget_and_goes_on(checkpoint: Checkpoint, 
 
     whole._forward = small
     counts: list[int] = []
-    assert np.abs(whole.score(pairs, done=counts.append) - expected).max() < 1e-5
+    assert np.abs(whole.score(pairs, done=counts.append) - expected).max() < 3e-5
     assert sum(counts) == len(pairs)
     assert whole.token_budget <= 2000
 
@@ -186,7 +186,7 @@ def test_a_forked_child_works_on_the_cpu_and_is_refused_on_a_card(
 ) -> None:
     engine = TorchEngine(checkpoint, dtype="fp32", device="cpu", threads=2)  # threads that the fork does not copy
     expected = engine.score(pairs)
-    assert np.abs(in_a_fork(engine, pairs) - expected).max() < 1e-5
+    assert np.abs(in_a_fork(engine, pairs) - expected).max() < 3e-5
     monkeypatch.setattr(engine, "_device", torch.device("cuda", 0))
     refusal = in_a_fork(engine, pairs)
     assert "a forked child cannot use it" in refusal

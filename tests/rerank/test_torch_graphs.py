@@ -69,7 +69,7 @@ def test_recorded_batches_give_the_same_scores(model: str, request: pytest.Fixtu
         for seed in range(3):  # the third time around, every bucket holds an earlier batch's leftovers
             for lengths in BATCHES:
                 here = batch(lengths, seed).to(CPU)
-                torch.testing.assert_close(graphs(here), network(here), atol=1e-5, rtol=0)
+                torch.testing.assert_close(graphs(here), network(here), atol=3e-5, rtol=0)
     assert record.recorded == len(graphs) <= len(BATCHES)
 
 
@@ -99,6 +99,8 @@ def test_the_graph_not_used_for_longest_makes_room() -> None:
         graphs(one)
     assert (record.recorded, len(graphs)) == (3, 2)
     graphs(middle)
+    assert record.recorded == 3
+    graphs(middle)
     assert record.recorded == 4
     graphs.clear()
     assert len(graphs) == 0
@@ -126,7 +128,7 @@ def test_an_engine_with_graphs_records_and_replays_them(ettin: Path, monkeypatch
     plain = engine.TorchEngine(checkpoint, dtype="fp32", device="cpu", token_budget=400)
     draw = np.random.default_rng(0)
     pairs = [TokenPair(draw.integers(0, 300, 90).astype(np.int32), 2) for _ in range(12)]
-    np.testing.assert_allclose(graphs.score(pairs), plain.score(pairs), atol=1e-5)
+    np.testing.assert_allclose(graphs.score(pairs), plain.score(pairs), atol=3e-5)
     assert record.recorded == 1
     assert graphs._release()
     assert record.forgotten == 1

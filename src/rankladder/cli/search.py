@@ -102,7 +102,8 @@ def _snippet(hit: Hit, query: Query) -> str:
 
     text, start, end = hit.document.text, 0, len(hit.document.text)
     if hit.reading is not None and hit.reading.passage is not None:
-        shift = len(hit.document.title.lstrip()) + 1 if hit.document.title.strip() else 0  # the title stands before it
+        whole = hit.document.full_text  # the title before the text, or the text without blanks around it
+        shift = whole.rindex(text.strip()) - text.index(text.strip())
         start, end = (min(max(0, at - shift), end) for at in (hit.reading.passage.start, hit.reading.passage.end))
     found = snippet(text, query.text, start=start, end=end)
     shown = emphasise(printable(found.text), found.spans)

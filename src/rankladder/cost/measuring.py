@@ -27,6 +27,9 @@ REPEATS, LEAST_REPEATS, REPEAT_S = 20, 5, 40.0
 TAIL_REPEATS = 100
 """Latency samples that a p99 wants."""
 
+CARD_BATCH = 1024
+"""Pairs of the peer's largest batch that is tried on a card, where a pass takes the pairs many times over."""
+
 LEAST_FREE = 0.15
 """Of the machine's memory, or a card's: with less left, the models opened so far are measured and closed before the
 next opens.
@@ -179,7 +182,9 @@ class Measurement:
             self._tell(f"{configuration}: looking for the best batch size")
             with self._start(row) as trial:
                 trial.read(self.workload)
-                sizes = powers_of_two(8, max(DEFAULT_BATCH_SIZE, 2 * len(self.workload.pairs) - 1))
+                on_card = trial.told["device"].startswith("cuda")
+                most = CARD_BATCH if on_card else max(DEFAULT_BATCH_SIZE, 2 * len(self.workload.pairs) - 1)
+                sizes = powers_of_two(8, most)
                 knob["batch_size"] = self._climb(row, trial, sizes, DEFAULT_BATCH_SIZE, "batch {}")
         elif configuration.engine == "onnx":
             # This first process also leaves the graph in the cache, so that the measured one starts as later ones do.

@@ -27,7 +27,9 @@ _PROBE_ROWS, _PROBE_TOKENS = (64, 32, 16, 8, 4, 2, 1), 128
 """Sequences of the batch that is measured, fewer where they do not fit, and their length."""
 
 
-def default_budget(device: torch.device, forward: Callable[[list[TokenPair]], object], *, longest: int) -> int:
+def default_budget(
+    device: torch.device, forward: Callable[[list[TokenPair]], object], *, longest: int, share: float = SHARE
+) -> int:
     """Tokens a batch: on CUDA as many as a share of the free memory holds, by what a trial batch takes.
 
     ``forward`` scores a batch; ``longest`` is the most tokens that the model reads.
@@ -48,7 +50,7 @@ def default_budget(device: torch.device, forward: Callable[[list[TokenPair]], ob
                 raise  # else acted on outside: the error holds the failed batch's tensors
         else:
             free, _ = torch.cuda.mem_get_info(device)
-            return tokens_that_fit(free, taken / (rows * length))
+            return tokens_that_fit(free, taken / (rows * length), share=share)
         free_kept_memory(device)
     raise DeviceMemoryFull(
         f"beside the weights a sequence of {length} tokens does not fit in the memory of {device}",
@@ -68,10 +70,10 @@ def _bytes_taken(device: torch.device, forward: Callable[[list[TokenPair]], obje
     return torch.cuda.max_memory_allocated(device) - before
 
 
-def tokens_that_fit(free_bytes: int, bytes_per_token: float) -> int:
-    """Tokens of a batch that takes SHARE of the free memory, at most MOST_TOKENS and at least 512.
+def tokens_that_fit(free_bytes: int, bytes_per_token: float, *, share: float = SHARE) -> int:
+    """Tokens of a batch that takes a share of the free memory, at most MOST_TOKENS and at least 512.
 
     >>> tokens_that_fit(2**30, 32768), tokens_that_fit(80 * 2**30, 8192), tokens_that_fit(0, 8192)
     (16384, 65536, 512)
     """
-    return max(512, min(MOST_TOKENS, int(SHARE * free_bytes / max(bytes_per_token, 1))))
+    return max(512, min(MOST_TOKENS, int(share * free_bytes / max(bytes_per_token, 1))))

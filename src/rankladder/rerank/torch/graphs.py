@@ -138,7 +138,7 @@ class Graphs:
         recorded = self._recorded.pop(bucket, None)
         if recorded is None:
             while len(self._recorded) >= self._most:
-                self._recorded.popitem(last=False)
+                self._seen.discard(self._recorded.popitem(last=False)[0])
             inputs = empty_batch(bucket, batch.ids.device)
             fill(inputs, batch)
             replay, out = self._capture(lambda: self._forward(inputs))

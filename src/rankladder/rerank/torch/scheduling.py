@@ -69,6 +69,7 @@ def score_in_batches(
     lengths = [len(pair.ids) for pair in pairs]
     plan = deque(planned(lengths, max_tokens=budget.tokens))
     flying: deque[tuple[list[int], Fetch]] = deque()
+    retried: list[int] | None = None
 
     def land() -> None:
         rows, fetch = flying.popleft()
@@ -91,7 +92,8 @@ def score_in_batches(
         alone = not flying
         while flying:
             land()
-        if release():
+        if release() and rows is not retried:
+            retried = rows
             plan.appendleft(rows)
             continue
         if len(rows) == 1 and alone:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from typing import cast
@@ -11,15 +10,11 @@ from typing import cast
 import torch
 import torch.nn.functional as nn
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from rankladder.rerank.torch.batches import Layout
 
 QUERIES_AT_ONCE = 1024
 """Queries of one call in a global layer: where torch has no fused kernel, memory grows with this × the sequence."""
-
-_NO_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-"""All but cuDNN's, which plans anew for every shape, and a batch here has as many shapes as lengths."""
 
 _FEW = 8
 """Queries for which torch's function on MPS takes kernels that read keys and values of some strides and lengths wrongly
@@ -40,10 +35,9 @@ class Sdpa:
         """See ``attention.Attend``."""
         if first:
             return attend_from_first(q, k, v, at)
-        with sdpa_kernel(_NO_PLANS) if q.is_cuda else nullcontext():
-            if window is not None and at.longest > window + 1:
-                return attend_in_blocks(q, k, v, at, window=window)
-            return attend_globally(q, k, v, at)
+        if window is not None and at.longest > window + 1:
+            return attend_in_blocks(q, k, v, at, window=window)
+        return attend_globally(q, k, v, at)
 
 
 def attend_globally(q: Tensor, k: Tensor, v: Tensor, at: Layout) -> Tensor:
