@@ -8,10 +8,10 @@
     ./dev bench five_collections       # what it reaches, in turns with its predecessor: --model box --model FOLDER
     ./dev docs                         # the card's tables
 
-The card's paragraphs on start, training and data are written from recipes/box.toml and box_again.toml, which go into the
-package: an export's own recipe may name folders of the machine that made it. Its examples' logits are computed from what is stored
-(int8 rows with a scale each). What it says of limits is for you to read again. The former model's int8 measurement is
-removed: it is of other weights.
+The card's paragraphs on start, training and data are written from recipes/box.toml and box_again.toml, which go into
+the package: an export's own recipe may name folders of the machine that made it. Its examples' logits are computed from
+what is stored (int8 rows with a scale each). What it says of limits is for you to read again. The former model's int8
+measurement is removed: it is of other weights.
 """
 
 from __future__ import annotations
