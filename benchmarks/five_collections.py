@@ -40,10 +40,14 @@ def open_collection(name: str) -> Dataset:
     return read_dataset(folder, split="test", drop_pairs=dropped if dropped.exists() else None)
 
 
-def candidates_of(name: str, dataset: Dataset, dense: str) -> list[Candidates]:
+def lexical_candidates(name: str, dataset: Dataset) -> Candidates:
+    """The published BM25 run where there is one, else our own BM25's list."""
     published = collection(name) / "runs" / "bm25.trec"
-    lexical = candidates_from_run(dataset, published) if published.exists() else bm25_candidates(dataset)
-    return [lexical, dense_candidates(dataset, dense), hybrid_candidates(dataset, dense)]
+    return candidates_from_run(dataset, published) if published.exists() else bm25_candidates(dataset)
+
+
+def candidates_of(name: str, dataset: Dataset, dense: str) -> list[Candidates]:
+    return [lexical_candidates(name, dataset), dense_candidates(dataset, dense), hybrid_candidates(dataset, dense)]
 
 
 def evaluated(dataset: Dataset, lists: list[Candidates], models: list[ModelRequest]) -> Evaluation:
