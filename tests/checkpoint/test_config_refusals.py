@@ -235,7 +235,7 @@ def test_a_key_that_is_there_twice_is_refused(ettin: Path, tmp_path: Path, file:
 def test_a_tokenizer_of_another_model_is_refused(bert: Path, ettin: Path, tmp_path: Path) -> None:
     folder = copied(bert, tmp_path / "copy")
     (folder / "tokenizer.json").write_bytes((ettin / "tokenizer.json").read_bytes())
-    with pytest.raises(BadConfig, match="below 448"):
+    with pytest.raises(BadConfig, match="below 320"):
         open_checkpoint(folder)
 
 

@@ -146,7 +146,7 @@ def test_the_networks_are_described_in_full(ettin: Path, bert: Path) -> None:
         width=64,
         heads=4,
         inner=96,
-        vocabulary=448,
+        vocabulary=320,
         positions=512,
         types=2,
         norm_eps=1e-12,
