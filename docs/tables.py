@@ -173,7 +173,8 @@ def memory() -> Lines:
         return []
     return [
         "",
-        f"Memory of one process that scored {result['pairs']:,} pairs of mixed lengths twice (`{_bench(result)}`): "
+        f"Memory of one process that scored {result['pairs']:,} pairs of mixed lengths twice, {result['shape']}'s shape in "
+        f"{result['dtype']} (`{_bench(result)}`): "
         f"{result['after_warm_up_mb']:,.0f} MB after {result['warm_up_pairs']:,} pairs, "
         f"{result['growth_first_load_percent']:+.1f} % over the first load, "
         f"{result['growth_second_load_percent']:+.1f} % in the second against it.",
