@@ -173,7 +173,7 @@ def memory() -> Lines:
         return []
     return [
         "",
-        f"Memory of one process that scored {result['pairs']:,} pairs of mixed lengths twice, {result['shape']}'s shape in "
+        f"Memory of one process that scored {result['pairs']:,} pairs of mixed lengths twice, shape {result['shape']}, "
         f"{result['dtype']} (`{_bench(result)}`): "
         f"{result['after_warm_up_mb']:,.0f} MB after {result['warm_up_pairs']:,} pairs, "
         f"{result['growth_first_load_percent']:+.1f} % over the first load, "
