@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from rankladder.cost.asking import Asked, asked_of_service
 from rankladder.cost.configuration import Configuration, Failure, Plan, plan_grid
-from rankladder.cost.measuring import PASSES, Cost, Measurement
+from rankladder.cost.cost import Cost
+from rankladder.cost.measuring import PASSES, Measurement
 from rankladder.cost.samples import Latency, Memory, Throughput, percentile
 from rankladder.cost.workload import Workload, fixed_workload, natural_workload, own_workload
 from rankladder.rerank import Long, ModelRequest

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rankladder.cost.configuration import Configuration, Failure
+from rankladder.cost.cost import Cost
 from rankladder.cost.machine import describe_machine, installed_versions
-from rankladder.cost.measuring import Cost
 from rankladder.cost.published import SOURCE, published
 from rankladder.cost.workload import Workload
 from rankladder.paths import expanded
