@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,23 @@ class Counting:
         self.scored: list[int] = []
         self.ranked: list[str] = []
 
-    def lengths(self, pairs: list[tuple[str, str]]) -> tuple[list[int], int]:
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+    def tune(self, setting: int) -> None:
+        raise AssertionError("nothing was tuned")
+
+    def gflops(self, width: int) -> float:
+        raise AssertionError("no peak was asked for")
+
+    def lengths(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[int], int]:
         return [3] * len(pairs), 0
 
-    def score(self, pairs: list[tuple[str, str]]) -> None:
+    def score(self, pairs: Sequence[tuple[str, str]]) -> None:
         self.scored.append(len(pairs))
         self.now += 0.005 + len(pairs) / 12800
 
-    def rank(self, query: str, texts: list[str]) -> None:
+    def rank(self, query: str, texts: Sequence[str]) -> None:
         self.ranked.append(query)
 
 
@@ -48,7 +58,7 @@ def test_a_pass_on_a_card_lasts_long_enough_to_be_measured(card: str | None, mon
     worker, subject = Worker(), Counting()
     monkeypatch.setattr("time.perf_counter", lambda: subject.now)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1, 4))
-    worker.card, worker.subject = card, subject  # type: ignore[assignment]
+    worker.card, worker.subject = card, subject
     worker.texts(pairs=[("q", "d")] * 64, lists=[("one", ["d"]), ("two", ["e"])])
     assert subject.ranked == (["one", "two"] if card else [])
     before = subject.now
