@@ -99,7 +99,7 @@ class TorchEngine:
             )
         self.threads = threads or (usable_cores() if on_cpu else 1)
         encoder = checkpoint.network.encoder
-        with self._current_device(), torch.inference_mode():
+        with self._current_device(), torch.inference_mode(), weights_placed(checkpoint.name, dtype, self._device):
             self.attention, attend = choose_attention(
                 attention, device=self._device, dtype=kind, head_size=encoder.width // encoder.heads
             )
