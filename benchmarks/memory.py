@@ -1,10 +1,10 @@
 """Claim: memory is bounded and flat, however many pairs a process scores.
 
 400,000 pairs of mixed lengths (log-normal, 5 to 500 tokens) in one process, then as many again. Resident memory is
-read every 5,000 pairs; ``--shape tiny`` (4 layers, width 64) takes minutes where the 17M shape takes hours. Growth
-counts from the end of the warm-up (the first 20,000 pairs), by the least-squares line and not by two single readings;
-the second load is compared with the first. With ``--long`` one pair in 500 has 1,000 tokens and more, up to what the
-model reads (7,999).
+read every 5,000 pairs; ``--shape tiny`` (4 layers, width 64) takes minutes where the 17M shape takes half an hour.
+Growth counts from the end of the warm-up (the first 20,000 pairs), by the least-squares line and not by two single
+readings; the second load is compared with the first. With ``--long`` one pair in 500 has 1,000 tokens and more, up to
+what the model reads (7,999).
 """
 
 from __future__ import annotations
