@@ -34,7 +34,10 @@ def __getattr__(name: str) -> Any:
     """Public names are imported on first use, so that ``import rankladder`` loads nothing heavy."""
     if name in _WHERE:
         return getattr(import_module(_WHERE[name]), name)
-    raise AttributeError(f"module 'rankladder' has no attribute {name!r}")
+    from rankladder.other_names import CLASSES
+
+    hint = "; hint: from rankladder import Reranker, then Reranker.open(name)" if name in CLASSES else ""
+    raise AttributeError(f"module 'rankladder' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

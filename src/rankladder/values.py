@@ -5,9 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from rankladder.errors import BadInput, BadQuery, DuplicateId
+from rankladder.other_names import HIT_NAMES, RANKING_NAMES, missing
+
+
+def _expect_texts(kind: str, **fields: object) -> None:
+    for name, value in fields.items():
+        if not isinstance(value, str):
+            raise BadInput(
+                f"{kind}: expected a text as {name}, got {value!r:.60}",
+                hint="ids are texts: str(number)" if name == "id" else 'a missing text is the empty text ""',
+            )
+
+
+def _shortened(text: str, most: int) -> str:
+    """The text on one line, at most ``most`` characters; the end is left out where it has more.
+
+    >>> _shortened("Rain falls from clouds.", 12)
+    'Rain falls …'
+    """
+    line = " ".join(text[: 4 * most].split())
+    return line if len(line) <= most and len(text) <= 4 * most else line[: most - 1] + "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +38,7 @@ class Query:
     text: str
 
     def __post_init__(self) -> None:
+        _expect_texts("Query", id=self.id, text=self.text)
         if not self.text.strip():
             raise BadQuery(
                 f"query {self.id!r} is {'blank' if self.text else 'empty'}", hint="give it at least one word"
@@ -32,6 +53,9 @@ class Document:
     text: str
     title: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        _expect_texts("Document", id=self.id, text=self.text, title=self.title)
 
     @property
     def full_text(self) -> str:
@@ -70,7 +94,7 @@ class Reading:
         return self.query_dropped > 0 or self.document_dropped > 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Hit:
     """One document of a ranking. ``index`` is its place in the list that was ranked; ``reading`` is None where no
     model read it (BM25).
@@ -86,6 +110,21 @@ class Hit:
         """Whether the model left part of the query or the document unread."""
         return self.reading is not None and self.reading.truncated
 
+    def __repr__(self) -> str:
+        return f"<Hit {self.score:.3f} {self.document.id!r} {_shortened(self.document.full_text, 60)!r}>"
+
+    if not TYPE_CHECKING:  # a type checker refuses by itself what is not there
+
+        def __getattr__(self, name):
+            raise AttributeError(missing("Hit", name, HIT_NAMES))
+
+        def __getitem__(self, key):
+            hint = HIT_NAMES.get(key, f"hit.{key}") if isinstance(key, str) else "hit.document, hit.score, hit.index"
+            raise BadInput(f"a Hit has attributes, not items: hit[{key!r:.40}]", hint=hint)
+
+
+_TABLE_ROWS = 20
+
 
 def expect_distinct(query: Query, documents: Iterable[Document]) -> None:
     """Raises DuplicateId where two documents of a query have one id: a run could not tell them apart."""
@@ -96,7 +135,7 @@ def expect_distinct(query: Query, documents: Iterable[Document]) -> None:
         seen.add(document.id)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Ranking(Sequence[Hit]):
     """Documents for one query, best first; ``stage`` names what ranked them."""
 
@@ -131,10 +170,42 @@ class Ranking(Sequence[Hit]):
     @overload
     def __getitem__(self, place: slice) -> Sequence[Hit]: ...
     def __getitem__(self, place: int | slice) -> Hit | Sequence[Hit]:
+        if isinstance(place, str):
+            raise BadInput(
+                f"a Ranking is a list of hits: ranking[{place!r:.40}]",
+                hint=RANKING_NAMES.get(place, "ranking[0].score"),
+            )
         return self.hits[place]
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)
+
+    def __repr__(self) -> str:
+        best = f", best {self.hits[0]!r}" if self.hits else ""
+        return f"<Ranking of {_shortened(self.query.text, 60)!r} by {self.stage}: {len(self)} hits{best}>"
+
+    def _repr_html_(self) -> str:
+        """The table that a notebook shows: the first 20 hits."""
+        from tabulate import tabulate
+
+        shown = enumerate(self.hits[:_TABLE_ROWS], start=1)
+        rows = [
+            [
+                place,
+                f"{hit.score:.3f}",
+                hit.document.id,
+                hit.document.title,
+                _shortened(hit.document.text, 200) + (" [cut]" if hit.truncated else ""),
+            ]
+            for place, hit in shown
+        ]
+        table = tabulate(rows, ("", "score", "id", "title", "text"), tablefmt="html", disable_numparse=True)
+        return table + (f"<p>and {len(self) - _TABLE_ROWS} more</p>" if len(self) > _TABLE_ROWS else "")
+
+    if not TYPE_CHECKING:  # a type checker refuses by itself what is not there
+
+        def __getattr__(self, name):
+            raise AttributeError(missing("Ranking", name, RANKING_NAMES))
 
     @property
     def documents(self) -> list[Document]:

@@ -6,15 +6,17 @@ import os
 import warnings
 from array import array
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, SupportsIndex, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rankladder.errors import BadInput, BadOption
+from rankladder.other_names import RERANKER_NAMES, missing, names_checked
 from rankladder.progress import Progress
 from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.engine import DtypeWish, EngineWish
+from rankladder.rerank.inputs import Documents, as_documents, as_pairs, as_tasks, as_top_k
 from rankladder.rerank.opening import open_scorer
 from rankladder.rerank.scorer import Long, Scored, Scorer, score_blocks
 from rankladder.values import Document, Hit, Query, Ranking, expect_distinct
@@ -39,9 +41,12 @@ class Reranker:
     """
 
     def __init__(self, scorer: Scorer) -> None:
+        if scorer is None or isinstance(scorer, str | os.PathLike):
+            raise BadInput(f"Reranker({scorer!r}): a model is opened by its name", hint=f"Reranker.open({scorer!r})")
         self.scorer = scorer
 
     @classmethod
+    @names_checked
     def open(
         cls,
         name: str | os.PathLike[str] | None = None,
@@ -99,6 +104,11 @@ class Reranker:
             )
         )
 
+    if not TYPE_CHECKING:  # a type checker refuses by itself what is not there
+
+        def __getattr__(self, name):
+            raise AttributeError(missing("Reranker", name, RERANKER_NAMES))
+
     def __repr__(self) -> str:
         return f"<Reranker {self.name}: {self.about}>"
 
@@ -134,6 +144,7 @@ class Reranker:
         """
         return self.scorer.digest
 
+    @names_checked
     def predict(
         self, pairs: Iterable[tuple[str, str]], *, long: Long = "truncate", progress: bool | None = None
     ) -> NDArray[np.float32]:
@@ -149,7 +160,7 @@ class Reranker:
         """
         scores, cut = array("f"), 0
         total = len(pairs) if isinstance(pairs, list) else None
-        for one in self._scored(_checked_pairs(pairs), long=long, progress=progress, total=total):
+        for one in self._scored(as_pairs(pairs), long=long, progress=progress, total=total):
             scores.append(one.score)
             cut += one.reading is not None and one.reading.truncated
         if cut:
@@ -158,46 +169,47 @@ class Reranker:
                     f"{cut} of {len(scores)} pairs were longer than {self.max_tokens} tokens and were cut; "
                     'rank() reports each, long="passages" reads everything'
                 ),
-                stacklevel=2,
+                stacklevel=3,
             )
         return np.array(scores, dtype=np.float32)
 
+    @names_checked
     def rank(
         self,
         query: str | Query,
-        documents: Iterable[str | Document],
+        documents: Documents,
         *,
-        top_k: int | None = None,
+        top_k: SupportsIndex | None = None,
         long: Long = "truncate",
         progress: bool | None = None,
     ) -> Ranking:
         """The documents, best first: all of them, or the ``top_k`` best. No documents give an empty ranking.
 
-        A text becomes a Document whose id is its place in the list. A Document is read as its title and text, an
-        EncodedDocument of this model's tokenizer as the token ids that it carries. Each hit says what the model read of
-        it (``hit.reading``, ``hit.truncated``). Equal scores keep the order given.
+        A text becomes a Document whose id is its place in the list. A mapping ``{"text": …, "id": …, "title": …}``
+        becomes a Document with its other keys as metadata; a mapping of ids to texts is a list of documents. A Document
+        is read as its title and text, an EncodedDocument of this model's tokenizer as the token ids that it carries.
+        Each hit says what the model read of it (``hit.reading``, ``hit.truncated``). Equal scores keep the order given.
 
         Raises:
+            BadInput: Something that is neither a text nor a document; the message names its place.
             BadQuery: The query is empty or blank.
             BadOption: ``top_k`` below 1.
             DuplicateId: Two documents share an id.
         """
         return self.rank_many([(query, documents)], top_k=top_k, long=long, progress=progress)[0]
 
+    @names_checked
     def rank_many(
         self,
-        tasks: Iterable[tuple[str | Query, Iterable[str | Document]]],
+        tasks: Iterable[tuple[str | Query, Documents]],
         *,
-        top_k: int | None = None,
+        top_k: SupportsIndex | None = None,
         long: Long = "truncate",
         progress: bool | None = None,
     ) -> list[Ranking]:
         """One ranking per (query, documents), in the order given, as ``rank`` gives it; all are scored together."""
-        if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
-            raise BadOption(f"top_k must be at least 1, got {top_k}", hint="leave it out to keep every document")
-        prepared = [
-            (_as_query(query, place), _as_documents(documents)) for place, (query, documents) in enumerate(tasks)
-        ]
+        most = as_top_k(top_k)
+        prepared = as_tasks(tasks)
         pairs = ((query.text, self._readable(document)) for query, documents in prepared for document in documents)
         for asked, documents in prepared:
             expect_distinct(asked, documents)  # before anything is scored, and maybe paid for
@@ -211,17 +223,18 @@ class Reranker:
                     for index, (document, one) in enumerate(zip(documents, scored, strict=False))
                 ],
                 self.name,
-                top_k=top_k,
+                top_k=most,
             )
             for query, documents in prepared
         ]
 
-    def encode(self, documents: Iterable[str | Document]) -> list[EncodedDocument]:
+    @names_checked
+    def encode(self, documents: Documents) -> list[EncodedDocument]:
         """The documents with their token ids, which ``rank`` reads in place of text, with the same scores to the bit.
 
         A text becomes a Document whose id is its place in the list.
         """
-        return self.scorer.encode(_as_documents(documents))
+        return self.scorer.encode(as_documents(documents))
 
     def _readable(self, document: Document) -> str | EncodedDocument:
         """The encoded document itself where its ids are ours, else its text."""
@@ -269,35 +282,3 @@ def _blocks(
             block, characters = [], 0
     if block:
         yield block
-
-
-def _checked_pairs(pairs: Iterable[Any]) -> Iterator[tuple[str, str]]:
-    for place, pair in enumerate(pairs):
-        if isinstance(pair, str) or len(pair) != 2 or not all(isinstance(text, str) for text in pair):
-            raise BadInput(
-                f"pair {place}: expected a query and a document, two texts, got {pair!r:.80}",
-                hint="a single pair is a list of one: predict([(query, document)])",
-            )
-        yield pair[0], pair[1]
-
-
-def _as_query(query: str | Query, place: int) -> Query:
-    if isinstance(query, Query):
-        return query
-    if not isinstance(query, str):
-        raise BadInput(f"expected a query, a text or a Query, got {type(query).__name__}")
-    return Query(str(place), query)
-
-
-def _as_documents(documents: Iterable[str | Document]) -> list[Document]:
-    if isinstance(documents, str | Document):
-        raise BadInput("expected a list of documents, got one", hint="put it into a list: [document]")
-    return [_as_document(document, index) for index, document in enumerate(documents)]
-
-
-def _as_document(document: str | Document, index: int) -> Document:
-    if isinstance(document, Document):
-        return document
-    if not isinstance(document, str):
-        raise BadInput(f"document {index}: expected a text or a Document, got {type(document).__name__}")
-    return Document(str(index), document)
