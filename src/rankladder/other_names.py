@@ -73,6 +73,8 @@ RANKING_NAMES = {
     "data": "the ranking itself: for hit in ranking",
     "scores": "[hit.score for hit in ranking]",
     "top_k": "ranking[:k]",
+    "get_result_by_docid": "{hit.document.id: hit for hit in ranking}[id]",
+    "results_count": "len(ranking)",
     "get_score_by_docid": "{hit.document.id: hit.score for hit in ranking}[id]",
 }
 """A member of another library's list of results → the same of a Ranking."""

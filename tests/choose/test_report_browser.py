@@ -19,7 +19,9 @@ from .outcomes import HOSTILE, ladder
 from .pages import Read, agrees, value_at
 from .places import write_collection
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="NO BROWSER: pages are not tested; Debian: apt-get install chromium"
+)
 
 
 @pytest.fixture(scope="module")
