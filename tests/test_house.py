@@ -16,7 +16,19 @@ from rankladder.textfiles import read_documents
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "rankladder"
-ROOT_FILES = ("errors", "other_names", "surrogates", "values", "paths", "folders", "progress", "textfiles", "catalogue")
+ROOT_FILES = (
+    "errors",
+    "other_names",
+    "surrogates",
+    "values",
+    "paths",
+    "temporary",
+    "storage",
+    "folders",
+    "progress",
+    "textfiles",
+    "catalogue",
+)
 ROOMS = ("box", "checkpoint", "rerank", "retrieve", "cost", "evaluate", "choose", "distill", "serve", "cli")
 BASE_MODULES = {
     "click", "filelock", "httpx2", "huggingface_hub", "markdown_it", "numpy", "onnxruntime", "platformdirs",

@@ -7,14 +7,13 @@ from typing import Any
 
 import msgspec
 
-from rankladder.checkpoint.digests import file_digest
 from rankladder.distill.card import model_card, sources
 from rankladder.distill.manifests import write_json
 from rankladder.distill.measure import Figure, Measured
-from rankladder.distill.mine import path_digest
 from rankladder.distill.recipe import Recipe
 from rankladder.distill.recipe_file import read_recipe
 from rankladder.distill.stage import Made
+from rankladder.storage import file_digest, path_digest
 
 from .toy import Told
 

@@ -11,18 +11,10 @@ from pathlib import Path
 from rankladder.checkpoint.jsonfile import Section
 from rankladder.checkpoint.network import Network
 from rankladder.checkpoint.weights import Weights
-from rankladder.errors import CheckpointRefused, StorageFailed
+from rankladder.errors import CheckpointRefused
+from rankladder.storage import file_digest
 
 DIGESTS = "digests.json"
-
-
-def file_digest(path: Path) -> str:
-    """The SHA-256 (hex) of a file."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise StorageFailed(f"{path}: cannot be read: {error}") from error
 
 
 def write_digests(folder: Path, files: Iterable[Path]) -> None:

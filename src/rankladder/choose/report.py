@@ -14,7 +14,7 @@ from rankladder.choose.markup import Figures, Markup, element, embedded, joined
 from rankladder.choose.rows import candidates_table, shown_figures
 from rankladder.choose.sides import changes_table, side_by_side
 from rankladder.errors import StorageFailed
-from rankladder.textfiles import whole_file
+from rankladder.storage import whole_file
 
 _HERE = Path(__file__).parent
 

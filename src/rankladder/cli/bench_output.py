@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,8 @@ import click
 from click.core import ParameterSource
 
 from rankladder.cli.output import Form, note, print_json, print_table, resolve_form, say
-from rankladder.errors import BadOption, PathMissing, StorageFailed
+from rankladder.errors import BadOption, PathMissing
+from rankladder.storage import expect_writable, whole_file
 
 if TYPE_CHECKING:
     from rankladder.cost import Asked, Configuration
@@ -26,17 +26,12 @@ def check_writable(out: Path) -> None:
         raise BadOption(f"--out {out} is a folder", hint=f"--out {out / 'bench.json'}")
     if not out.parent.is_dir():
         raise PathMissing(f"--out {out}: there is no folder {out.parent}", hint=f"mkdir -p {out.parent}")
-    try:
-        with tempfile.TemporaryFile(dir=out.parent):
-            pass
-    except OSError as error:
-        raise StorageFailed(f"--out {out}: cannot be written: {error.strerror or error}") from error
+    expect_writable(out.parent, f"--out {out.name} cannot be written")
 
 
 def write_result(out: Path, content: dict[str, Any]) -> None:
     """Writes the JSON file whole or not at all, and says where."""
     from rankladder.surrogates import encodable
-    from rankladder.textfiles import whole_file
 
     with whole_file(out) as file:
         file.write(encodable(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)) + "\n")

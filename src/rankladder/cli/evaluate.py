@@ -104,9 +104,10 @@ def evaluate(
     from rankladder.evaluate import open_lists, parse_measures, read_dataset
     from rankladder.evaluate.candidates import check_retriever
     from rankladder.evaluate.measures import check_grades, cutoff, highest_grade
-    from rankladder.evaluate.report import make_folder, write_report
+    from rankladder.evaluate.report import write_report
     from rankladder.evaluate.running import check_once
     from rankladder.rerank import ModelRequest
+    from rankladder.storage import expect_writable
 
     # What these words alone show to be wrong is refused before any data is read.
     requests = [ModelRequest.parse(model) for model in models]
@@ -118,7 +119,7 @@ def evaluate(
     if depth is not None and depth < top_k:
         raise click.UsageError(f"--depth {depth} retrieves fewer than the --top-k {top_k} that are to be reranked")
     if out is not None:
-        make_folder(out)
+        expect_writable(out)
     dataset = read_dataset(
         data, split=split, documents=documents, topics=topics, qrels=qrels, queries=queries, drop_pairs=drop_pairs
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
 from rankladder.rerank.engine import precision_of
+from rankladder.temporary import temporary_folder
 
 PROBE_S = 0.3
 """Seconds that each size is multiplied for."""
@@ -36,9 +35,9 @@ def onnx_gflops(dtype: str, *, width: int, threads: int) -> float:
     draw, best = np.random.default_rng(0), 0.0
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         for inner, outer in {(width, 4 * width), (1024, 1024)}:
-            path = Path(folder) / f"{inner}.onnx"
+            path = folder / f"{inner}.onnx"
             with path.with_suffix(".weights").open("wb") as weights:
                 graph = Graph(weights, weights_name=f"{inner}.weights")
                 x = graph.input("x", np.dtype(np.float32), (_ROWS, inner))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +15,7 @@ from rankladder.checkpoint.weights import SCALE
 from rankladder.cost.machine import shows_nvidia_gpu
 from rankladder.cost.peak import torch_gflops
 from rankladder.rerank.processor import usable_cores
+from rankladder.temporary import temporary_folder
 
 DEFAULT_BATCH_SIZE = 32
 """Of ``CrossEncoder.predict``."""
@@ -55,8 +55,8 @@ class PeerSubject:
             kwargs["max_length"] = max_tokens
         if options.get("threads") is not None:
             torch.set_num_threads(options["threads"])
-        with tempfile.TemporaryDirectory() as place:
-            folder = _readable(Path(name), Path(place))
+        with temporary_folder() as place:
+            folder = _readable(Path(name), place)
             if folder != Path(name):
                 dtype = dtype or "fp32"  # as it was written out; its config may still tell of another format
             inner: dict[str, Any] = {}

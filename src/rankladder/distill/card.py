@@ -9,11 +9,11 @@ from typing import Any
 
 from rankladder.distill.manifests import read_json
 from rankladder.distill.measure import MEASURE, Figure, Measured
-from rankladder.distill.mine import path_digest
 from rankladder.distill.models import FREE
 from rankladder.distill.recipe import NANO_BEIR, Recipe
 from rankladder.distill.recipe_file import recipe_text
 from rankladder.distill.stage import Made
+from rankladder.storage import path_digest
 
 
 def model_card(recipe: Recipe, measured: Measured, provenance: Mapping[str, Any], *, apart: float) -> str:

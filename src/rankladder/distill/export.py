@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rankladder.checkpoint.digests import DIGESTS, check_digests, file_digest, write_digests
+from rankladder.checkpoint.digests import DIGESTS, check_digests, write_digests
 from rankladder.checkpoint.gate import GATE
 from rankladder.distill.card import model_card
 from rankladder.distill.manifests import clear, expect_ours
@@ -23,6 +23,7 @@ from rankladder.distill.recipe_file import recipe_text, write_recipe
 from rankladder.distill.trained import Trained
 from rankladder.errors import CheckpointRefused, RankladderError, StorageFailed
 from rankladder.rerank import PairsTruncated, Reranker
+from rankladder.storage import file_digest
 
 MARK = "figures.json"
 """The file that says that a folder is an export."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rankladder.distill.ahead import cluster_digest, count_missing, score_ahead
 from rankladder.distill.ensemble import joined, sums_of
-from rankladder.distill.manifests import held
+from rankladder.distill.manifests import stage_held
 from rankladder.distill.models import FREE, bare_name
 from rankladder.distill.recipe import Recipe
 from rankladder.distill.scores import ScoreCache
@@ -74,7 +74,7 @@ def label(
         digests = {name: digest or open_teacher(name).digest for name, digest in digests.items()}
         known.keep(digests)
     if None in digests.values() or stage().made is None:
-        with held(work / "label", work / "label" / "lock"):
+        with stage_held(work / "label", work / "label" / "lock"):
             for name in digests:
                 scoring = Scoring(name, mined, work, say=say, watch=watch, processes=processes, ray=ray)
                 digests[name] = scoring.fill(digests[name])

@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from rankladder.errors import BadInput, StorageFailed
-from rankladder.textfiles import whole_file
+from rankladder.storage import held, whole_file
 
 _UNMARKED = frozenset({"lock", "teachers.json", "depends.json"})
 """What a stage writes before the file that says that its folder is a stage's."""
@@ -75,20 +73,13 @@ def clear(folder: Path, mark: str) -> None:
 
 
 @contextmanager
-def held(folder: Path, lock: Path) -> Iterator[None]:
+def stage_held(folder: Path, lock: Path) -> Iterator[None]:
     """A stage's folder, nobody else's meanwhile.
 
     The lock's own folder is made where it is not there. Raises StorageFailed where another process is making the stage,
     or nothing can be written there.
     """
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        taken = FileLock(lock, timeout=0).acquire()
-    except Timeout as error:
-        raise StorageFailed(f"{folder}: another process is making this stage") from error
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise StorageFailed(f"{folder}: cannot be written: {error.strerror}") from error
-    with taken:
+    with held(lock, busy=StorageFailed(f"{folder}: another process is making this stage")):
         yield
 
 

@@ -13,10 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from rankladder.checkpoint import foreign_family
-from rankladder.checkpoint.digests import file_digest
 from rankladder.distill.ensemble import join_scores
 from rankladder.distill.manifests import expect_ours, read_json, write_json
-from rankladder.distill.mine import path_digest
 from rankladder.distill.models import bare_name
 from rankladder.distill.overlap import Overlap
 from rankladder.distill.progress_check import read_judged
@@ -29,6 +27,7 @@ from rankladder.evaluate import Candidates, Dataset, System, bm25_candidates, ev
 from rankladder.evaluate.report import write_report
 from rankladder.rerank import EncodedDocument, ModelRequest, Reranker
 from rankladder.rerank.scorer import Long, Scored
+from rankladder.storage import file_digest, path_digest
 from rankladder.values import Document, Run
 
 FORMAT = 2

@@ -19,6 +19,7 @@ from rankladder.distill.recipe import MOST_CANDIDATES, Data, Mine, Recipe
 from rankladder.distill.stage import Made, Stage
 from rankladder.folders import cache_folder
 from rankladder.paths import expanded
+from rankladder.storage import path_digest
 from rankladder.values import Query
 
 if TYPE_CHECKING:
@@ -199,17 +200,6 @@ SCHEMA = {
     "bm25": "float32",
 }
 """The columns of a mined row, and pyarrow's name for their types. ``bm25`` is 0 beyond the first 250."""
-
-
-def path_digest(path: str) -> str:
-    """SHA-256 of a file, or of the names and contents of all files below a folder."""
-    digest = hashlib.sha256()
-    root = Path(path)
-    for file in [root] if root.is_file() else sorted(found for found in root.rglob("*") if found.is_file()):
-        digest.update(file.relative_to(root).as_posix().encode())
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()
 
 
 def _digest(questions: Sequence[Question]) -> str:

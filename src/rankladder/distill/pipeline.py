@@ -16,7 +16,7 @@ from rankladder.distill.drawings import distribution
 from rankladder.distill.ensemble import joined
 from rankladder.distill.export import export
 from rankladder.distill.label import Watch, label, label_depends
-from rankladder.distill.manifests import held
+from rankladder.distill.manifests import stage_held
 from rankladder.distill.measure import Measured, measure, need_measured
 from rankladder.distill.mine import mine, mine_depends, questions_of
 from rankladder.distill.overlap import Overlap, overlaps_of
@@ -32,7 +32,7 @@ from rankladder.distill.trained import Trained, has_settings_of, need_trained, t
 from rankladder.distill.watching import without_library_bars
 from rankladder.errors import BadOption, WorkerFailed
 from rankladder.rerank.engine import need
-from rankladder.textfiles import whole_file
+from rankladder.storage import whole_file
 
 StageName = Literal["mine", "label", "sample", "train", "evaluate", "export"]
 STAGES: tuple[StageName, ...] = ("mine", "label", "sample", "train", "evaluate", "export")
@@ -199,7 +199,7 @@ class Distillation:
 
     def _alone(self, stage: StageName) -> AbstractContextManager[None]:
         """The stage, nobody else's meanwhile; the lock lies beside its folder, which may be removed."""
-        return held(self.into / stage, self.into / f"{stage}.lock")
+        return stage_held(self.into / stage, self.into / f"{stage}.lock")
 
     def _makes(self, stage: StageName) -> bool:
         return self.only in {None, stage}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from rankladder.errors import BadInput
 from rankladder.evaluate import Candidates, Dataset, bm25_candidates, measure_run, read_dataset
 from rankladder.folders import caching_in
 from rankladder.rerank import Reranker
+from rankladder.temporary import temporary_folder
 from rankladder.values import Run
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ def predict(model: CrossEncoder, pairs: Sequence[tuple[str, str]]) -> Any:
     if model.device.type != "cpu":
         with _half_where_needed(model):
             return model.predict(list(pairs), show_progress_bar=False, batch_size=128)
-    with tempfile.TemporaryDirectory(prefix="rankladder-") as folder, caching_in(Path(folder)):
-        save_student(model, Path(folder) / "student")
-        return _quiet(Reranker.open(Path(folder) / "student", dtype="fp32"), pairs)
+    with temporary_folder() as folder, caching_in(folder):
+        save_student(model, folder / "student")
+        return _quiet(Reranker.open(folder / "student", dtype="fp32"), pairs)
 
 
 @contextmanager

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rankladder.distill.mine import path_digest, questions_of
+from rankladder.distill.mine import questions_of
 from rankladder.distill.recipe import Recipe
 from rankladder.distill.scored import COLUMNS, name_full_disk, scored_rows, typed
 from rankladder.distill.stage import Made
 from rankladder.errors import BadInput
+from rankladder.storage import path_digest
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankladder.distill.manifests import difference, expect_ours, held, plain, read_json, write_json
-from rankladder.errors import BadFile, NotFound
-from rankladder.textfiles import whole_bytes
+from rankladder.distill.manifests import difference, expect_ours, plain, read_json, stage_held, write_json
+from rankladder.errors import BadFile, NotFound, StorageFailed
+from rankladder.storage import file_digest, whole_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,7 +123,7 @@ class Stage:
         Raises StorageFailed where the disk is full or the folder cannot be written: what was committed stays. Raises
         BadInput where somebody else's files lie in the folder.
         """
-        with held(self.folder, self.folder / "lock"):
+        with stage_held(self.folder, self.folder / "lock"):
             self._clear_what_does_not_fit(names)
             there = [self._committed(place) for place in range(len(names))]
             kept = sum(part is not None for part in there)
@@ -187,7 +187,7 @@ class Stage:
         record.unlink(missing_ok=True)
         with whole_bytes(self.folder / f"{name}.parquet") as file:
             pq.write_table(table, file, compression="zstd")
-        part = Part(name, table.num_rows, _digest(self.folder / f"{name}.parquet"))
+        part = Part(name, table.num_rows, file_digest(self.folder / f"{name}.parquet"))
         write_json(record, {"rows": part.rows, "sha256": part.sha256})
         return part
 
@@ -231,11 +231,6 @@ def _checked(folder: Path, part: Part) -> Path:
 
 def _fits(folder: Path, part: Part) -> bool:
     try:
-        return _digest(folder / f"{part.name}.parquet") == part.sha256
-    except OSError:
+        return file_digest(folder / f"{part.name}.parquet") == part.sha256
+    except StorageFailed:
         return False
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +12,7 @@ from rankladder.checkpoint.hub import Needs, fetch, lacking
 from rankladder.distill.recipe import Train
 from rankladder.errors import BadConfig, BadOption, CheckpointRefused
 from rankladder.paths import expanded
+from rankladder.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -81,11 +81,11 @@ def open_student(settings: Train, *, seed: int, dtype: str = "fp32") -> CrossEnc
     folder = check_start(settings)
     options = attention_for(dtype)
     set_seed(seed)
-    with tempfile.TemporaryDirectory(prefix="rankladder-") as temporary:
+    with temporary_folder() as temporary:
         config = _config(folder)
         modernbert = config.get("model_type") == "modernbert"
         if _is_reranker(folder, config):
-            model: CrossEncoder = _reranker(folder, Path(temporary), options if modernbert else {})
+            model: CrossEncoder = _reranker(folder, temporary, options if modernbert else {})
         elif modernbert:
             model = _with_ettin_head(_encoder(folder), options)
         else:

@@ -15,12 +15,12 @@ import rankladder
 from rankladder.checkpoint.hub import cached_folder
 from rankladder.checkpoint.opening import HUB_ID
 from rankladder.distill.manifests import read_json, write_json
-from rankladder.distill.mine import path_digest
 from rankladder.distill.models import FREE, VECTORS, is_known, model_of
 from rankladder.distill.vectors import KeptVectors, passage_vectors, query_vectors, token_vectors
 from rankladder.errors import BadInput
 from rankladder.paths import expanded
 from rankladder.rerank import ModelRequest, Reranker
+from rankladder.storage import path_digest
 
 if TYPE_CHECKING:
     from rankladder.rerank.hosted import HostedScorer

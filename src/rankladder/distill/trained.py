@@ -22,15 +22,13 @@ from typing import Any
 
 import msgspec
 
-from rankladder.checkpoint.digests import file_digest
 from rankladder.distill.manifests import clear, difference, expect_ours, plain, read_json, write_json
-from rankladder.distill.mine import path_digest
 from rankladder.distill.recipe import NANO_BEIR, Recipe
 from rankladder.distill.rows import rows_digest
 from rankladder.distill.stage import Made
 from rankladder.distill.student import start_folder
 from rankladder.errors import NotFound
-from rankladder.textfiles import whole_file
+from rankladder.storage import file_digest, path_digest, whole_file
 
 MARK = "key"
 """The file that says that a folder is a training run's, and whose."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rankladder.distill.drawings import Curve, curves
-from rankladder.textfiles import whole_file
+from rankladder.storage import whole_file
 
 Figures = tuple[Mapping[str, float], ...]
 

@@ -11,8 +11,9 @@ from typing import Any
 from rankladder.errors import BadInput, StorageFailed
 from rankladder.evaluate.evaluation import Change, Evaluation, ShownDocument, System
 from rankladder.evaluate.statistics import Interval
+from rankladder.storage import expect_writable, whole_file
 from rankladder.surrogates import encodable
-from rankladder.textfiles import whole_file, write_run
+from rankladder.textfiles import write_run
 from rankladder.values import Run
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.+()=,_-]+")
@@ -24,8 +25,8 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> list[str]:
     The runs of the evaluation that was written there before are removed. Returns a remark for each run that no TREC
     file can hold, as an id in it has white space. Raises StorageFailed for what the disk refuses.
     """
-    target = make_folder(folder)
-    runs = make_folder(target / "runs")
+    target, runs = Path(folder), Path(folder) / "runs"
+    expect_writable(runs)
     systems = [system for system in evaluation.systems if system.run is not None]
     tags = _tags(system.name for system in systems)
     _remove([runs / f"{tag}.trec" for tag in _tags(_written_before(target)) if tag not in tags])
@@ -43,19 +44,6 @@ def write_report(evaluation: Evaluation, folder: str | Path) -> list[str]:
             _remove([path])  # of the evaluation before
             remarks.append(f"the run of {system.name} was not written: {str(error).splitlines()[0]}")
     return remarks
-
-
-def make_folder(folder: str | Path) -> Path:
-    """The folder, made where it is not there and checked to take files. Raises StorageFailed."""
-    target = Path(folder)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        probe = target / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise StorageFailed(f"{target}: nothing can be written there: {error.strerror or error}") from error
-    return target
 
 
 def markdown(evaluation: Evaluation) -> str:

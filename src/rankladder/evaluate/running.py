@@ -21,6 +21,7 @@ from rankladder.evaluate.statistics import Interval, bootstrap_interval
 from rankladder.evaluate.store import PairKeys
 from rankladder.folders import cache_folder
 from rankladder.rerank import Long, ModelRequest, Reranker
+from rankladder.storage import expect_writable
 
 
 def evaluate(
@@ -72,7 +73,7 @@ def evaluate(
     _check(candidates, models, top_k, most_changed, long)
     folder = cache_folder("scores") if store is None else Path(store)
     if models:
-        _check_writable(folder)
+        expect_writable(folder, "scores cannot be kept there", hint="choose a folder with --store")
     keys = PairKeys()
 
     def measured(system: System) -> System:
@@ -221,18 +222,6 @@ def check_once(what: str, names: Sequence[str]) -> None:
     """Raises BadOption for a name that stands twice."""
     if len(set(names)) < len(names):
         raise BadOption(f"{what} {next(name for name in names if names.count(name) > 1)!r} is named twice")
-
-
-def _check_writable(folder: Path) -> None:
-    """Raises StorageFailed now, not after an hour."""
-    probe = folder / ".writable"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink(missing_ok=True)
-    except OSError as error:
-        hint = "choose a folder with --store"
-        raise StorageFailed(f"{folder}: scores cannot be kept there: {error.strerror or error}", hint=hint) from error
 
 
 def _few(dataset: Dataset) -> Iterator[str]:

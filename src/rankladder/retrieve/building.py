@@ -21,13 +21,13 @@ from rankladder.retrieve.generations import (
     publish,
     remove_leftovers,
     save_manifest,
-    storage_errors,
     tantivy_errors,
     writer_lock,
 )
 from rankladder.retrieve.index import Index, open_index, pack, tantivy_writer
 from rankladder.retrieve.manifest import FORMAT, Manifest, Settings, SourceState, live_generation, package_version
 from rankladder.retrieve.plan import Plan, compare, is_racy, new_digest
+from rankladder.storage import storage_errors
 from rankladder.textfiles import KINDS, PASSAGE_WORDS, Found, NotText, SkippedFile, Source, find_sources, read_source
 from rankladder.textfiles.documents import READERS, check_passage_words
 from rankladder.values import Document

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import time
 import warnings
 import weakref
@@ -11,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rankladder.errors import IndexLocked, StorageFailed
-from rankladder.folders import cache_folder, temporary_folder
+from rankladder.folders import cache_folder
 from rankladder.rerank import Reranker
 from rankladder.retrieve.building import IndexReport, build_index
 from rankladder.retrieve.index import Index, open_index
 from rankladder.retrieve.manifest import FORMAT
+from rankladder.temporary import new_temporary_folder, remove_temporary
 from rankladder.textfiles import PASSAGE_WORDS
 
 _PATIENCE_S = 120.0
@@ -64,12 +64,12 @@ def cached_index(
 
 
 def _temporary_index(build: Callable[[Path], IndexReport]) -> tuple[Index, IndexReport]:
-    folder = temporary_folder()
+    folder = new_temporary_folder()
     try:
-        report = build(folder)
-        index = open_index(folder)
+        report = build(folder / "index")
+        index = open_index(folder / "index")
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_temporary(folder)
         raise
-    index.when_closed(weakref.finalize(index, shutil.rmtree, folder, ignore_errors=True))
+    index.when_closed(weakref.finalize(index, remove_temporary, folder))
     return index, report

@@ -11,34 +11,21 @@ Tantivy never changes a segment file, so an update links the files that it keeps
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from rankladder.errors import BadOption, IndexLocked, RankladderError, StorageFailed
+from rankladder.errors import BadOption, IndexLocked, RankladderError
 from rankladder.retrieve.manifest import GENERATION, Manifest, is_index
-from rankladder.textfiles.writing import file_mode, whole_file
+from rankladder.storage import file_mode, held, make_folder, storage_errors, sync, whole_file
 
 _OURS = frozenset({".lock", "CURRENT"})
 _REWRITTEN = frozenset({"meta.json", ".managed.json"})  # tantivy replaces these: copied, never linked
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _PANIC = "PanicException"  # pyo3's, which derives from BaseException and cannot be imported
-
-
-@contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turns an OSError into StorageFailed that names the path."""
-    try:
-        yield
-    except OSError as error:
-        hint = "free some space, or build the index on another disk" if error.errno in _FULL else None
-        raise StorageFailed(f"{path}: cannot be written: {error.strerror or error}", hint=hint) from error
 
 
 @contextmanager
@@ -67,23 +54,11 @@ def writer_lock(folder: Path) -> Iterator[None]:
                 f"{folder}: not an index, and not an empty folder; nothing in it was touched",
                 hint="name a folder that does not exist yet",
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(str(folder / ".lock"), timeout=0)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise IndexLocked(
-                f"{folder}: another process is writing this index",
-                hint="wait until it is done; searches go on meanwhile",
-            ) from error
-        except NotImplementedError as error:
-            raise StorageFailed(
-                f"{folder}: this file system has no file locks", hint="build it on a local disk"
-            ) from error
-    try:
+    busy = IndexLocked(
+        f"{folder}: another process is writing this index", hint="wait until it is done; searches go on meanwhile"
+    )
+    with held(folder / ".lock", busy=busy):
         yield
-    finally:
-        lock.release()
 
 
 def _is_ours(folder: Path) -> bool:
@@ -127,7 +102,7 @@ def new_generation(folder: Path, live: Path | None, manifest: Manifest | None) -
     """A new generation's folder: empty, or with the live one's files where its manifest is given."""
     numbers = [int(path.name[4:]) for path in folder.iterdir() if GENERATION.fullmatch(path.name)]
     generation = folder / f"gen-{max(numbers, default=0) + 1:06d}"
-    generation.mkdir()
+    make_folder(generation)
     try:
         if live is not None and manifest is not None:
             for name in manifest.files:
@@ -147,12 +122,13 @@ def _link(old: Path, new: Path) -> None:
 
 
 def index_files(generation: Path) -> dict[str, int]:
-    """The size of each file of tantivy's, by name; two that tantivy makes private are made readable like any other."""
+    """The size of each file of tantivy's, by name; all get the permissions that files of ours have there."""
     sizes: dict[str, int] = {}
+    mode = file_mode(generation)
     for path in sorted(generation.iterdir()):
         if path.suffix != ".lock" and path.name != "manifest.json":
-            if path.name in _REWRITTEN:
-                path.chmod(file_mode())
+            if stat.S_IMODE(path.stat().st_mode) != mode:
+                path.chmod(mode)
             sizes[path.name] = path.stat().st_size
     return sizes
 
@@ -166,20 +142,8 @@ def save_manifest(generation: Path, manifest: Manifest) -> None:
 def publish(folder: Path, generation: Path) -> None:
     """Makes a complete generation durable and live, then removes the one before."""
     for path in generation.iterdir():
-        _sync(path)
-    _sync(generation)
+        sync(path)
+    sync(generation)
     with whole_file(folder / "CURRENT") as file:
         file.write(generation.name + "\n")
-    _sync(folder)
     remove_leftovers(folder, generation)
-
-
-def _sync(path: Path) -> None:
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows opens no folders
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -14,12 +13,12 @@ import numpy as np
 import tantivy
 
 from rankladder.errors import BadInput, BadOption, IndexCorrupt, NotFound, StorageFailed
-from rankladder.folders import temporary_folder
 from rankladder.rerank import EncodedDocument
 from rankladder.retrieve.analysis import analyser, query_terms
 from rankladder.retrieve.generations import tantivy_errors
 from rankladder.retrieve.manifest import Manifest, live_generation, read_manifest, rebuild_hint
 from rankladder.surrogates import encodable
+from rankladder.temporary import temporary_folder
 from rankladder.values import Document, Hit, Query, Ranking
 
 
@@ -70,15 +69,12 @@ def _searcher(generation: Path, manifest: Manifest) -> tantivy.Searcher:
 
 def _read_only_searcher(generation: Path, manifest: Manifest) -> tantivy.Searcher:
     """Tantivy opens a lock file beside its files, even to read: here it does so beside links to them."""
-    view = temporary_folder()
-    try:
+    with temporary_folder() as view:
         for name in manifest.files:
             (view / name).symlink_to((generation / name).resolve())
         found = tantivy.Index.open(str(view))
         found.config_reader("manual")
         return found.searcher()
-    finally:
-        shutil.rmtree(view, ignore_errors=True)
 
 
 class Index:

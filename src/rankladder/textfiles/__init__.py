@@ -8,7 +8,7 @@ from rankladder.textfiles.passages import PASSAGE_WORDS
 from rankladder.textfiles.queries import read_queries
 from rankladder.textfiles.sources import KINDS, Found, SkippedFile, Source, find_sources
 from rankladder.textfiles.trec import read_qrels, read_run, write_qrels, write_run
-from rankladder.textfiles.writing import whole_bytes, whole_file, write_documents_jsonl
+from rankladder.textfiles.writing import write_documents_jsonl
 
 __all__ = [
     "KINDS",
@@ -27,8 +27,6 @@ __all__ = [
     "read_queries",
     "read_run",
     "read_source",
-    "whole_bytes",
-    "whole_file",
     "write_documents_jsonl",
     "write_qrels",
     "write_run",

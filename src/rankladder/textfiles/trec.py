@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rankladder.errors import BadFile, BadInput, DuplicateId, PathMissing
+from rankladder.storage import whole_file
 from rankladder.textfiles.bytestream import numbered_lines
-from rankladder.textfiles.writing import whole_file
 from rankladder.values import Qrels, Run
 
 _BLANK = re.compile(r"[ \t\r\v\f]+")

@@ -1,75 +1,16 @@
-"""Files that appear whole or not at all."""
+"""Documents, written."""
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import os
-import secrets
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any
 
-from rankladder.errors import BadInput, StorageFailed
+from rankladder.errors import BadInput
+from rankladder.storage import whole_file
 from rankladder.textfiles.records import ID_KEYS, TEXT_KEYS, TITLE_KEY, without_surrogates
 from rankladder.values import Document
-
-_UMASK = threading.Lock()
-"""The mask can be read only by setting it: two threads at once could leave it changed."""
-
-
-@contextmanager
-def whole_bytes(path: Path) -> Iterator[BinaryIO]:
-    """A binary stream whose content takes its place at ``path`` when the block ends, and vanishes where it raises.
-
-    The content goes to a temporary file in the same folder, is flushed to disk, and is then renamed. Raises
-    StorageFailed for what the disk refuses.
-    """
-    temporary: Path | None = None
-    try:
-        name = path.parent / f".{path.name}.{secrets.token_hex(6)}.tmp"
-        with name.open("xb") as file:
-            temporary = name
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        temporary = None
-    except OSError as error:
-        raise StorageFailed(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    r"""``whole_bytes`` for text: UTF-8, ``\n`` line ends, compressed where the name ends in ``.gz``."""
-    with whole_bytes(path) as file:
-        if path.suffix == ".gz":
-            with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed, _text(packed) as text:
-                yield text
-        else:
-            text = _text(file)
-            yield text
-            text.flush()
-            text.detach()
-
-
-def _text(binary: Any) -> io.TextIOWrapper:
-    return io.TextIOWrapper(binary, encoding="utf-8", newline="\n", write_through=True)
-
-
-def file_mode() -> int:
-    """The permissions that a new file gets here: readable and writable, less the process's mask."""
-    with _UMASK:
-        mask = os.umask(0o022)
-        os.umask(mask)
-    return 0o666 & ~mask
 
 
 def write_documents_jsonl(documents: Iterable[Document], path: str | Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import errno
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from rankladder.evaluate.mteb.tasks import loaded, trained_on, zero_shot
 from rankladder.folders import cache_folder
 from rankladder.rerank import ModelRequest
 from rankladder.rerank.engine import need
+from rankladder.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from mteb import ResultCache
@@ -139,9 +139,9 @@ def _first_stage(
     progress(f"{task.metadata.name}: candidates by {stage.name}")
     file.parent.mkdir(parents=True, exist_ok=True)
     # mteb writes in place, and adds to a file that is there: a fresh folder, then a rename, keeps the file whole.
-    with loaded(task), tempfile.TemporaryDirectory(dir=file.parent) as fresh:
-        result = _evaluated(stage.model(task), task, cache, overwrite="always", prediction_folder=Path(fresh))
-        (Path(fresh) / file.name).replace(file)
+    with loaded(task), temporary_folder(file.parent) as fresh:
+        result = _evaluated(stage.model(task), task, cache, overwrite="always", prediction_folder=fresh)
+        (fresh / file.name).replace(file)
     return result, meta, file
 
 

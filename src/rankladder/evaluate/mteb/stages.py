@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -15,6 +13,8 @@ from rankladder.evaluate.mteb.tasks import first_line
 from rankladder.rerank.engine import need
 from rankladder.retrieve import build_index, open_index
 from rankladder.retrieve.dense.known import all_embedders, known_embedder
+from rankladder.storage import file_digest, path_digest
+from rankladder.temporary import temporary_folder
 from rankladder.textfiles import read_run, write_documents_jsonl
 from rankladder.values import Document, Query, Run
 
@@ -106,7 +106,7 @@ class RunStage:
     def meta(self, task: AbsTaskRetrieval) -> ModelMeta:
         """Its revision is the digest of the task's file. Raises PathMissing where there is none."""
         file = self._file(task)
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:_DIGITS]
+        digest = file_digest(file)[:_DIGITS]
         return _searcher_meta(f"run/{self.folder.resolve().name}", digest)
 
     def model(self, task: AbsTaskRetrieval) -> Any:
@@ -192,11 +192,11 @@ class Bm25Search:
         """Scores by query and document id, at most ``top_k`` a query, best first; none where no word is shared."""
         if top_ranked is not None:
             raise BadInput("BM25 finds candidates; it does not rerank those of another first stage")
-        with tempfile.TemporaryDirectory(prefix="rankladder-mteb-") as place:
-            file = Path(place) / "corpus.jsonl"
+        with temporary_folder() as place:
+            file = place / "corpus.jsonl"
             write_documents_jsonl(_documents(self._corpus), file)
-            build_index([file], Path(place) / "index")
-            with open_index(Path(place) / "index") as index:
+            build_index([file], place / "index")
+            with open_index(place / "index") as index:
                 return {
                     query: {hit.document.id: hit.score for hit in index.retrieve(Query(query, text), k=top_k)}
                     if text.strip()
@@ -266,11 +266,6 @@ def _folder_meta(folder: Path) -> ModelMeta:
     """Its revision is a digest of the files."""
     from mteb.models import ModelMeta
 
-    digest = hashlib.sha256()
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(f"{file.relative_to(folder)}\0".encode())
-        with file.open("rb") as content:
-            digest.update(hashlib.file_digest(content, "sha256").digest())
     return ModelMeta.create_empty(
-        overwrites={"name": f"local/{folder.resolve().name}", "revision": digest.hexdigest()[:_DIGITS]}
+        overwrites={"name": f"local/{folder.resolve().name}", "revision": path_digest(folder)[:_DIGITS]}
     )

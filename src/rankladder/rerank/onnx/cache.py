@@ -20,6 +20,8 @@ from rankladder.errors import StorageFailed
 from rankladder.folders import cache_folder
 from rankladder.rerank.onnx.network import write_network
 from rankladder.rerank.onnx.precision import Precision
+from rankladder.storage import file_digest
+from rankladder.temporary import new_temporary_folder, remove_at_the_end, remove_temporary
 
 GRAPH = "graph.onnx"
 WEIGHTS = "weights.bin"
@@ -46,6 +48,7 @@ def cached_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path, bo
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_DRAFT))
+        remove_at_the_end(draft)
         _fill(checkpoint, precision, draft)
         _settle(draft, folder)
     except OSError as error:
@@ -76,14 +79,14 @@ def _settle(draft: Path, folder: Path) -> None:
             else:
                 return
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        remove_temporary(draft)
 
 
 def _temporary_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path, bool]:
     try:
-        folder = Path(tempfile.mkdtemp(prefix="rankladder-"))
+        folder = new_temporary_folder()
         _fill(checkpoint, precision, folder)
-    except OSError as error:
+    except (OSError, StorageFailed) as error:
         raise StorageFailed(
             f"no place for the graph of {checkpoint.name}: {error}", hint="set RANKLADDER_CACHE to a folder with room"
         ) from error
@@ -98,7 +101,7 @@ def _fill(checkpoint: Checkpoint, precision: Precision, folder: Path) -> None:
                 checkpoint.network, checkpoint.weights, weights_file, weights_name=WEIGHTS, precision=precision
             )
         (folder / GRAPH).write_bytes(model)
-        (folder / DIGESTS).write_text(json.dumps({name: _digest(folder / name) for name in (GRAPH, WEIGHTS)}))
+        (folder / DIGESTS).write_text(json.dumps({name: file_digest(folder / name) for name in (GRAPH, WEIGHTS)}))
         for name in (WEIGHTS, GRAPH, DIGESTS):
             with (folder / name).open("rb") as file:
                 os.fsync(file.fileno())
@@ -111,14 +114,9 @@ def _is_whole(folder: Path) -> bool:
     """Whether a folder holds a graph as it was written, to the byte."""
     try:
         promised = json.loads((folder / DIGESTS).read_text())
-        return all(promised[name] == _digest(folder / name) for name in (GRAPH, WEIGHTS))
-    except (OSError, ValueError, KeyError):
+        return all(promised[name] == file_digest(folder / name) for name in (GRAPH, WEIGHTS))
+    except (OSError, ValueError, KeyError, TypeError, StorageFailed):
         return False
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _remove_old(folder: Path, stem: str) -> None:

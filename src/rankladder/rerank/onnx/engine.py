@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from rankladder.rerank.onnx.cache import cached_graph
 from rankladder.rerank.onnx.precision import Precision
 from rankladder.rerank.onnx.runtime import onnxruntime
 from rankladder.rerank.pairs import TokenPair, check_sequences
+from rankladder.temporary import remove_temporary
 
 LONG = 1024
 """Tokens beyond which a sequence's working memory is given back, where one long document would keep it for good: 19 MB
@@ -103,7 +103,7 @@ class OnnxEngine:
     def __init__(self, checkpoint: Checkpoint, *, precision: Precision, threads: int) -> None:
         graph, kept = cached_graph(checkpoint, precision)
         if not kept:
-            weakref.finalize(self, shutil.rmtree, graph.parent, ignore_errors=True)
+            weakref.finalize(self, remove_temporary, graph.parent)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         # The graph is written with fused operators; the extended level would turn Add + LayerNormalization into

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from rankladder.checkpoint.digests import check_digests, file_digest
+from rankladder.checkpoint.digests import check_digests
 from rankladder.checkpoint.hub import Needs
 from rankladder.checkpoint.jsonfile import read_json
 from rankladder.checkpoint.modular import CROSS_ENCODER, MODULES, TRANSFORMER_SETTINGS, read_modules
 from rankladder.checkpoint.tensorfile import INDEX, WEIGHTS, StoredTensor, open_part, shard_names
 from rankladder.checkpoint.tokens import SETTINGS, TOKENIZER
 from rankladder.errors import BadConfig, CheckpointRefused, UnsafeFile
+from rankladder.storage import file_digest
 
 CONFIG = "config.json"
 SENTENCE_CONFIG = CROSS_ENCODER  # one name for every kind of Sentence Transformers model

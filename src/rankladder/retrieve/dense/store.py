@@ -16,17 +16,16 @@ import mmap
 import struct
 import warnings
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from rankladder.errors import StorageFailed
-from rankladder.textfiles.writing import whole_bytes
+from rankladder.storage import held, whole_bytes
 
 _HEAD = struct.Struct("<8sII32s16x")
 _MAGIC = b"RLDENSE1"
@@ -75,21 +74,14 @@ class EmbeddingStore:
 
         Where the folder cannot be written, it warns with EmbeddingsNotKept once and goes on in memory.
         """
-        lock = None
-        if self._folder is not None:
-            try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                lock = FileLock(str(self._folder / ".lock"))
-                lock.acquire()
-            except (OSError, NotImplementedError) as error:  # read-only, or a file system without locks
-                lock = None
-                self._forget(str(error))
-        try:
+        with ExitStack() as turn:
+            if self._folder is not None:
+                try:
+                    turn.enter_context(held(self._folder / ".lock"))
+                except StorageFailed as error:  # read-only, or a file system without locks
+                    self._forget(str(error))
             self._look()
             yield
-        finally:
-            if lock is not None:
-                lock.release()
 
     def add(self, keys: Sequence[bytes], rows: NDArray[np.float32], cut: NDArray[np.bool_]) -> None:
         """Keeps a block. It is on disk, in whole, when this returns."""

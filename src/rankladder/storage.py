@@ -1,0 +1,183 @@
+"""Files that are kept: written whole or not at all, under digests, by one writer at a time, and not open to others.
+
+A file or a folder that is made here is never more open than the folder it lies in: what lies in the user's cache is
+private because the cache is (``private_folder``), and what lies where the user said follows that place and the umask.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import io
+import os
+import secrets
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+from filelock import FileLock, Timeout
+
+from rankladder.errors import RankladderError, StorageFailed
+from rankladder.temporary import keep, remove_at_the_end, remove_temporary
+
+_UMASK = threading.Lock()
+"""The mask can be read only by setting it: two threads at once could leave it changed."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_UNSYNCED = frozenset({errno.EINVAL, errno.ENOTSUP})
+"""How some network file systems refuse to sync a folder."""
+_PRIVATE = 0o700
+
+
+@contextmanager
+def storage_errors(path: Path, failed: str = "cannot be written", *, hint: str | None = None) -> Iterator[None]:
+    """Turns an OSError into StorageFailed, ``PATH: FAILED: why``; a full disk gets a hint of its own."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            hint = "free some space, or name a folder on another disk"
+        raise StorageFailed(f"{path}: {failed}: {error.strerror or error}", hint=hint) from error
+
+
+@contextmanager
+def whole_bytes(path: Path) -> Iterator[BinaryIO]:
+    """A binary stream whose content takes its place at ``path`` when the block ends, and vanishes where it raises.
+
+    The content goes to a temporary file in the same folder, is flushed to disk, and is then renamed. Raises
+    StorageFailed for what the disk refuses.
+    """
+    name = path.parent / f".{path.name}.{secrets.token_hex(6)}.tmp"
+    with storage_errors(path):
+        try:
+            with open(name, "xb", opener=_no_more_open) as file:
+                remove_at_the_end(name)
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            name.replace(path)
+            keep(name)
+            sync(path.parent)
+        except BaseException:
+            remove_temporary(name)
+            raise
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[TextIO]:
+    r"""``whole_bytes`` for text: UTF-8, ``\n`` line ends, compressed where the name ends in ``.gz``."""
+    with whole_bytes(path) as file:
+        if path.suffix == ".gz":
+            with gzip.GzipFile(fileobj=file, mode="wb", mtime=0) as packed, _text(packed) as text:
+                yield text
+        else:
+            text = _text(file)
+            yield text
+            text.flush()
+            text.detach()
+
+
+def _text(binary: Any) -> io.TextIOWrapper:
+    return io.TextIOWrapper(binary, encoding="utf-8", newline="\n", write_through=True)
+
+
+def _no_more_open(path: str, flags: int) -> int:
+    return os.open(path, flags, file_mode(Path(path).parent))
+
+
+def file_mode(folder: Path) -> int:
+    """The permissions of a new file in a folder: to read and write, less the mask and what the folder bars."""
+    with _UMASK:
+        mask = os.umask(0o022)
+        os.umask(mask)
+    return 0o666 & ~mask & _permissions(folder)
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder, and the missing ones above it, none more open than the one that it lies in. Raises OSError."""
+    if path.is_dir():
+        return
+    if path.parent != path:
+        make_folder(path.parent)
+    path.mkdir(mode=0o777 & _permissions(path.parent), exist_ok=True)
+
+
+def private_folder(path: Path) -> None:
+    """Makes a folder that only this user may enter; one that is there becomes so where it is this user's.
+
+    Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=_PRIVATE, exist_ok=True)
+    if os.name == "posix" and _permissions(path) & ~_PRIVATE and path.stat().st_uid == os.getuid():
+        path.chmod(_PRIVATE)
+
+
+def _permissions(folder: Path) -> int:
+    return stat.S_IMODE(folder.stat().st_mode) & 0o777
+
+
+def expect_writable(folder: Path, failed: str = "nothing can be written there", *, hint: str | None = None) -> None:
+    """Makes a folder where it is missing, and writes there for a trial. Raises StorageFailed."""
+    with storage_errors(folder, failed, hint=hint):
+        make_folder(folder)
+        probe = folder / f".{secrets.token_hex(6)}.tmp"
+        with open(probe, "xb", opener=_no_more_open):
+            remove_at_the_end(probe)
+        remove_temporary(probe)
+
+
+@contextmanager
+def held(lock: Path, *, busy: RankladderError | None = None) -> Iterator[None]:
+    """Holds a lock file, in a folder that is made where it is missing, for one writer at a time.
+
+    Where another process holds it, raises ``busy``, or waits where that is None. Raises StorageFailed.
+    """
+    with storage_errors(lock.parent):
+        make_folder(lock.parent)
+        patience = -1 if busy is None else 0
+        taken = FileLock(lock, timeout=patience, mode=file_mode(lock.parent), thread_local=False)
+        try:
+            taken.acquire()
+        except Timeout as error:
+            raise busy or StorageFailed(f"{lock}: another process holds it") from error
+        except NotImplementedError as error:
+            hint = "name a folder on a local disk"
+            raise StorageFailed(f"{lock.parent}: this file system has no file locks", hint=hint) from error
+    try:
+        yield
+    finally:
+        taken.release()
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 (hex) of a file. Raises StorageFailed."""
+    with storage_errors(path, "cannot be read"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def path_digest(given: str | Path) -> str:
+    """The SHA-256 (hex) of a file, or of the names and contents of all files below a folder. Raises StorageFailed."""
+    digest, path = hashlib.sha256(), Path(given)
+    for file in [path] if path.is_file() else sorted(found for found in path.rglob("*") if found.is_file()):
+        digest.update(file.relative_to(path).as_posix().encode("utf-8", "surrogateescape"))
+        digest.update(bytes.fromhex(file_digest(file)))
+    return digest.hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Waits until the disk has a file, or the names in a folder. Raises OSError."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _UNSYNCED or not path.is_dir():
+            raise
+    finally:
+        os.close(handle)
