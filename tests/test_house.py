@@ -151,6 +151,17 @@ def test_the_readmes_python_runs() -> None:
         exec(compile(block, "README.md", "exec"), {})
 
 
+@pytest.mark.parametrize("page", ["python-api", *(p.stem for p in (ROOT / "docs" / "guide").glob("from-*.md"))])
+def test_the_python_of_a_guide_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks marked ``python`` run, one after the other; those marked ``py`` are other libraries'."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    space: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "guide" / f"{page}.md").read_text(), re.DOTALL):
+        exec(compile(block, f"{page}.md", "exec"), space)
+    assert space
+
+
 def test_what_the_program_writes_into_the_documents_is_up_to_date() -> None:
     generate = runpy.run_path(str(ROOT / "docs" / "generate.py"))
     assert generate["REFERENCE"].read_text() == generate["reference"](), "run ./dev docs"
