@@ -31,7 +31,7 @@ ROOT_FILES = (
 )
 ROOMS = ("box", "checkpoint", "rerank", "retrieve", "cost", "evaluate", "choose", "distill", "serve", "cli")
 BASE_MODULES = {
-    "click", "filelock", "httpx2", "huggingface_hub", "markdown_it", "numpy", "onnxruntime", "platformdirs",
+    "click", "filelock", "httpcore2", "huggingface_hub", "markdown_it", "numpy", "onnxruntime", "platformdirs",
     "safetensors", "tabulate", "tantivy", "tokenizers", "tqdm",
 }  # fmt: skip
 EXTRA_MODULES = {

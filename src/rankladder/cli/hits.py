@@ -66,6 +66,8 @@ def note_cuts(ranking: Ranking) -> None:
 
     if is_hosted(ranking.stage) and ranking:
         note(f"{ranking.stage} does not say what it cut of a long document")
+        if blank := sum(hit.reading is not None for hit in ranking):
+            note(f"{blank} blank {'document was' if blank == 1 else 'documents were'} not sent; blank comes last")
     if cut := sum(hit.truncated for hit in ranking):
         note(
             f"{cut} of {len(ranking)} documents were longer than the model reads and were cut; "

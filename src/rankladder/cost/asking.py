@@ -8,6 +8,7 @@ from rankladder.cost.configuration import Configuration
 from rankladder.cost.measuring import REPEATS
 from rankladder.cost.workload import Workload
 from rankladder.rerank.hosted.address import parse_address
+from rankladder.rerank.hosted.blanks import is_blank
 from rankladder.rerank.hosted.planning import plan_requests
 
 
@@ -28,7 +29,8 @@ def asked_of_service(
     """
     service = parse_address(configuration.name).service
 
-    def planned(pairs: list[tuple[str, str]]) -> Asked:
+    def planned(listed: list[tuple[str, str]]) -> Asked:
+        pairs = [(query, text) for query, text in listed if not is_blank(text)]  # which are not sent
         plan = plan_requests(pairs, max_documents=service.max_documents, max_bytes=service.max_bytes)
         return Asked(len(plan), len(pairs))
 

@@ -251,7 +251,7 @@ def _as_they_come(
     if (service := service_of(teacher)) is not None:
         pairs = [(rows["query"][place], rows["document"][place]) for place in places]
         for answered, scores in service.answers(pairs):
-            yield places[answered.start : answered.stop], np.array(scores, dtype=np.float32)
+            yield places[list(answered)], np.array(scores, dtype=np.float32)
         return
     start, size = 0, _FIRST_BLOCK
     while start < len(places):

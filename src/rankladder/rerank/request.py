@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rankladder.errors import BadOption
+from rankladder.rerank.hosted import is_hosted
 from rankladder.rerank.reranker import Reranker
 
 
@@ -53,6 +54,9 @@ class ModelRequest:
         options: dict[str, Any] = {}
         for setting in settings:
             option, equals, value = setting.partition("=")
+            if option == "key_header" and is_hosted(name):
+                name += f",{setting}"  # a part of the address, wherever one is written
+                continue
             if not equals or option not in _OPTIONS:
                 raise BadOption(
                     f"model {text!r}: expected OPTION=VALUE after the comma, got {setting!r}",

@@ -229,7 +229,7 @@ def test_a_proxy_is_not_asked_about_this_machines_own_server(monkeypatch: pytest
 
 
 def test_the_http_library_is_imported_for_hosted_models_alone() -> None:
-    script = "import sys, rankladder.rerank.hosted, rankladder.rerank; print('httpx2' in sys.modules)"
+    script = "import sys, rankladder.rerank.hosted, rankladder.rerank; print('httpcore2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 
@@ -260,3 +260,98 @@ def test_a_key_that_is_cut_or_escaped_in_a_long_answer_is_shown_in_no_part(
             with pytest.raises(RankladderError) as caught:
                 Reranker(open_hosted(server.model())).rank("q", ["x"])
             assert "s3cret" not in str(caught.value)
+
+
+AT_AZURE = "cohere:m@https://x.example/providers/cohere/v2/rerank?api-version=2024-05-01-preview"
+
+
+@pytest.mark.parametrize("header", ["api-key", "Ocp-Apim-Subscription-Key", "x_token"])
+@pytest.mark.parametrize("by", ["name", "request", "environment"])
+def test_the_key_travels_in_the_header_that_the_user_says(
+    header: str, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANKLADDER_API_KEY", SECRET)
+    with rerank_server("cohere") as server:
+        if by == "environment":
+            monkeypatch.setenv("RANKLADDER_KEY_HEADER", header)
+            reranker = Reranker.open(server.model())
+        else:
+            name = f"{server.model()},key_header={header}"
+            reranker = Reranker.open(name) if by == "name" else ModelRequest.parse(f"{name},threads=2").open()
+        reranker.rank("q", ["x"])
+        sent = server.requests[0].headers
+        assert sent[header.lower()] == SECRET
+        assert "authorization" not in sent
+
+
+def test_the_authorization_header_stays_a_bearer_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANKLADDER_API_KEY", SECRET)
+    with rerank_server("cohere", key=SECRET) as server:
+        assert len(Reranker.open(f"{server.model()},key_header=Authorization").rank("q", ["x"])) == 1
+
+
+def test_the_name_wins_over_the_environment_and_a_services_own_address_takes_neither(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RANKLADDER_API_KEY", SECRET)
+    monkeypatch.setenv("COHERE_API_KEY", SECRET)
+    monkeypatch.setenv("RANKLADDER_KEY_HEADER", "x-one")
+    with rerank_server("cohere") as server:
+        Reranker.open(f"{server.model()},key_header=x-two").rank("q", ["x"])
+        assert {"x-one", "x-two"} & server.requests[0].headers.keys() == {"x-two"}
+    assert "x-one" not in open_hosted("cohere:m")._caller._headers
+    with pytest.raises(BadOption, match="key_header needs an address of your own"):
+        open_hosted("cohere:m,key_header=x-two")
+
+
+@pytest.mark.parametrize(
+    "header", ["", "two words", "host", "Content-Length", "x:y", "proxy-authorization", "a,b", "\n"]
+)
+def test_what_cannot_be_a_header_for_a_key_is_refused(header: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANKLADDER_API_KEY", SECRET)
+    with pytest.raises(BadOption, match="name of a header"):
+        open_hosted(f"cohere:m@http://localhost,key_header={header}")
+    if header.strip():
+        monkeypatch.setenv("RANKLADDER_KEY_HEADER", header)
+        with pytest.raises(BadOption, match="RANKLADDER_KEY_HEADER must be the name"):
+            open_hosted("cohere:m@http://localhost")
+
+
+def test_an_api_version_stays_in_the_address() -> None:
+    assert parse_address(AT_AZURE).url.endswith("/v2/rerank?api-version=2024-05-01-preview")
+    of_tei = parse_address("tei:http://localhost:8080/?api-version=1")
+    assert of_tei.url == "http://localhost:8080/rerank?api-version=1"
+    assert of_tei.beside("/info") == "http://localhost:8080/info?api-version=1"
+
+
+@pytest.mark.parametrize("query", [f"key={SECRET}", f"api-version=1&key={SECRET}", "api-version=", "api-version=a b"])
+def test_another_query_is_refused_and_not_repeated(query: str) -> None:
+    with pytest.raises(BadOption, match="no query but api-version") as caught:
+        open_hosted(f"cohere:m@https://h/r?{query}")
+    assert SECRET not in str(caught.value)
+
+
+def test_a_refused_key_says_how_to_send_it_in_another_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANKLADDER_API_KEY", SECRET)
+    with rerank_server("cohere") as server:
+        server.script = [Reply(status=401)]
+        with pytest.raises(KeyRefused, match=r"write cohere:rerank-test@http://\S+,key_header=api-key"):
+            Reranker(open_hosted(server.model())).rank("q", ["x"])
+
+
+def test_a_host_beyond_ascii_and_one_that_cannot_be() -> None:
+    open_hosted("cohere:m@https://bücher.example")
+    with pytest.raises(BadOption, match="is no address"):
+        open_hosted(f"cohere:m@https://{'ü' * 80}.example")
+
+
+def test_a_proxy_of_the_environment_takes_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    with rerank_server("cohere") as server:
+        monkeypatch.setenv("http_proxy", server.url)
+        monkeypatch.setenv("no_proxy", "other.example")
+        with pytest.raises(RankladderError, match="status 404"):  # the stand-in is asked for a whole address
+            Reranker.open("cohere:m@http://gate.example/v2/rerank").rank("q", ["x"])
+        assert server.requests[0].path == "http://gate.example/v2/rerank"
+        assert server.requests[0].headers["host"] == "gate.example"

@@ -7,16 +7,15 @@ import threading
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import rankladder
 from rankladder.errors import BadOption, KeyRefused, ModelMissing, RankladderError, RequestRefused, ServiceFailed
-from rankladder.rerank.hosted.address import Address
+from rankladder.rerank.hosted.address import OWN_KEY, Address
 from rankladder.rerank.hosted.contracts import read_message
-from rankladder.rerank.hosted.keys import Key
+from rankladder.rerank.hosted.keys import BEARER, Key
 from rankladder.rerank.hosted.patience import Clock, Patience, Pause, asked_wait_s
-
-if TYPE_CHECKING:
-    import httpx2
+from rankladder.rerank.hosted.wording import Blame, blame_of
 
 _MESSAGE_BYTES = 65_536  # no error says more than this
 _MESSAGE_SIGNS = 300
@@ -33,9 +32,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Setback:
-    """A try that failed in a way that another may not; ``busy`` where the service limits its callers."""
+    """A try that failed in a way that another may not; ``busy`` where the service limits its callers.
+
+    ``lasting`` where the service said what it would say again: the same reason a second time ends the tries.
+    """
 
     reason: str
+    lasting: bool = False
     asked_s: float | None = None
     busy: bool = False
 
@@ -51,11 +54,11 @@ class Caller:
     """
 
     def __init__(self, address: Address, key: Key | None, *, in_flight: int, patience: Patience, clock: Clock) -> None:
-        import httpx2
+        from rankladder.rerank.hosted.connection import Connection, target
 
         try:
-            httpx2.URL(address.url)
-        except httpx2.InvalidURL as error:
+            target(address.url)
+        except ValueError as error:
             raise BadOption(f"model {address.name!r}: {address.url!r} is no address: {error}") from None
         self.where = f"{address.service.title} ({address.host})"
         self.patience = patience
@@ -64,22 +67,23 @@ class Caller:
         self._key = key
         self._pause = Pause()
         self._slots = threading.BoundedSemaphore(in_flight)
-        self._headers = {"accept": "application/json", "content-type": "application/json"}
+        self._headers = {
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "content-type": "application/json",
+            "user-agent": f"rankladder/{rankladder.__version__}",
+        }
         if key is not None:
-            self._headers["authorization"] = f"Bearer {key.secret}"
+            self._headers[key.header] = f"Bearer {key.secret}" if key.header == BEARER else key.secret
         try:
-            self._client = httpx2.Client(
-                timeout=httpx2.Timeout(patience.timeout_s, connect=min(10.0, patience.timeout_s)),
-                follow_redirects=False,
-                limits=httpx2.Limits(max_connections=in_flight, max_keepalive_connections=in_flight),
-                trust_env=not address.is_local,  # a proxy has no business with this machine's own server
-            )
-        except (ImportError, ValueError, OSError, httpx2.InvalidURL) as error:  # its text may hold a proxy's password
+            # A proxy has no business with this machine's own server.
+            self._connection = Connection(address.url, in_flight=in_flight, proxies=not address.is_local)
+        except (ImportError, ValueError, OSError) as error:  # its text may hold a proxy's password
             raise ServiceFailed(
                 f"{self.where}: no connection can be made with the environment's settings ({type(error).__name__})",
                 hint="check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
             ) from None
-        weakref.finalize(self, self._client.close)
+        weakref.finalize(self, self._connection.close)
 
     def ask(
         self,
@@ -87,9 +91,12 @@ class Caller:
         body: bytes | None,
         *,
         max_bytes: int,
+        sent: str = "",
         abandoned: threading.Event | None = None,
     ) -> Answer:
         """The answer to a POST of ``body``, or to a GET where that is None. ``max_bytes`` bounds what is read of it.
+
+        ``sent`` says what is in the body, for the hint of an error that its size causes.
 
         Raises:
             ServiceFailed: The service stayed unreachable, busy or broken, or answers what cannot be read.
@@ -99,14 +106,21 @@ class Caller:
             Abandoned: ``abandoned`` was set while waiting.
         """
         stop = threading.Event() if abandoned is None else abandoned
-        began, failures, setbacks = self.clock.monotonic(), 0, 0
+        failures, setbacks = 0, 0
+        began: float | None = None
         last: _Setback | None = None
         while True:
             with self._slots:
+                began = self.clock.monotonic() if began is None else began
                 self._wait_for_pause(began, stop, last)
-                outcome = self._attempt(url, body, max_bytes)
+                left = self.patience.total_s - (self.clock.monotonic() - began)
+                if left <= 0:
+                    raise self._gave_up(f"{self.patience.total_s:g} s are over", last)
+                outcome = self._attempt(url, body, max_bytes, sent, min(self.patience.timeout_s, left))
                 if isinstance(outcome, Answer):
                     return Answer(outcome.content, outcome.headers, setbacks)
+                if last is not None and outcome.lasting and outcome.reason == last.reason:
+                    raise self._gave_up("the service said the same twice", outcome)
                 last, setbacks, failures = outcome, setbacks + 1, failures + (not outcome.busy)
                 if failures >= self.patience.attempts:
                     raise self._gave_up(f"{failures} tries failed", last)
@@ -138,56 +152,53 @@ class Caller:
             f"{self.where}: {reason}; {why}",
             hint="try again later, or with fewer requests at once (threads=1)"
             if last is None or last.busy
+            else "see the service's log or its status page"
+            if last.lasting
             else "check the address and the network, or try again later",
         )
 
-    def _attempt(self, url: str, body: bytes | None, max_bytes: int) -> Answer | _Setback:
-        """One try. Errors of the HTTP library end here: they carry the request, and with it the key."""
-        import httpx2
+    def _attempt(self, url: str, body: bytes | None, max_bytes: int, sent: str, seconds: float) -> Answer | _Setback:
+        """One try, over within so many seconds."""
+        from rankladder.rerank.hosted.connection import Response
 
-        began = self.clock.monotonic()
-        try:
-            with self._client.stream(
-                "GET" if body is None else "POST", url, content=body, headers=self._headers
-            ) as response:
-                status, headers = response.status_code, response.headers
-                limit = max_bytes if status == 200 else _MESSAGE_BYTES
-                content = bytearray()
-                for part in response.iter_bytes():
-                    content += part
-                    if len(content) > limit:
-                        break
-                    if self.clock.monotonic() - began > self.patience.timeout_s:
-                        return _Setback(f"the answer was not complete within {self.patience.timeout_s:g} s")
-        except httpx2.TimeoutException:
-            return _Setback(f"no answer within {self.patience.timeout_s:g} s")
-        except httpx2.RequestError as error:
-            return _Setback(self._hidden(f"the connection failed: {str(error) or type(error).__name__}"))
-        if status == 200:
-            if len(content) > max_bytes:
+        response = self._connection.exchange(
+            "GET" if body is None else "POST",
+            url,
+            headers=self._headers,
+            body=body,
+            seconds=seconds,
+            limit=lambda status: max_bytes if status == 200 else _MESSAGE_BYTES,
+        )
+        if not isinstance(response, Response):
+            return _Setback(self.hidden(response.reason))
+        if response.status == 200:
+            if not response.complete:
                 raise ServiceFailed(f"{self.where} answers more than {max_bytes:,} bytes, which no ranking needs")
             try:
-                return Answer(json.loads(bytes(content)), dict(headers), 0)
+                return Answer(json.loads(response.body), response.headers, 0)
             except (ValueError, RecursionError):
-                return _Setback(f"the answer ({len(content):,} bytes) is not JSON, or only the beginning of it")
-        said = self._hidden(read_message(bytes(content[:_MESSAGE_BYTES])))[:_MESSAGE_SIGNS]
-        if status in {408, 409, 429} or status >= 500:
+                return _Setback(f"the answer ({len(response.body):,} bytes) is not JSON, or only the beginning of it")
+        said = self.hidden(read_message(response.body))[:_MESSAGE_SIGNS]
+        blame = blame_of(response.status, said)
+        if blame is Blame.PASSING or blame is Blame.UNCLEAR:
             return _Setback(
-                f"status {status}{f' ({said})' if said else ''}",
-                asked_wait_s(headers, now_s=self.clock.wall()),
-                busy=status == 429,
+                f"status {response.status}{f' ({said})' if said else ''}",
+                lasting=blame is Blame.UNCLEAR,
+                asked_s=asked_wait_s(response.headers, now_s=self.clock.wall()),
+                busy=response.status == 429,
             )
-        raise self._refusal(status, said, headers)
+        raise self._refusal(response.status, said, blame, sent)
 
-    def _refusal(self, status: int, said: str, headers: httpx2.Headers) -> RankladderError:
-        """The error for a status that another try would not change."""
+    def _refusal(self, status: int, said: str, blame: Blame, sent: str) -> RankladderError:
+        """The error for what another try would not change."""
         where = f"{self.where}: status {status}{f': {said}' if said else ''}"
-        if status in {401, 402, 403, 498}:
-            if self._key is None:
-                return KeyRefused(f"{where}; no key was sent", hint=f"export {self._address.keys[-1]}=…")
-            return KeyRefused(
-                f"{where}; the key in {self._key.variable} is not accepted",
-                hint="check the key, what it may be used for, and what is left on its account",
+        if blame is Blame.ACCOUNT:
+            return KeyRefused(where, hint="check what is left on the account, and what its plan allows")
+        if blame is Blame.KEY:
+            return self._key_refused(where)
+        if blame is Blame.SIZE:
+            return RequestRefused(
+                where, hint=f"{sent}; shorten or split long documents, or raise the server's own limit"
             )
         if status == 404:
             return ModelMissing(where, hint=f"check the model's name and the address in {self._address.name!r}")
@@ -195,9 +206,19 @@ class Caller:
             return ServiceFailed(
                 f"{where}; it sends callers on to another address", hint="name that address if you trust it"
             )
-        if 400 <= status < 500 and status != 424:  # TEI's 424 says that its own model failed
-            return RequestRefused(where)
-        return ServiceFailed(where)
+        return RequestRefused(where) if blame is Blame.REQUEST else ServiceFailed(where)
 
-    def _hidden(self, text: str) -> str:
+    def _key_refused(self, where: str) -> KeyRefused:
+        if self._key is None:
+            return KeyRefused(f"{where}; no key was sent", hint=f"export {self._address.keys[-1]}=…")
+        hint = "check the key, what it may be used for, and what is left on its account"
+        if OWN_KEY in self._address.keys:
+            other = (
+                f"write {self._address.name},key_header=api-key" if self._key.header == BEARER else "check that name"
+            )
+            hint += f"; it was sent in the header {self._key.header!r}: if the server wants another, {other}"
+        return KeyRefused(f"{where}; the key in {self._key.variable} is not accepted", hint=hint)
+
+    def hidden(self, text: str) -> str:
+        """The text without the key."""
         return text if self._key is None else self._key.hidden_in(text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,6 +105,15 @@ class Bill:
     tokens: int | None = None
 
 
+_LARGEST_SCORE = 3.4e38
+"""Scores are float32."""
+_LARGEST_COUNT = 1e15
+"""A bill beyond it is nonsense, and says nothing."""
+_COUNT = re.compile(r"[0-9]{1,15}")
+_MESSAGE_FIELDS = ("message", "detail", "error", "errors", "msg", "error_message", "data")
+"""Where services put what they say of an error, the likeliest first."""
+
+
 class BadAnswer(Exception):  # an inner signal: the scorer names the service and raises ServiceFailed
     """An answer that is JSON, but not one score for every document."""
 
@@ -118,7 +128,7 @@ def request_body(service: Service, model: str, query: str, texts: Sequence[str],
 
 
 def read_scores(service: Service, answer: Any, count: int) -> list[float]:
-    """The scores in the order of the documents sent: each document exactly one, finite.
+    """The scores in the order of the documents sent: each document exactly one, finite, also as float32.
 
     >>> read_scores(SERVICES["tei"], [{"index": 1, "score": 2.5}, {"index": 0, "score": -1}], 2)
     [-1.0, 2.5]
@@ -127,6 +137,11 @@ def read_scores(service: Service, answer: Any, count: int) -> list[float]:
     """
     if service.results is not None and not isinstance(answer, dict):
         raise BadAnswer(f"expected an object, got {type(answer).__name__}")
+    if isinstance(answer, dict) and not isinstance(answer.get(service.results or "results"), list):
+        found = type(answer if service.results is None else answer.get(service.results)).__name__
+        raise BadAnswer(
+            _said_in_place_of_scores(answer) or f"expected a list of {service.results or 'results'}, got {found}"
+        )
     results = answer if service.results is None else answer.get(service.results)
     if not isinstance(results, list):
         raise BadAnswer(f"expected a list of {service.results or 'results'}, got {type(results).__name__}")
@@ -139,7 +154,7 @@ def read_scores(service: Service, answer: Any, count: int) -> list[float]:
             raise BadAnswer(f"a result has the index {place!r:.40}, expected 0 to {count - 1}")
         if place in scores:
             raise BadAnswer(f"index {place} came back twice")
-        if not _is_finite(score):
+        if not _is_finite(score) or abs(score) > _LARGEST_SCORE:
             raise BadAnswer(f"document {place} has the {service.score} {score!r:.40}")
         scores[place] = float(score)
     return [scores[place] for place in range(count)]
@@ -153,27 +168,49 @@ def read_bill(answer: Any, headers: Mapping[str, str]) -> Bill:
     """
     units = _within(answer, "meta", "billed_units", "search_units")
     tokens = _within(answer, "usage", "total_tokens")
-    if tokens is None and headers.get("x-compute-tokens", "").isdecimal():
-        tokens = int(headers["x-compute-tokens"])
+    if tokens is None and _COUNT.fullmatch(counted := headers.get("x-compute-tokens", "")):
+        tokens = int(counted)
     return Bill(
-        float(units) if _is_finite(units) and units >= 0 else None,
-        int(tokens) if _is_finite(tokens) and tokens >= 0 else None,
+        float(units) if _is_finite(units) and 0 <= units < _LARGEST_COUNT else None,
+        int(tokens) if _is_finite(tokens) and 0 <= tokens < _LARGEST_COUNT else None,
     )
 
 
 def read_message(content: bytes) -> str:
-    """What an error's body says, on one line of any length: services put it under message, detail, error or data."""
+    """What an error's body says, on one line of any length; all of the body where no known field holds it."""
     try:
         said = json.loads(content)
     except (ValueError, RecursionError):
         said = content.decode("utf-8", "replace")
-    for field_name in ("message", "detail", "error", "data"):
-        if isinstance(said, dict) and said.get(field_name):
-            said = said[field_name]
+    return _on_one_line(_message_in(said))
+
+
+def _message_in(said: Any) -> Any:
+    """The words within nested objects and lists of one, as far as fields of known names lead."""
+    for _ in range(8):
+        if isinstance(said, list) and len(said) == 1:
+            said = said[0]
+        known = [said[name] for name in _MESSAGE_FIELDS if isinstance(said, dict) and said.get(name)]
+        if not known:
+            return said
+        said = known[0]
+    return said
+
+
+def _on_one_line(said: Any) -> str:
     if isinstance(said, dict | list):
         said = json.dumps(said, ensure_ascii=False)
     line = " ".join(str(said).split())
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)
+
+
+def _said_in_place_of_scores(answer: Mapping[str, Any]) -> str | None:
+    """The service's words where the answer is an error under status 200, else None."""
+    if not any(answer.get(name) for name in _MESSAGE_FIELDS[:-1]):
+        return None
+    said, code = _message_in(answer), answer.get("code")
+    words = _on_one_line(said if said != answer else dict(answer))
+    return f"it says: {words[:300]}{f' (code {code!s:.40})' if code and isinstance(said, str) else ''}"
 
 
 def _within(value: Any, *path: str) -> Any:

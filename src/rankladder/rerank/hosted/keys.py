@@ -7,15 +7,19 @@ import os
 from dataclasses import dataclass, field
 
 from rankladder.errors import KeyRefused
-from rankladder.rerank.hosted.address import Address
+from rankladder.rerank.hosted.address import KEY_HEADER, Address, checked_header
+
+BEARER = "authorization"
+"""The header in which a key is ``Bearer KEY``; in every other it stands alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A service's key and the environment variable that it came from."""
+    """A service's key, the environment variable that it came from, and the header that it is sent in."""
 
     variable: str
     secret: str = field(repr=False)
+    header: str = BEARER
 
     def hidden_in(self, text: str) -> str:
         """The text without the key: services like to quote what they refuse."""
@@ -26,6 +30,8 @@ class Key:
 
 def find_key(address: Address) -> Key | None:
     """The key for an address, None where there is none and none is needed.
+
+    The header is the address's own, else what RANKLADDER_KEY_HEADER says for an address that the user gives.
 
     Raises KeyRefused where a needed key is not set, cannot be a key, or would travel unencrypted to another machine.
     """
@@ -47,4 +53,11 @@ def find_key(address: Address) -> Key | None:
             f"{address.name}: the key in {variable} would travel unencrypted to {address.host}",
             hint=f"use https://, or unset {variable} where the server asks for none",
         )
-    return Key(variable, secret)
+    return Key(variable, secret, address.key_header or _header_by_environment(address))
+
+
+def _header_by_environment(address: Address) -> str:
+    wish = os.environ.get(KEY_HEADER, "").strip()
+    if not wish or address.key_required:  # a service's own address takes what it always takes
+        return BEARER
+    return checked_header(wish, f"{address.name}: {KEY_HEADER}")

@@ -32,7 +32,9 @@ def open_hosted(
     """A hosted model as a scorer: ``cohere:MODEL``, ``jina:MODEL``, ``voyage:MODEL``, each also ``…@URL``; ``tei:URL``.
 
     The key comes from the environment (``COHERE_API_KEY``, ``JINA_API_KEY``, ``VOYAGE_API_KEY``; ``TEI_API_KEY`` or
-    ``RANKLADDER_API_KEY`` for addresses of your own). Nothing is sent yet, but for TEI, which is asked what it serves.
+    ``RANKLADDER_API_KEY`` for addresses of your own). It is sent as ``Authorization: Bearer``, or by itself in the
+    header that the name (``…@URL,key_header=api-key``) or ``RANKLADDER_KEY_HEADER`` says. Nothing is sent yet, but for
+    TEI, which is asked what it serves.
 
     Args:
         name: Service, model and address.
@@ -94,7 +96,7 @@ class _Info:
 def _terms_of_tei(address: Address, caller: Caller, in_flight: int) -> Terms:
     """Limits and identity of the model that a TEI server runs, from ``GET /info``; its defaults where it has none."""
     try:
-        answer = caller.ask(address.url.removesuffix(address.service.path) + "/info", None, max_bytes=1 << 20)
+        answer = caller.ask(address.beside("/info"), None, max_bytes=1 << 20)
     except (ModelMissing, RequestRefused):
         return Terms(max_documents=address.service.max_documents)
     info = _Info(answer.content if isinstance(answer.content, dict) else {})

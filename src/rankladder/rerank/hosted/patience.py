@@ -19,7 +19,7 @@ class Patience:
     """Bounds on waiting. The defaults are choices, not measurements.
 
     Attributes:
-        timeout_s: One try: from sending to the last byte of the answer.
+        timeout_s: One try: from the look-up of the host's name to the last byte of the answer, however it comes.
         attempts: Tries that may fail (timeouts, broken connections, status 500 and up) before the request does. A
             service that says it is busy (429) is asked until ``total_s`` is over.
         total_s: One request with all its tries and waits.
@@ -80,9 +80,10 @@ def asked_wait_s(headers: Mapping[str, str], *, now_s: float) -> float | None:
             return max(0.0, wait)
     try:
         until = parsedate_to_datetime(headers["retry-after"])
-    except (KeyError, ValueError):
+        seconds = (until if until.tzinfo else until.replace(tzinfo=UTC)).timestamp()
+    except (KeyError, ValueError, OverflowError):  # a date beyond the calendar
         return None
-    return max(0.0, (until if until.tzinfo else until.replace(tzinfo=UTC)).timestamp() - now_s)
+    return max(0.0, seconds - now_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,15 +9,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
 
-from rankladder.errors import BadOption, ServiceFailed
+from rankladder.errors import BadOption, BadQuery, ServiceFailed
 from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.hosted.address import Address
+from rankladder.rerank.hosted.blanks import blank_score, is_blank
 from rankladder.rerank.hosted.caller import Abandoned, Caller
 from rankladder.rerank.hosted.contracts import BadAnswer, read_bill, read_scores, request_body
 from rankladder.rerank.hosted.planning import plan_requests
 from rankladder.rerank.hosted.usage import Meter, Usage
 from rankladder.rerank.scorer import Long, Scored
-from rankladder.values import Document
+from rankladder.values import Document, Reading
+
+_NOTHING_READ = Reading(query_kept=0, query_dropped=0, document_kept=0, document_dropped=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,9 @@ class Terms:
 
 class HostedScorer:
     """A model behind a rerank API. Scores are the service's own; nothing is known of what it cut.
+
+    A blank document is not sent: its score is below those of its list (at most 0 for relevance, -10 for a raw logit),
+    and its reading says that nothing was read and nothing cut.
 
     ``usage`` says what was asked and billed so far. May be used from several threads at once: together they have at
     most ``in_flight`` requests open.
@@ -93,10 +99,13 @@ class HostedScorer:
         long: Long,
         done: Callable[[float], object],
     ) -> list[Scored]:
-        """One Scored per pair, in the order given, its reading None. Neighbours with one query travel together.
+        """One Scored per pair, in the order given. Neighbours with one query travel together.
+
+        The reading is None, but for a blank document, which is not sent.
 
         Raises:
             BadOption: ``long`` is not ``truncate``.
+            BadQuery: A query is blank; nothing is sent.
             ServiceFailed: The service stayed unreachable, busy or broken, or left documents without a usable score.
             KeyRefused: The key is not accepted.
             ModelMissing: No such model.
@@ -110,15 +119,38 @@ class HostedScorer:
         texts = [(query, document if isinstance(document, str) else document.full_text) for query, document in pairs]
         scores = [0.0] * len(pairs)
         for rows, answer in self.answers(texts):
-            scores[rows.start : rows.stop] = answer
+            for row, score in zip(rows, answer, strict=True):
+                scores[row] = score
             done(len(rows))
-        return [Scored(score, None) for score in scores]
+        return [
+            Scored(score, _NOTHING_READ if is_blank(text) else None)
+            for score, (_, text) in zip(scores, texts, strict=True)
+        ]
 
-    def answers(self, texts: list[tuple[str, str]]) -> Iterator[tuple[range, list[float]]]:
+    def answers(self, texts: list[tuple[str, str]]) -> Iterator[tuple[Sequence[int], list[float]]]:
         """The rows of each request with their scores, as they arrive: what was paid can be kept whatever comes later.
+        The blank documents, which are not sent, come last.
 
         Raises what ``score`` raises, once every answer that came before was given.
         """
+        for query in dict.fromkeys(query for query, _ in texts):
+            if is_blank(query):
+                raise BadQuery(
+                    f"{self.name}: a query is blank, which services refuse", hint="give it at least one word"
+                )
+        blank = [row for row, (_, text) in enumerate(texts) if is_blank(text)]
+        if not blank:
+            yield from self._answers(texts)
+            return
+        asked = [row for row, (_, text) in enumerate(texts) if not is_blank(text)]
+        found: dict[str, list[float]] = {}
+        for places, answer in self._answers([texts[row] for row in asked]):
+            rows = [asked[place] for place in places]
+            found.setdefault(texts[rows[0]][0], []).extend(answer)
+            yield rows, answer
+        yield blank, [blank_score(self._address.service.scale, found.get(texts[row][0], ())) for row in blank]
+
+    def _answers(self, texts: list[tuple[str, str]]) -> Iterator[tuple[range, list[float]]]:
         plan = plan_requests(texts, max_documents=self._terms.max_documents, max_bytes=self._address.service.max_bytes)
         abandoned = threading.Event()
         if len(plan) <= 1:  # a thread would only cost
@@ -160,13 +192,18 @@ class HostedScorer:
         )
         # Some servers send the documents back unasked, perhaps escaped; more than that is no answer.
         answer = self._caller.ask(
-            self._address.url, body, max_bytes=(1 << 20) + 1024 * len(rows) + 4 * len(body), abandoned=abandoned
+            self._address.url,
+            body,
+            max_bytes=(1 << 20) + 1024 * len(rows) + 4 * len(body),
+            sent=f"the request held {len(rows):,} {'document' if len(rows) == 1 else 'documents'}, "
+            f"the longest of {max(len(texts[row][1]) for row in rows):,} characters",
+            abandoned=abandoned,
         )
         self._meter.add(len(rows), retries=answer.retries, bill=read_bill(answer.content, answer.headers))
         try:
             return read_scores(service, answer.content, len(rows))
         except BadAnswer as error:
             raise ServiceFailed(
-                f"{self._caller.where}: the answer cannot be used: {error}",
+                f"{self._caller.where}: the answer cannot be used: {self._caller.hidden(str(error))}",
                 hint=f"check that the server speaks {service.title}'s rerank contract",
             ) from None
