@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rankladder.errors import BadConfig, BadInput, BadOption
-from rankladder.surrogates import encodable
+from rankladder.rerank.encoding import TextEncoder
 from rankladder.values import Passage, Reading
 
 
@@ -136,19 +136,6 @@ class Reader(Protocol):
         ...
 
 
-def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], *, one_core: bool) -> list[NDArray[np.int32]]:
-    """Token ids (n,) of each text, uncut and without special tokens; with ``one_core`` text by text, which keeps the
-    tokenizer's own threads to one.
-    """
-    readable = [encodable(text) for text in texts]
-    batches = [[text] for text in readable] if one_core else [readable]
-    return [
-        np.array(encoding.ids, dtype=np.int32)
-        for batch in batches
-        for encoding in tokenizer.encode_batch_fast(batch, add_special_tokens=False)
-    ]
-
-
 class PairReader:
     """Turns texts into token pairs for one model. Holds no state that a call changes: usable from several threads.
 
@@ -164,7 +151,7 @@ class PairReader:
         self.max_tokens = max_tokens
         self.room = max_tokens - len(self.frame)
         """Tokens that a query and a document share."""
-        self._tokenizer, self._one_core = tokenizer, one_core
+        self._texts = TextEncoder(tokenizer, one_core=one_core)
 
     def queries(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """See ``tokenise``."""
@@ -176,12 +163,11 @@ class PairReader:
 
     def tokenise(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids (n,) of each text, uncut and without special tokens."""
-        return encode_texts(self._tokenizer, texts, one_core=self._one_core)
+        return self._texts.ids(texts)
 
     def offsets(self, text: str) -> NDArray[np.int32]:
         """Where each token of a text lies in it, (n, 2): characters start to end."""
-        encoding = self._tokenizer.encode(encodable(text), add_special_tokens=False)
-        return np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
+        return self._texts.places(text)
 
     def cut(self, query: NDArray[np.int32], document: NDArray[np.int32]) -> tuple[TokenPair, Reading]:
         """The pair as one sequence of at most ``max_tokens``, cut longest-first on the right."""

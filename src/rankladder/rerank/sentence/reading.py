@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rankladder.errors import BadConfig, BadOption
-from rankladder.rerank.pairs import Frame, TokenPair, encode_texts, in_passages
+from rankladder.rerank.encoding import TextEncoder
+from rankladder.rerank.pairs import Frame, TokenPair, in_passages
 from rankladder.rerank.sentence.prompts import Prompt
 from rankladder.surrogates import encodable
 from rankladder.values import Reading
@@ -31,7 +32,8 @@ class PromptReader:
     def __init__(
         self, tokenizer: Tokenizer, prompt: Prompt, *, max_tokens: int, digest: str, one_core: bool = False
     ) -> None:
-        self._tokenizer, self._one_core = tokenizer, one_core
+        self._tokenizer = tokenizer
+        self._texts = TextEncoder(tokenizer, one_core=one_core)
         self.prompt = prompt
         before, between, after = (self._pieces(part) for part in (prompt.before, prompt.between, prompt.after))
         self._query_label, self._document_label = (self._ids(x) for x in (prompt.query_label, prompt.document_label))
@@ -64,8 +66,7 @@ class PromptReader:
 
     def offsets(self, text: str) -> Ids:
         """See Reader. The label before a document is read with it, and its characters are taken off."""
-        labelled = self._tokenizer.encode(self._document_text(text), add_special_tokens=False)
-        offsets = np.array(labelled.offsets[len(self._document_label) :], dtype=np.int32).reshape(-1, 2)
+        offsets = self._texts.places(self._document_text(text))[len(self._document_label) :]
         return np.maximum(offsets - (len(self.prompt.document_label) + 1), 0)
 
     def passages(self, query: Ids, document: Ids, offsets: Callable[[], Ids]) -> list[tuple[TokenPair, Reading]]:
@@ -88,7 +89,7 @@ class PromptReader:
         return tuple(chain.from_iterable(self._ids(piece) for piece in pieces))
 
     def _labelled(self, label: str, label_ids: tuple[int, ...], texts: Sequence[str], *, end: str) -> list[Ids]:
-        rows = encode_texts(self._tokenizer, [f"{label} {text}{end}" for text in texts], one_core=self._one_core)
+        rows = self._texts.ids([f"{label} {text}{end}" for text in texts])
         if any(tuple(row[: len(label_ids)]) != label_ids for row in rows):
             self._refuse(label)
         return [row[len(label_ids) :] for row in rows]
