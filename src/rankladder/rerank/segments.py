@@ -69,7 +69,7 @@ class Pieces:
             return offsets
         at, removed = self.gaps
         moved = np.concatenate([[0], np.cumsum(removed)])[np.searchsorted(at, offsets, side="right")]
-        return (offsets + moved).astype(np.int32)
+        return np.asarray(offsets + moved, dtype=np.int32)
 
 
 class Cutter:
