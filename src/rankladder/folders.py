@@ -1,36 +1,35 @@
-"""Where rankladder keeps what it can make again: graphs and indexes."""
+"""Where rankladder keeps what it can make again: graphs, indexes, embeddings and scores."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from rankladder.errors import StorageFailed
 from rankladder.paths import expanded
+from rankladder.storage import private_folder
 
 _INSTEAD: ContextVar[Path | None] = ContextVar("_INSTEAD", default=None)
 
 
 def cache_folder(*parts: str) -> Path:
-    """A folder in the user's cache (not made here): ``$RANKLADDER_CACHE`` where set, else the platform's own place."""
-    root = _INSTEAD.get() or os.environ.get("RANKLADDER_CACHE")
-    return (expanded(root) if root else user_cache_path("rankladder", appauthor=False)).joinpath(*parts)
+    """A folder in the user's cache: ``$RANKLADDER_CACHE`` where set, else the platform's own place.
 
-
-def temporary_folder() -> Path:
-    """A new folder for whoever asks to remove. Raises StorageFailed."""
-    try:
-        return Path(tempfile.mkdtemp(prefix="rankladder-"))
-    except OSError as error:
-        raise StorageFailed(
-            f"no temporary folder can be made: {error.strerror or error}", hint="TMPDIR names a folder to make it in"
-        ) from error
+    The cache holds copies of the user's texts, so the first of ``parts`` is made here for this user alone (where the
+    cache can be written); what is made in it later is no more open. The folder itself may not be there yet.
+    """
+    named = _INSTEAD.get() or os.environ.get("RANKLADDER_CACHE")
+    root = expanded(named) if named else user_cache_path("rankladder", appauthor=False)
+    if parts:
+        with suppress(OSError):  # the one who writes there says why that fails
+            if not named or not root.exists():
+                private_folder(root)
+            private_folder(root / parts[0])
+    return root.joinpath(*parts)
 
 
 @contextmanager

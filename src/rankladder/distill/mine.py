@@ -133,7 +133,7 @@ class _Miner:
             from rankladder.retrieve import DenseIndex, open_embedder
 
             embedder = open_embedder(recipe.mine.embedder)
-            dense = DenseIndex.of(list(corpus.documents.values()), embedder, cache=cache_folder() / "embeddings")
+            dense = DenseIndex.of(list(corpus.documents.values()), embedder, cache=cache_folder("embeddings"))
         return cls(recipe.mine, recipe.seed, corpus, dense)
 
     def rows(self, questions: Sequence[Question]) -> pa.Table:

@@ -47,7 +47,7 @@ def query_vectors(embedder: SentenceEmbedder, texts: list[str]) -> list[NDArray[
 
 def passage_vectors(embedder: SentenceEmbedder, texts: list[str]) -> list[NDArray[np.float32]]:
     """One vector (D,) of length 1 a document; those that mining or a search has made are read from the disk."""
-    return list(_unit(document_vectors(texts, embedder, cache=cache_folder() / "embeddings")))
+    return list(_unit(document_vectors(texts, embedder, cache=cache_folder("embeddings"))))
 
 
 def token_vectors(embedder: SentenceEmbedder, texts: list[str], prompt: str) -> list[NDArray[np.float16]]:

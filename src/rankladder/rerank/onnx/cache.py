@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import time
@@ -20,7 +19,7 @@ from rankladder.errors import StorageFailed
 from rankladder.folders import cache_folder
 from rankladder.rerank.onnx.network import write_network
 from rankladder.rerank.onnx.precision import Precision
-from rankladder.storage import file_digest
+from rankladder.storage import file_digest, file_mode, make_folder, sync
 from rankladder.temporary import new_temporary_folder, remove_at_the_end, remove_temporary
 
 GRAPH = "graph.onnx"
@@ -46,7 +45,7 @@ def cached_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path, bo
     if _is_whole(folder):
         return folder / GRAPH, True
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_DRAFT))
         remove_at_the_end(draft)
         _fill(checkpoint, precision, draft)
@@ -103,8 +102,8 @@ def _fill(checkpoint: Checkpoint, precision: Precision, folder: Path) -> None:
         (folder / GRAPH).write_bytes(model)
         (folder / DIGESTS).write_text(json.dumps({name: file_digest(folder / name) for name in (GRAPH, WEIGHTS)}))
         for name in (WEIGHTS, GRAPH, DIGESTS):
-            with (folder / name).open("rb") as file:
-                os.fsync(file.fileno())
+            (folder / name).chmod(file_mode(folder))
+            sync(folder / name)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
