@@ -10,11 +10,13 @@ import errno
 import gzip
 import hashlib
 import io
+import json
 import os
+import re
 import secrets
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -30,6 +32,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UNSYNCED = frozenset({errno.EINVAL, errno.ENOTSUP})
 """How some network file systems refuse to sync a folder."""
 _PRIVATE = 0o700
+_CHECKED = re.compile(rb'(.*), "check": "([0-9a-f]{16})"}\n', re.DOTALL)
 
 
 @contextmanager
@@ -166,6 +169,27 @@ def path_digest(given: str | Path) -> str:
         digest.update(file.relative_to(path).as_posix().encode("utf-8", "surrogateescape"))
         digest.update(bytes.fromhex(file_digest(file)))
     return digest.hexdigest()
+
+
+def checked_json(value: Mapping[str, Any], *, indent: int | None = None) -> str:
+    """An object as JSON whose last key, ``check``, is a checksum of everything before it."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)[:-1].rstrip()
+    return f'{text}, "check": "{checksum(text.encode())}"}}\n'
+
+
+def read_checked_json(content: bytes) -> dict[str, Any]:
+    """The object that ``checked_json`` wrote, without its ``check``. Raises ValueError where a byte was altered."""
+    found = _CHECKED.fullmatch(content)
+    if found is None or checksum(found[1]) != found[2].decode():
+        raise ValueError("altered since it was written, or of an earlier version")
+    value: dict[str, Any] = json.loads(content)
+    del value["check"]
+    return value
+
+
+def checksum(content: bytes) -> str:
+    """Sixteen hexadecimal digits that say whether some bytes are as they were."""
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def sync(path: Path) -> None:

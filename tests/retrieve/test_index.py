@@ -26,6 +26,7 @@ from rankladder.errors import (
 )
 from rankladder.retrieve import Index, Retriever, build_index, is_index, open_index
 from rankladder.retrieve.generations import writer_lock
+from rankladder.storage import checked_json, read_checked_json
 from rankladder.textfiles import read_documents, read_qrels, read_queries
 from rankladder.values import Document, Query, Run
 
@@ -160,7 +161,7 @@ def test_a_folder_is_an_index_or_documents(index: Index, tmp_path: Path) -> None
 
 def test_a_newer_format_is_refused_and_never_overwritten(index: Index, tmp_path: Path) -> None:
     manifest = index.generation / "manifest.json"
-    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 99, "new": 1}))
+    manifest.write_text(checked_json(read_checked_json(manifest.read_bytes()) | {"format": 99, "new": 1}))
     with pytest.raises(IndexTooNew, match="99"):
         open_index(tmp_path / "ix")
     with pytest.raises(IndexTooNew):
@@ -214,9 +215,9 @@ def test_a_stray_file_in_an_index_does_not_keep_it_from_being_updated(index: Ind
 def test_a_manifest_that_names_files_elsewhere_is_refused(index: Index, tmp_path: Path) -> None:
     (tmp_path / "ix" / "elsewhere").write_text("")
     manifest = index.generation / "manifest.json"
-    told = json.loads(manifest.read_text())
-    told["files"]["../elsewhere"] = 0
-    manifest.write_text(json.dumps(told))
+    content = read_checked_json(manifest.read_bytes())
+    content["files"]["../elsewhere"] = {"size": 0, "sha256": ""}
+    manifest.write_text(checked_json(content))
     with pytest.raises(IndexCorrupt, match="outside its folder"):
         open_index(tmp_path / "ix")
 

@@ -45,7 +45,7 @@ def test_only_what_changed_is_read_again(docs: Path, tmp_path: Path, monkeypatch
     into = tmp_path / "ix"
     assert counts(build_index([docs], into)) == (5, 0, 0, 0)
     assert counts(build_index([docs], into)) == (0, 0, 0, 5)
-    assert (into / "CURRENT").read_text() == "gen-000001\n"
+    assert (into / "CURRENT").read_text().startswith("gen-000001 ")
     (docs / "a.txt").write_text("common changed")
     (docs / "b.txt").unlink()
     (docs / "f.txt").write_text("common fff")
@@ -103,7 +103,8 @@ def test_files_touched_just_before_a_scan_are_digested_once_more_and_then_truste
     real = hashlib.file_digest
 
     def counted(file: BinaryIO, digest: Callable[[], Any]) -> Any:
-        digested.append(file)
+        if Path(file.name).parent == docs:
+            digested.append(file)
         return real(file, digest)
 
     monkeypatch.setattr(hashlib, "file_digest", counted)

@@ -13,7 +13,11 @@ _NAMED = 10
 
 
 def note_left_out(report: IndexReport) -> None:
-    """Names the files that could not be read, the first ten of them, and counts those of kinds that are not read."""
+    """Says why an index was built anew, names the files that could not be read (the first ten of them), and counts
+    those of kinds that are not read.
+    """
+    if report.damage:
+        note(printable(f"the index was damaged, so it was built anew: {report.damage}"))
     for skipped in report.skipped[:_NAMED]:
         note(printable(f"skipped {skipped.path}: {skipped.reason}"))
     if len(report.skipped) > _NAMED:

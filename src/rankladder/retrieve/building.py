@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -25,7 +25,15 @@ from rankladder.retrieve.generations import (
     writer_lock,
 )
 from rankladder.retrieve.index import Index, open_index, pack, tantivy_writer
-from rankladder.retrieve.manifest import FORMAT, Manifest, Settings, SourceState, live_generation, package_version
+from rankladder.retrieve.manifest import (
+    FORMAT,
+    FileState,
+    Manifest,
+    Settings,
+    SourceState,
+    live_generation,
+    package_version,
+)
 from rankladder.retrieve.plan import Plan, compare, is_racy, new_digest
 from rankladder.storage import storage_errors
 from rankladder.textfiles import KINDS, PASSAGE_WORDS, Found, NotText, SkippedFile, Source, find_sources, read_source
@@ -40,6 +48,7 @@ _FULL_BYTES = 4_000_000  # a disk with less than this left is called full
 class IndexReport:
     """What a build did. ``documents`` is what the index now holds; added, changed, removed and unchanged count source
     files; ``skipped`` names the files that hold no text, ``unknown_suffixes`` counts those that are not read.
+    ``damage`` says what was wrong with an index that was there and had to be built anew, "" where nothing was.
     """
 
     path: Path
@@ -51,6 +60,7 @@ class IndexReport:
     skipped: tuple[SkippedFile, ...]
     unknown_suffixes: Mapping[str, int]
     seconds: float
+    damage: str = ""
 
 
 def build_index(
@@ -60,12 +70,14 @@ def build_index(
     progress: bool | None = None,
     passage_words: int = PASSAGE_WORDS,
     tokens_for: Reranker | None = None,
+    in_full: bool = True,
 ) -> IndexReport:
     """Builds an index of files and folders, or brings the one in ``into`` up to date, and reports what was done.
 
     A source is read again where its size, its time or its content changed, and dropped where it is gone from
-    ``paths``. Searches go on meanwhile; the new state appears at once, at the end, or never. An index that cannot be
-    read any more, or was built with other settings, is built anew.
+    ``paths``. Searches go on meanwhile; the new state appears at once, at the end, or never. An index that is
+    damaged (``in_full``: every byte of it is read, else as ``open_index`` does), or was built with other settings, is
+    built anew.
 
     ``tokens_for`` stores the token ids of the documents that are read now for that reranker, and for every other with
     the same tokenizer: it then ranks them without tokenising them again. Other rerankers read the text.
@@ -87,12 +99,12 @@ def build_index(
         raise _nothing(given, found)
     settings = Settings(passage_words, ANALYSER, READERS)
     roots = tuple(str(Path(path).resolve()) for path in given)
-    with writer_lock(folder), storage_errors(folder), closing(_Live(folder)) as live:
+    with writer_lock(folder), storage_errors(folder), closing(_Live(folder, in_full=in_full)) as live:
         if live.named is not None:
             remove_leftovers(folder, live.named)
         plan = compare(found.sources, live.manifest, settings=settings, roots=roots)
 
-        def manifest_of(states: Mapping[str, SourceState], files: Mapping[str, int]) -> Manifest:
+        def manifest_of(states: Mapping[str, SourceState], files: Mapping[str, FileState]) -> Manifest:
             documents = sum(state.documents for state in states.values())
             if not documents:
                 raise _nothing(given, found)
@@ -112,7 +124,8 @@ def build_index(
                     passage_words=passage_words,
                     tokens_for=tokens_for,
                 )
-                manifest = manifest_of(states, index_files(generation))
+                known = {} if plan.fresh or live.manifest is None else live.manifest.files
+                manifest = manifest_of(states, index_files(generation, known))
                 save_manifest(generation, manifest)
                 publish(folder, generation)
             except BaseException:
@@ -135,6 +148,7 @@ def build_index(
         skipped=tuple(sorted(skipped, key=lambda one: one.path)),
         unknown_suffixes=dict(found.unknown_suffixes),
         seconds=time.perf_counter() - began,
+        damage=live.damage,
     )
 
 
@@ -144,12 +158,17 @@ class _Live:
     ``named`` is the generation that ``CURRENT`` names, one that cannot be read too: it stays until another is live.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, in_full: bool) -> None:
         self.index: Index | None = None
         self.named: Path | None = None
-        with suppress(IndexMissing, IndexCorrupt):
+        self.damage = ""
+        try:
             self.named = live_generation(folder)
-            self.index = open_index(folder)
+            self.index = open_index(folder, in_full=in_full)
+        except IndexMissing:
+            pass
+        except IndexCorrupt as error:
+            self.damage = str(error).splitlines()[0]
 
     @property
     def generation(self) -> Path | None:

@@ -45,7 +45,9 @@ def cached_index(
     folder = cache_folder("indexes", f"format-{FORMAT}", hashlib.blake2b(key, digest_size=16).hexdigest())
 
     def build(into: Path) -> IndexReport:
-        return build_index([path], into, progress=progress, passage_words=passage_words, tokens_for=tokens_for)
+        return build_index(
+            [path], into, progress=progress, passage_words=passage_words, tokens_for=tokens_for, in_full=False
+        )
 
     until = time.monotonic() + _PATIENCE_S
     while True:

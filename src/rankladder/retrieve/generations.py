@@ -15,13 +15,13 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rankladder.errors import BadOption, IndexLocked, RankladderError
-from rankladder.retrieve.manifest import GENERATION, Manifest, is_index
-from rankladder.storage import file_mode, held, make_folder, storage_errors, sync, whole_file
+from rankladder.errors import BadOption, IndexCorrupt, IndexLocked, IndexMissing, RankladderError, StorageFailed
+from rankladder.retrieve.manifest import GENERATION, FileState, Manifest, current_text, is_index, live_generation
+from rankladder.storage import file_digest, file_mode, held, make_folder, storage_errors, sync, whole_file
 
 _OURS = frozenset({".lock", "CURRENT"})
 _REWRITTEN = frozenset({"meta.json", ".managed.json"})  # tantivy replaces these: copied, never linked
@@ -90,12 +90,10 @@ def remove_generation(generation: Path) -> None:
 
 def abandon(folder: Path, generation: Path) -> None:
     """Removes a generation that came to nothing, unless it is live already."""
-    try:
-        live = (folder / "CURRENT").read_text(encoding="utf-8").strip()
-    except OSError:
-        live = ""
-    if live != generation.name:
-        remove_generation(generation)
+    with suppress(IndexMissing, IndexCorrupt, StorageFailed):
+        if live_generation(folder) == generation:
+            return
+    remove_generation(generation)
 
 
 def new_generation(folder: Path, live: Path | None, manifest: Manifest | None) -> Path:
@@ -121,16 +119,25 @@ def _link(old: Path, new: Path) -> None:
     shutil.copyfile(old, new)
 
 
-def index_files(generation: Path) -> dict[str, int]:
-    """The size of each file of tantivy's, by name; all get the permissions that files of ours have there."""
-    sizes: dict[str, int] = {}
+def index_files(generation: Path, known: Mapping[str, FileState]) -> dict[str, FileState]:
+    """Every file of tantivy's, by name; all get the permissions that files of ours have there.
+
+    A file that was taken over from a generation found whole keeps its digest (``known``): what happens to it meanwhile
+    is found at the next opening.
+    """
+    files: dict[str, FileState] = {}
     mode = file_mode(generation)
     for path in sorted(generation.iterdir()):
-        if path.suffix != ".lock" and path.name != "manifest.json":
-            if stat.S_IMODE(path.stat().st_mode) != mode:
-                path.chmod(mode)
-            sizes[path.name] = path.stat().st_size
-    return sizes
+        found = path.stat()
+        if stat.S_IMODE(found.st_mode) != mode:
+            path.chmod(mode)
+        if path.suffix == ".lock" or path.name == "manifest.json":
+            continue
+        if path.name in known and path.name not in _REWRITTEN:
+            files[path.name] = known[path.name]
+        else:
+            files[path.name] = FileState(found.st_size, file_digest(path))
+    return files
 
 
 def save_manifest(generation: Path, manifest: Manifest) -> None:
@@ -145,5 +152,5 @@ def publish(folder: Path, generation: Path) -> None:
         sync(path)
     sync(generation)
     with whole_file(folder / "CURRENT") as file:
-        file.write(generation.name + "\n")
+        file.write(current_text(generation))
     remove_leftovers(folder, generation)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from rankladder.rerank import EncodedDocument
 from rankladder.retrieve.analysis import analyser, query_terms
 from rankladder.retrieve.generations import tantivy_errors
 from rankladder.retrieve.manifest import Manifest, live_generation, read_manifest, rebuild_hint
+from rankladder.retrieve.verifying import check_files, distrust
 from rankladder.surrogates import encodable
 from rankladder.temporary import temporary_folder
 from rankladder.values import Document, Hit, Query, Ranking
@@ -33,10 +35,12 @@ def schema() -> tantivy.Schema:
     return builder.build()
 
 
-def open_index(path: str | Path) -> Index:
+def open_index(path: str | Path, *, in_full: bool = False) -> Index:
     """The index in a folder, at its last complete state; later updates are seen by opening it again.
 
-    Opening takes no lock and writes nothing of its own, so an index may lie on a read-only disk. Raises IndexMissing,
+    Its files are held against their digests first: a small index (32 MB) at each opening, a larger one where its files
+    were written to since it was last found whole, at least once a day, and where ``in_full`` asks for it. Opening takes
+    no lock and writes nothing into the folder, so an index may lie on a read-only disk. Raises IndexMissing,
     IndexTooNew, IndexCorrupt (a file is missing, cut or altered) and StorageFailed.
     """
     folder = Path(path)
@@ -44,6 +48,7 @@ def open_index(path: str | Path) -> Index:
         generation = live_generation(folder)
         try:
             manifest = read_manifest(generation)
+            check_files(generation, manifest, in_full=in_full)
             return Index(folder, generation, manifest, _searcher(generation, manifest))
         except (IndexCorrupt, StorageFailed):
             if live_generation(folder) == generation:  # else a writer has replaced it meanwhile
@@ -52,7 +57,7 @@ def open_index(path: str | Path) -> Index:
 
 def _searcher(generation: Path, manifest: Manifest) -> tantivy.Searcher:
     """A searcher over a generation. All files are mapped when it is made: they may be removed afterwards."""
-    hint = f"rebuild: {rebuild_hint(generation.parent)}"
+    hint = f"rebuild: {rebuild_hint(generation.parent, manifest.roots)}"
     with tantivy_errors(f"{generation}: tantivy cannot open it", IndexCorrupt, hint=hint):
         if os.access(generation, os.W_OK):
             found = tantivy.Index.open(str(generation))
@@ -123,7 +128,8 @@ class Index:
         """The best ``k`` documents by BM25, fewer where fewer share a word with the query, none where none does.
 
         The query's words are searched for, each as often as it stands there; no sign has a meaning of its own. Equal
-        scores are ordered by document id. Raises BadOption for ``k`` below 1, and StorageFailed.
+        scores are ordered by document id. Raises BadOption for ``k`` below 1, and IndexCorrupt for files that were
+        damaged while the index was open.
         """
         if k < 1:
             raise BadOption(f"k must be at least 1, got {k}")
@@ -141,7 +147,7 @@ class Index:
         return Ranking.of(query, hits, "bm25")
 
     def documents(self) -> list[Document]:
-        """Every document, by id. Raises StorageFailed."""
+        """Every document, by id. Raises IndexCorrupt."""
         found = self._search(tantivy.Query.all_query(), len(self)) if len(self) else []
         return sorted((document for _, document in found), key=lambda document: document.id)
 
@@ -154,7 +160,7 @@ class Index:
 
     def source_of(self, id: str) -> str | None:
         """The name of the source that a document came from, None where no document has the id."""
-        with tantivy_errors(f"{self.path}: tantivy cannot search", StorageFailed):
+        with self._undamaged():
             found = self._searching().search(self._term("id", id, "basic"), 1, count=False).hits
             return str(self._searching().doc(found[0][1]).get_first("source")) if found else None
 
@@ -169,9 +175,20 @@ class Index:
             raise BadInput(f"{self.path}: the index was closed", hint="open it again: open_index(path)")
         return self._open
 
+    @contextmanager
+    def _undamaged(self) -> Iterator[None]:
+        """Raises IndexCorrupt for what tantivy cannot read: a file was damaged after it was found whole."""
+        hint = f"rebuild: {rebuild_hint(self.path, self.manifest.roots)}"
+        try:
+            with tantivy_errors(f"{self.path}: damaged since it was opened", IndexCorrupt, hint=hint):
+                yield
+        except IndexCorrupt:
+            distrust(self.generation)
+            raise
+
     def _search(self, query: tantivy.Query, limit: int) -> list[tuple[float, Document]]:
         searcher = self._searching()
-        with tantivy_errors(f"{self.path}: tantivy cannot search", StorageFailed):
+        with self._undamaged():
             found = searcher.search(query, limit, count=False).hits
             return [(float(score), _document(searcher.doc(address))) for score, address in found]
 

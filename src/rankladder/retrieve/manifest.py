@@ -1,19 +1,25 @@
-"""What an index folder says of itself: ``CURRENT`` names a generation, its ``manifest.json`` describes it."""
+"""What an index folder says of itself: ``CURRENT`` names a generation, its ``manifest.json`` describes it.
+
+Both end with a checksum of their own content, in the same way in every format, and the manifest holds a digest of each
+of tantivy's files: every byte of an index is under one of them.
+"""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from rankladder.errors import IndexCorrupt, IndexMissing, IndexTooNew, StorageFailed
+from rankladder.storage import checked_json, checksum, read_checked_json
 
-FORMAT = 1
+FORMAT = 2
 GENERATION = re.compile(r"gen-\d{6,}")
+_CURRENT = re.compile(rf"({GENERATION.pattern}) ([0-9a-f]{{16}})\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,16 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class FileState:
+    """A file of tantivy's as it was written: bytes, and SHA-256 (hex)."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything that is known of a generation. ``files`` holds the size in bytes of every file of tantivy's;
+    """Everything that is known of a generation. ``files`` holds every file of tantivy's;
     ``dead`` counts documents that were deleted but may still take room; ``scanned_ns`` is when the folders were read.
     """
 
@@ -50,11 +64,11 @@ class Manifest:
     documents: int
     dead: int
     sources: Mapping[str, SourceState]
-    files: Mapping[str, int]
+    files: Mapping[str, FileState]
 
     def to_json(self) -> str:
         """The text of ``manifest.json``."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return checked_json(asdict(self))
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Manifest:
@@ -65,7 +79,7 @@ class Manifest:
                 "settings": Settings(**given["settings"]),
                 "roots": tuple(given["roots"]),
                 "sources": {name: SourceState(**state) for name, state in given["sources"].items()},
-                "files": {str(name): int(size) for name, size in given["files"].items()},
+                "files": {name: FileState(**state) for name, state in given["files"].items()},
             }
         )
 
@@ -78,9 +92,9 @@ def package_version() -> str:
         return "unknown"
 
 
-def rebuild_hint(folder: Path) -> str:
-    """The command that makes an index in a folder."""
-    return f"rankladder index documents --into {folder}"
+def rebuild_hint(folder: Path, roots: Sequence[str] = ("documents",)) -> str:
+    """The command that makes an index of some paths in a folder."""
+    return f"rankladder index {shlex.join(roots)} --into {shlex.quote(str(folder))}"
 
 
 def is_index(path: str | Path) -> bool:
@@ -92,53 +106,56 @@ def is_index(path: str | Path) -> bool:
         return False
 
 
+def current_text(generation: Path) -> str:
+    """The text of ``CURRENT`` where this generation is live."""
+    return f"{generation.name} {checksum(generation.name.encode())}\n"
+
+
 def live_generation(folder: Path) -> Path:
     """The generation that ``CURRENT`` names. Raises IndexMissing, IndexCorrupt, StorageFailed."""
+    path = folder / "CURRENT"
     try:
-        name = (folder / "CURRENT").read_text(encoding="utf-8").strip()
+        text = path.read_bytes().decode("ascii", "replace")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise IndexMissing(f"no index at {folder}", hint=rebuild_hint(folder)) from error
-    except UnicodeDecodeError:
-        name = ""
     except OSError as error:
-        raise StorageFailed(f"{folder / 'CURRENT'}: cannot be read: {error.strerror or error}") from error
-    if not GENERATION.fullmatch(name):
-        raise IndexCorrupt(f"{folder / 'CURRENT'}: names no generation", hint=f"rebuild: {rebuild_hint(folder)}")
-    return folder / name
+        raise StorageFailed(f"{path}: cannot be read: {error.strerror or error}") from error
+    named = _CURRENT.fullmatch(text)
+    if named is None or current_text(folder / named[1]) != text:
+        raise IndexCorrupt(
+            f"{path}: altered since it was written, or of an earlier version: {text[:40]!r} names no generation",
+            hint=f"rebuild: {rebuild_hint(folder)}",
+        )
+    return folder / named[1]
 
 
 def read_manifest(generation: Path) -> Manifest:
-    """The manifest of a generation, its files checked to be there and whole.
+    """The manifest of a generation.
 
-    Raises IndexTooNew for a format later than this one, IndexCorrupt for a manifest that cannot be read or a file that
-    is missing or of another size, and StorageFailed where the disk fails.
+    Raises IndexTooNew for a format later than this one, IndexCorrupt for a manifest that is missing or altered, and
+    StorageFailed where the disk fails.
     """
     path = generation / "manifest.json"
     hint = f"rebuild: {rebuild_hint(generation.parent)}"
     try:
-        given = json.loads(path.read_bytes())
-        form = given["format"]
-        if isinstance(form, int) and form > FORMAT:
-            raise IndexTooNew(
-                f"{generation.parent}: the index has format {form}, this rankladder reads up to {FORMAT}",
-                hint="upgrade rankladder, or build the index into another folder",
-            )
-        manifest = Manifest.of(given)
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise IndexCorrupt(f"{path}: the manifest is missing", hint=hint) from error
     except OSError as error:
         raise StorageFailed(f"{path}: cannot be read: {error.strerror or error}") from error
+    try:
+        given = read_checked_json(content)
+    except ValueError as error:
+        raise IndexCorrupt(f"{path}: {error}", hint=hint) from error
+    try:
+        if isinstance(given["format"], int) and given["format"] > FORMAT:
+            raise IndexTooNew(
+                f"{generation.parent}: the index has format {given['format']}, this rankladder reads up to {FORMAT}",
+                hint="upgrade rankladder, or build the index into another folder",
+            )
+        manifest = Manifest.of(given)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise IndexCorrupt(f"{path}: not a manifest: {type(error).__name__}", hint=hint) from error
-    for name, size in manifest.files.items():
-        if Path(name).name != name:
-            raise IndexCorrupt(f"{path}: names a file outside its folder: {name!r}", hint=hint)
-        try:
-            found = (generation / name).stat().st_size
-        except FileNotFoundError as error:
-            raise IndexCorrupt(f"{generation / name}: the file is missing", hint=hint) from error
-        except OSError as error:
-            raise StorageFailed(f"{generation / name}: cannot be read: {error.strerror or error}") from error
-        if found != size:
-            raise IndexCorrupt(f"{generation / name}: expected {size:,} bytes, found {found:,}", hint=hint)
+    if elsewhere := [name for name in manifest.files if Path(name).name != name]:
+        raise IndexCorrupt(f"{path}: names a file outside its folder: {elsewhere[0]!r}", hint=hint)
     return manifest
