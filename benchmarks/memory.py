@@ -44,8 +44,9 @@ def load(reranker: Reranker, pairs: int, seed: int) -> list[float]:
     for _ in range(pairs // STEP):
         lengths = rng.lognormal(np.log(18), 0.8, STEP).clip(2, 240).astype(int)
         starts = rng.integers(0, len(words), STEP)
-        if reranker.max_tokens > LONG_FROM:
-            tokens = rng.integers(LONG_FROM, reranker.max_tokens, len(lengths[::LONG_EVERY]))
+        reads = reranker.max_tokens or 0
+        if reads > LONG_FROM:
+            tokens = rng.integers(LONG_FROM, reads, len(lengths[::LONG_EVERY]))
             lengths[::LONG_EVERY] = tokens / TOKENS_A_WORD
         source = words * (2 + lengths.max() // len(words))
         texts = [" ".join(source[start : start + length]) for start, length in zip(starts, lengths, strict=True)]

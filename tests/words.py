@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from rankladder.checkpoint import Bert, Checkpoint, Dense, Network
 from rankladder.rerank.engine import DtypeChoice
+from rankladder.rerank.facts import Facts
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.reranker import Reranker
 from rankladder.rerank.scorer import native_scorer
@@ -23,6 +25,7 @@ class SharedWords:
     device = "cpu"
     threads = 1
     reads_ahead = False
+    token_budget: int | None = None
 
     def score(
         self, pairs: Sequence[TokenPair], *, done: Callable[[int], object] = lambda count: None
@@ -34,6 +37,12 @@ class SharedWords:
             scores.append(np.isin(document, query).sum())
             done(1)
         return np.array(scores, dtype=np.float32)
+
+
+def facts_of(model: str, **known: Any) -> Facts:
+    """What a stand-in for a scorer says of itself; ``known`` replaces what a test minds."""
+    usual: dict[str, Any] = {"dtype": "fp32", "engine": "onnx", "device": "cpu", "threads": 1, "reads": 100}
+    return Facts(model=model, **{**usual, "tokenizer": "toy", "digest": model, "note": "a stand-in", **known})
 
 
 def word_reranker(vocabulary: Sequence[str], *, max_tokens: int = 64) -> Reranker:

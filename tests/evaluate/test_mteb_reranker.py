@@ -17,7 +17,7 @@ from rankladder.catalogue import find_model
 from rankladder.errors import BadInput
 from rankladder.evaluate.mteb import as_mteb
 from rankladder.values import Document
-from words import word_reranker
+from words import facts_of, word_reranker
 
 WORDS = "rain falls from clouds the sky is blue mars red".split()
 PAIRS = [("rain clouds", "rain falls"), ("blue sky", "the sky is blue"), ("mars", "rain"), ("red mars", "mars is red")]
@@ -26,14 +26,10 @@ PAIRS = [("rain clouds", "rain falls"), ("blue sky", "the sky is blue"), ("mars"
 class NamedScorer:
     """Says who it is, and scores nothing."""
 
-    dtype = "fp32"
-    about = "a name; engine onnx, at most 64 tokens"
-    max_tokens = 64
-    tokenizer = "none"
-    digest = "ab" * 32
+    usage = None
 
-    def __init__(self, name: str) -> None:
-        self.name = f"{name} fp32"
+    def __init__(self, name: str, digest: str = "ab" * 32) -> None:
+        self.facts = facts_of(name, digest=digest, reads=64)
 
     def score(self, pairs: Any, **_options: Any) -> Any:
         raise NotImplementedError
@@ -128,7 +124,6 @@ def test_settings_keep_results_apart_and_so_does_the_digest(tmp_path: Path) -> N
         as_mteb(Reranker(NamedScorer("ettin-17m")), settings=settings).mteb_model_meta
         for settings in ({"top_k": 10}, {"top_k": 100}, None)
     ]
-    other = NamedScorer("ettin-17m")
-    other.digest = "cd" * 32
+    other = NamedScorer("ettin-17m", digest="cd" * 32)
     metas.append(as_mteb(Reranker(other)).mteb_model_meta)
     assert len({cache.get_task_result_path("SciFact", meta) for meta in metas}) == 4

@@ -12,6 +12,7 @@ from rankladder.evaluate import Candidates, Dataset
 from rankladder.rerank import EncodedDocument, Long, Reranker
 from rankladder.rerank.scorer import Scored
 from rankladder.values import Document, Qrels, Query, Reading, Run
+from words import facts_of
 
 DOCUMENTS = {
     "rain": "rain falls from clouds when drops grow heavy",
@@ -27,10 +28,7 @@ GRADES = {"q1": {"drops": 2, "rain": 1}, "q2": {"git": 1}, "q3": {"sun": 1, "git
 class ToyScorer:
     """Scores a pair by a function of its texts, and keeps count; ``before`` is called with the number of each call."""
 
-    max_tokens = 100
-    dtype = "fp32"
-    about = "counts words"
-    tokenizer = "toy"
+    usage = None
 
     def __init__(
         self,
@@ -39,8 +37,7 @@ class ToyScorer:
         name: str = "toy",
         before: Callable[[int], object] = lambda call: None,
     ) -> None:
-        self.name = name
-        self.digest = f"digest of {name}"
+        self.facts = facts_of(name, dtype="", digest=f"digest of {name}")
         self.scored: list[tuple[str, str]] = []
         self.calls = 0
         self._score = score

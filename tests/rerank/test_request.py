@@ -89,12 +89,12 @@ def test_the_digest_tells_scores_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     assert len(digests) == 4
     one = Reranker.open(dtype="fp32", max_tokens=64).scorer
-    assert one.digest in digests
+    assert one.facts.digest in digests
     assert isinstance(one, TokenScorer)
     for device in ("cuda:0", "cuda:1"):  # two cards of a machine are one kind
         monkeypatch.setattr(one.engine, "device", device)
         choice = DtypeChoice("fp32", "asked for")
-        digests.add(native_scorer(open_checkpoint(), one.engine, dtype=choice, max_tokens=64).digest)
+        digests.add(native_scorer(open_checkpoint(), one.engine, dtype=choice, max_tokens=64).facts.digest)
     monkeypatch.setattr("rankladder.__version__", "99.0")
     digests.add(Reranker.open(dtype="fp32", max_tokens=64).digest)
     assert len(digests) == 6

@@ -53,26 +53,24 @@ class RerankerSubject:
 
     def describe(self) -> dict[str, Any]:
         """See Subject."""
-        reranker = self._reranker
-        engine = getattr(reranker.scorer, "engine", None)  # a hosted model has none
-        device = "hosted" if engine is None else getattr(engine, "device", "cpu")
+        facts = self._reranker.facts
         return {
-            "name": reranker.name,
-            "dtype": reranker.dtype,
-            "engine": "hosted" if engine is None else engine.name,
-            "about": reranker.about,
-            "device": device,
-            "threads": engine.threads if engine is not None and device == "cpu" else None,
+            "name": facts.stage,
+            "dtype": facts.dtype,
+            "engine": facts.engine,
+            "about": facts.note,
+            "device": facts.device,
+            "threads": facts.threads,
             "batch_size": None,
-            "token_budget": getattr(engine, "token_budget", None),
-            "max_tokens": reranker.max_tokens or None,  # 0: a service does not say
+            "token_budget": facts.token_budget,
+            "max_tokens": facts.reads,
         }
 
     def lengths(self, pairs: Sequence[tuple[str, str]]) -> tuple[list[int], int]:
         """See Subject. A hosted model is asked nothing for this, as it may cost money: 0 tokens, none cut."""
-        if not hasattr(self._reranker.scorer, "engine"):
+        if self._reranker.facts.hosted:
             return [0] * len(pairs), 0
-        frame = len(getattr(getattr(self._reranker.scorer, "reader", None), "frame", ()))
+        frame = self._reranker.facts.frame
         rankings = self._reranker.rank_many([(query, [text]) for query, text in pairs], long=self._long, progress=False)
         readings = [hit.reading for ranking in rankings for hit in ranking]
         tokens = [0 if one is None else frame + one.query_kept + one.document_kept for one in readings]

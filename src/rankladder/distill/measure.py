@@ -25,7 +25,7 @@ from rankladder.distill.trained import Trained
 from rankladder.errors import BadOption, NotFound, RankladderError
 from rankladder.evaluate import Candidates, Dataset, System, bm25_candidates, evaluate
 from rankladder.evaluate.report import write_report
-from rankladder.rerank import EncodedDocument, ModelRequest, Reranker
+from rankladder.rerank import EncodedDocument, Facts, ModelRequest, Reranker
 from rankladder.rerank.scorer import Long, Scored
 from rankladder.storage import file_digest, path_digest
 from rankladder.values import Document, Run
@@ -66,14 +66,20 @@ class Measured:
 class TeacherScorer:
     """A teacher that is no cross-encoder, as a scorer of pairs."""
 
-    dtype = "fp32"
-    max_tokens = 0
-    tokenizer = ""
+    usage = None
 
     def __init__(self, name: str, teacher: Teacher) -> None:
-        self.name = name
-        self.about = "compares vectors"
-        self.digest = teacher.digest
+        self.facts = Facts(
+            model=name,
+            dtype="",
+            engine="teacher",
+            device="cpu",
+            threads=None,
+            reads=None,
+            tokenizer="",
+            digest=teacher.digest,
+            note="compares vectors",
+        )
         self._teacher = teacher
 
     def score(
@@ -81,7 +87,7 @@ class TeacherScorer:
     ) -> list[Scored]:
         """One Scored a pair. Raises BadOption for passages."""
         if long != "truncate":
-            raise BadOption(f"{self.name} cuts long documents", hint="leave long out")
+            raise BadOption(f"{self.facts.model} cuts long documents", hint="leave long out")
         documents = [one if isinstance(one, str) else one.full_text for _, one in pairs]
         scores = self._teacher.score({"query": [query for query, _ in pairs], "document": documents})
         done(len(pairs))
@@ -89,7 +95,7 @@ class TeacherScorer:
 
     def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
         """Refused: it takes texts."""
-        raise BadOption(f"{self.name} takes texts, not token ids")
+        raise BadOption(f"{self.facts.model} takes texts, not token ids")
 
 
 def measure(

@@ -1,8 +1,9 @@
 """Pairs → token ids → scores → Ranking."""
 
 from rankladder.rerank.encoded import EncodedDocument
+from rankladder.rerank.facts import Facts
 from rankladder.rerank.request import ModelRequest
 from rankladder.rerank.reranker import PairsTruncated, Reranker, probability
 from rankladder.rerank.scorer import Long
 
-__all__ = ["EncodedDocument", "Long", "ModelRequest", "PairsTruncated", "Reranker", "probability"]
+__all__ = ["EncodedDocument", "Facts", "Long", "ModelRequest", "PairsTruncated", "Reranker", "probability"]

@@ -55,6 +55,11 @@ class Engine(Protocol):
     reads_ahead: bool
     """Whether texts are tokenised while it computes: where it computes on another device than the tokeniser's."""
 
+    @property
+    def token_budget(self) -> int | None:
+        """Most tokens of a batch, as it stands now; None where nothing is batched."""
+        ...
+
     def score(self, pairs: Sequence[TokenPair], *, done: Callable[[int], object] = ...) -> NDArray[np.float32]:
         """Raw logits (N,) in the order given; ``done(n)`` after every n pairs, from any thread."""
         ...

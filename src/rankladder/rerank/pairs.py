@@ -112,6 +112,8 @@ class Reader(Protocol):
     """Turns texts into token pairs for one model."""
 
     max_tokens: int
+    frame: Frame
+    """The special tokens, or the prompt, around every pair."""
 
     def queries(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids (n,) of each query, uncut."""

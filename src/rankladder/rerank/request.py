@@ -71,6 +71,11 @@ class ModelRequest:
                 raise BadOption(f"model {text!r}: {option} must be {kind}, got {value!r}") from None
         return cls(text, name, options)
 
+    @property
+    def hosted(self) -> bool:
+        """Whether a service runs the model (``Facts.hosted``), which its name says before it is opened."""
+        return is_hosted(self.name)
+
     def open(self, *, offline: bool | None = None) -> Reranker:
         """The reranker; ``offline`` holds where the request does not say. Raises as ``Reranker.open``."""
         return Reranker.open(self.name, **{"offline": offline, **self.options})

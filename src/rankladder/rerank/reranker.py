@@ -16,12 +16,14 @@ from rankladder.other_names import RERANKER_NAMES, missing, names_checked
 from rankladder.progress import Progress
 from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.engine import DtypeWish, EngineWish
+from rankladder.rerank.facts import Facts
 from rankladder.rerank.inputs import Documents, as_documents, as_pairs, as_tasks, as_top_k
 from rankladder.rerank.opening import open_scorer
 from rankladder.rerank.scorer import Long, Scored, Scorer, score_blocks
 from rankladder.values import Document, Hit, Query, Ranking, expect_distinct
 
 if TYPE_CHECKING:
+    from rankladder.rerank.hosted.usage import Usage
     from rankladder.rerank.torch.attention import AttentionWish
 
 _BLOCK_PAIRS = 4096
@@ -113,36 +115,46 @@ class Reranker:
         return f"<Reranker {self.name}: {self.about}>"
 
     @property
+    def facts(self) -> Facts:
+        """What this model is: name, number format, engine, device, length, revision, digests."""
+        return self.scorer.facts
+
+    @property
+    def usage(self) -> Usage | None:
+        """What a hosted service was asked, and billed, since the model was opened; None for a model on this machine."""
+        return self.scorer.usage
+
+    @property
     def name(self) -> str:
         """The model and its number format, as a stage of a ranking is named: ``box int8``."""
-        return self.scorer.name
+        return self.facts.stage
 
     @property
     def dtype(self) -> str:
         """The number format that it runs in: fp32, int8, …; ``about`` says why."""
-        return self.scorer.dtype
+        return self.facts.dtype
 
     @property
     def about(self) -> str:
         """One line for people: why this number format, the engine, how much it reads."""
-        return self.scorer.about
+        return self.facts.note
 
     @property
-    def max_tokens(self) -> int:
-        """Longest sequence that is read whole, special tokens included; 0 where a hosted service does not say."""
-        return self.scorer.max_tokens
+    def max_tokens(self) -> int | None:
+        """Longest sequence that is read whole, special tokens included; None where a hosted service does not say."""
+        return self.facts.reads
 
     @property
     def tokenizer(self) -> str:
         """Says which tokenizer this is: models that share it can read each other's encoded documents."""
-        return self.scorer.tokenizer
+        return self.facts.tokenizer
 
     @property
     def digest(self) -> str:
         """Says which scores these are: another wherever weights, tokenizer, number format, engine, kind of device,
         length or this program's version differ. A hosted service's says no more than the service does.
         """
-        return self.scorer.digest
+        return self.facts.digest
 
     @names_checked
     def predict(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,12 @@ from rankladder.errors import BadInput
 from rankladder.paths import expanded
 from rankladder.rerank.encoded import EncodedDocument, id_type
 from rankladder.rerank.engine import Dtype, DtypeChoice, Engine
+from rankladder.rerank.facts import Facts
 from rankladder.rerank.pairs import PairReader, Reader, TokenPair
 from rankladder.values import Document, Reading
+
+if TYPE_CHECKING:
+    from rankladder.rerank.hosted.usage import Usage
 
 Long = Literal["truncate", "passages"]
 """What becomes of a document longer than the model reads: cut, or scored as overlapping passages (the best counts)."""
@@ -38,18 +42,13 @@ class Scored:
 class Scorer(Protocol):
     """Scores pairs of a query and a document (its text, or its token ids)."""
 
-    name: str
-    """The model and its number format, as a stage of a ranking is named: ``box int8``."""
-    dtype: str
-    """The number format: fp32, int8, …"""
-    about: str
-    """One line for people: why this number format, on what it runs."""
-    max_tokens: int
-    tokenizer: str
-    """Says whose token ids it reads (``Checkpoint.tokenizer_digest``)."""
-    digest: str
-    """Says which scores these are: another wherever weights, tokenizer, number format, engine, kind of device,
-    length or this program's version differ."""
+    facts: Facts
+    """What the model is."""
+
+    @property
+    def usage(self) -> Usage | None:
+        """What a service was asked, and billed, since the model was opened; None for a model on this machine."""
+        ...
 
     def score(
         self,
@@ -103,20 +102,32 @@ class TokenScorer:
         self.checkpoint = checkpoint
         self.reader = reader
         self.engine = engine
-        self.max_tokens = reader.max_tokens
-        self.tokenizer = tokenizer
-        self.name = f"{_shown(checkpoint.name)} {dtype}"
-        self.dtype: str = dtype
         computed = (rankladder.__version__, engine.name, engine.device.partition(":")[0])
-        self.digest = hashlib.sha256("\n".join((*computed, *identity)).encode()).hexdigest()
-        self.about = about
+        self.facts = Facts(
+            model=_shown(checkpoint.name),
+            dtype=dtype,
+            engine=engine.name,
+            device=engine.device,
+            threads=engine.threads if engine.device == "cpu" else None,
+            reads=reader.max_tokens,
+            frame=len(reader.frame),
+            token_budget=engine.token_budget,
+            revision=checkpoint.revision,
+            tokenizer=tokenizer,
+            digest=hashlib.sha256("\n".join((*computed, *identity)).encode()).hexdigest(),
+            note=about,
+        )
+
+    @property
+    def usage(self) -> None:
+        """None: nobody is asked."""
 
     def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
         """The documents with their token ids, uint16 where the vocabulary fits."""
         kind = id_type(self.checkpoint.vocabulary)
         tokens = self.reader.documents([document.full_text for document in documents])
         return [
-            EncodedDocument(one.id, one.text, one.title, one.metadata, ids.astype(kind), self.tokenizer)
+            EncodedDocument(one.id, one.text, one.title, one.metadata, ids.astype(kind), self.facts.tokenizer)
             for one, ids in zip(documents, tokens, strict=True)
         ]
 

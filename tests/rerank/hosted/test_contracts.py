@@ -144,12 +144,12 @@ def test_tei_counts_tokens_in_a_header() -> None:
 def test_tei_says_what_it_serves() -> None:
     with rerank_server("tei") as server:
         scorer = scorer_of(server)
-        assert scorer.max_tokens == 512
-        assert "BAAI/bge-reranker-base (float16)" in scorer.about
-        assert scorer.dtype == "raw logit"
+        assert scorer.facts.reads == 512
+        assert "BAAI/bge-reranker-base (float16)" in scorer.facts.note
+        assert scorer.facts.dtype == "raw logit"
         assert server.info is not None
         server.info["model_sha"] = "1" * 40
-        assert scorer_of(server).digest != scorer.digest
+        assert scorer_of(server).facts.digest != scorer.facts.digest
 
 
 def test_a_tei_server_without_an_info_page_is_taken_at_its_defaults() -> None:
@@ -177,9 +177,9 @@ def test_a_tei_server_that_runs_no_reranker_is_refused() -> None:
 
 def test_the_digest_tells_models_addresses_and_lengths_apart() -> None:
     names = ["cohere:a@http://localhost", "cohere:b@http://localhost", "cohere:a@http://localhost:1", "jina:a@http://x"]
-    digests = [open_hosted(name).digest for name in names] + [open_hosted(names[0], max_tokens=9).digest]
+    digests = [open_hosted(name).facts.digest for name in names] + [open_hosted(names[0], max_tokens=9).facts.digest]
     assert len(set(digests)) == len(digests)
-    assert open_hosted(names[0], threads=2).digest == digests[0]
+    assert open_hosted(names[0], threads=2).facts.digest == digests[0]
 
 
 def test_what_only_a_local_model_can_do_is_refused() -> None:

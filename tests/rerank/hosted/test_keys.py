@@ -122,7 +122,7 @@ def test_a_service_without_a_key_is_refused_before_anything_is_sent(service: str
 @pytest.mark.parametrize("variable", ["COHERE_API_KEY", "CO_API_KEY"])
 def test_either_of_coheres_variables_serves(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, SECRET)
-    assert open_hosted("cohere:m").name == "cohere:m"
+    assert open_hosted("cohere:m").facts.model == "cohere:m"
 
 
 @pytest.mark.parametrize("secret", ["two words", "line\nbreak", "schlüssel"])
@@ -236,10 +236,10 @@ def test_the_http_library_is_imported_for_hosted_models_alone() -> None:
 
 def test_about_says_what_a_score_is_and_who_gives_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COHERE_API_KEY", SECRET)
-    about = open_hosted("cohere:m").about
+    about = open_hosted("cohere:m").facts.note
     assert "Cohere (api.cohere.com); scores are relevance from 0 to 1, not logits" in about
     assert "may change the model without notice" in about
-    assert "from 0 to 1" not in open_hosted("cohere:m@http://localhost").about
+    assert "from 0 to 1" not in open_hosted("cohere:m@http://localhost").facts.note
 
 
 def test_a_model_request_opens_a_hosted_model() -> None:

@@ -133,7 +133,7 @@ def as_mteb(
 
 def catalogue_model(reranker: Reranker) -> Model | None:
     """The catalogue's entry for a reranker that was opened by its name there, or by its hub id."""
-    name = _bare_name(reranker)
+    name = reranker.facts.model
     return next((model for model in all_models() if name in (model.name, model.hub_id)), None)
 
 
@@ -148,10 +148,6 @@ def _ids(batch: Mapping[str, Any]) -> Iterable[str]:
     return map(str, batch["id"]) if "id" in batch else [""] * len(batch["text"])
 
 
-def _bare_name(reranker: Reranker) -> str:
-    return reranker.name.removesuffix(f" {reranker.dtype}")
-
-
 def _meta(reranker: Reranker, settings: Mapping[str, str | int]) -> ModelMeta:
     """What mteb files the results under. Name and revision are the hub's where the model is there, so that mteb's own
     figures for it lie beside ours; what else decides a score (number format, length, engine) is in the settings.
@@ -159,19 +155,19 @@ def _meta(reranker: Reranker, settings: Mapping[str, str | int]) -> ModelMeta:
     from mteb.models import ModelMeta
 
     known = catalogue_model(reranker)
-    checkpoint = getattr(reranker.scorer, "checkpoint", None)
-    revision = (known.revision if known else None) or getattr(checkpoint, "revision", None)
+    facts = reranker.facts
+    revision = (known.revision if known else None) or facts.revision
     decided = {"dtype": reranker.dtype, "max_tokens": reranker.max_tokens, "scores": reranker.digest[:_DIGITS]}
     training, start = _training(known)
     return ModelMeta.create_empty(
         overwrites={
-            "name": _mteb_name(_bare_name(reranker), known),
+            "name": _mteb_name(facts.model, known),
             "revision": revision or reranker.digest[:_DIGITS],
             "n_parameters": known.parameters if known else None,
             "max_tokens": reranker.max_tokens,
             "license": known.licence.lower() if known else None,
             "open_weights": True if known else None,
-            "framework": ["ONNX"] if "engine onnx" in reranker.about else ["PyTorch"],
+            "framework": ["ONNX"] if facts.engine == "onnx" else ["PyTorch"],
             "model_type": ["cross-encoder"],
             "training_datasets": training,
             "adapted_from": start,

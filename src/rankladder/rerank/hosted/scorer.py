@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rankladder.errors import BadOption, BadQuery, ServiceFailed
 from rankladder.rerank.encoded import EncodedDocument
+from rankladder.rerank.facts import HOSTED, Facts
 from rankladder.rerank.hosted.address import Address
 from rankladder.rerank.hosted.blanks import blank_score, is_blank
 from rankladder.rerank.hosted.caller import Abandoned, Caller
@@ -52,14 +53,9 @@ class HostedScorer:
     most ``in_flight`` requests open.
     """
 
-    tokenizer = ""  # it takes texts alone
-
     def __init__(self, address: Address, caller: Caller, terms: Terms, *, in_flight: int) -> None:
         service = address.service
-        self.name = address.name
-        self.dtype = service.scale
-        self.max_tokens = terms.reads if terms.max_tokens is None else terms.max_tokens
-        self.digest = hashlib.sha256(
+        digest = hashlib.sha256(
             "\n".join(
                 ("hosted", service.name, address.url, address.model, terms.identity, str(terms.max_tokens))
             ).encode()
@@ -68,9 +64,19 @@ class HostedScorer:
         score = f"{service.scale}s" if service.scale == "raw logit" else f"{service.scale}{bounds}, not logits"
         served = f"hosted by {caller.where}{f', {terms.note}' if terms.note else ''}"
         asked = f"at most {terms.max_tokens} tokens a document asked for; " if terms.max_tokens else ""
-        self.about = (
-            f"{served}; scores are {score}, as the service gives them; {asked}"
-            "the service does not say what it cut and may change the model without notice"
+        self.facts = Facts(
+            model=address.name,
+            dtype=service.scale,
+            engine=HOSTED,
+            device=HOSTED,
+            threads=None,
+            reads=(terms.reads if terms.max_tokens is None else terms.max_tokens) or None,
+            tokenizer="",
+            digest=digest,
+            note=(
+                f"{served}; scores are {score}, as the service gives them; {asked}"
+                "the service does not say what it cut and may change the model without notice"
+            ),
         )
         self._address = address
         self._caller = caller
@@ -79,7 +85,7 @@ class HostedScorer:
         self._meter = Meter()
 
     def __repr__(self) -> str:
-        return f"<HostedScorer {self.name}: {self.about}>"
+        return f"<HostedScorer {self.facts.model}: {self.facts.note}>"
 
     @property
     def usage(self) -> Usage:
@@ -89,7 +95,7 @@ class HostedScorer:
     def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
         """Refused: a service takes texts, not token ids."""
         raise BadOption(
-            f"{self.name} takes texts: there are no token ids to keep", hint="give the documents themselves"
+            f"{self.facts.model} takes texts: there are no token ids to keep", hint="give the documents themselves"
         )
 
     def score(
@@ -113,7 +119,7 @@ class HostedScorer:
         """
         if long != "truncate":
             raise BadOption(
-                f"{self.name}: long={long!r} needs a model whose tokens are known",
+                f"{self.facts.model}: long={long!r} needs a model whose tokens are known",
                 hint="the service decides what becomes of long documents; split them yourself, or use a local model",
             )
         texts = [(query, document if isinstance(document, str) else document.full_text) for query, document in pairs]

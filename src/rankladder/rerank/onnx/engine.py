@@ -99,6 +99,7 @@ class OnnxEngine:
     name = about = "onnx"
     device = "cpu"
     reads_ahead = False
+    token_budget: int | None = None
 
     def __init__(self, checkpoint: Checkpoint, *, precision: Precision, threads: int) -> None:
         graph, kept = cached_graph(checkpoint, precision)
