@@ -142,7 +142,7 @@ class HostedScorer:
         for query in dict.fromkeys(query for query, _ in texts):
             if is_blank(query):
                 raise BadQuery(
-                    f"{self.name}: a query is blank, which services refuse", hint="give it at least one word"
+                    f"{self.facts.model}: a query is blank, which services refuse", hint="give it at least one word"
                 )
         blank = [row for row, (_, text) in enumerate(texts) if is_blank(text)]
         if not blank:
