@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from rankladder.checkpoint.config_keys import ACTIVATIONS, HARMLESS
+from rankladder.checkpoint.config_keys import ACTIVATIONS, BERT_HARMLESS
 from rankladder.checkpoint.jsonfile import Section
 from rankladder.checkpoint.layout import Shape
 from rankladder.checkpoint.network import Bert
+from rankladder.checkpoint.sizes import read_layers
+
+TYPE_EMBEDDINGS = "embeddings.token_type_embeddings.weight"
 
 
 def read_bert(config: Section) -> Bert:
-    """The encoder that a config describes; BadConfig for what is not implemented."""
+    """The encoder that a config describes; BadConfig for what is not implemented.
+
+    Configs of 2019 leave out what every version of BertConfig has by default since.
+    """
     bert = Bert(
-        layers=config.integer("num_hidden_layers"),
+        layers=read_layers(config, "num_hidden_layers", tensors=16),
         width=config.integer("hidden_size"),
         heads=config.integer("num_attention_heads"),
         inner=config.integer("intermediate_size"),
         vocabulary=config.integer("vocab_size"),
         positions=config.integer("max_position_embeddings"),
-        types=config.integer("type_vocab_size"),
-        norm_eps=config.number("layer_norm_eps"),
-        activation=config.choice("hidden_act", ACTIVATIONS),
+        types=config.integer("type_vocab_size", default=2),
+        norm_eps=config.number("layer_norm_eps", 1e-12, most=1),
+        activation=config.choice("hidden_act", ACTIVATIONS, default="gelu"),
     )
     if bert.width % bert.heads:
         config.refuse("num_attention_heads", f"a divisor of hidden_size, {bert.width}")
@@ -31,7 +37,7 @@ def read_bert(config: Section) -> Bert:
     config.expect("is_encoder_decoder", False)
     config.expect("add_cross_attention", False)
     config.expect("pruned_heads", {}, None)
-    config.finish(HARMLESS)
+    config.finish(BERT_HARMLESS)
     return bert
 
 
@@ -41,7 +47,7 @@ def bert_shapes(bert: Bert) -> dict[str, Shape]:
     shapes: dict[str, Shape] = {
         "embeddings.word_embeddings.weight": (bert.vocabulary, wide),
         "embeddings.position_embeddings.weight": (bert.positions, wide),
-        "embeddings.token_type_embeddings.weight": (bert.types, wide),
+        TYPE_EMBEDDINGS: (bert.types, wide),
         "embeddings.LayerNorm.weight": (wide,),
         "embeddings.LayerNorm.bias": (wide,),
     }

@@ -32,24 +32,23 @@ def write_compact(source: Path, into: Path) -> Path:
     Raises PathMissing, BadOption where ``into`` is not an empty folder, CheckpointRefused for a bad source, and
     StorageFailed. Whatever is raised, ``into`` is as it was: a folder that is half a checkpoint is not left.
     """
-    layout, weights = _read(source, into)
+    layout, weights, files = _read(source, into)
     with _whole_or_nothing(into):
-        written = [_copied(path, source, into) for path in files_read(source, layout, weights)]
+        written = [_copied(path, source, into) for path in files]
         written += [_write_part(into, part, layout, weights) for part in layout.parts]
         write_digests(into, sorted(path for path in written if path is not None))
     return into
 
 
-def _read(source: Path, into: Path) -> tuple[Layout, Weights]:
-    """The checkpoint to be written anew, once it is known that ``into`` may be written and removed."""
+def _read(source: Path, into: Path) -> tuple[Layout, Weights, list[Path]]:
+    """The checkpoint to be written anew and its files, once it is known that ``into`` may be written and removed."""
     if not source.is_dir():
         raise PathMissing(f"no checkpoint folder at {source}")
     if into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise BadOption(f"{into}: expected an empty folder or none", hint="choose another folder")
     layout = read_layout(source)
     weights = open_weights(source, layout)
-    open_tokenizer(source, layout)
-    return layout, weights
+    return layout, weights, files_read(source, layout, weights, open_tokenizer(source, layout))
 
 
 @contextmanager
@@ -129,9 +128,9 @@ def write_expanded(source: Path, into: Path) -> Path:
     What a compact checkpoint, or one in half precision, needs before Sentence Transformers can read and train it.
     Raises as ``write_compact``.
     """
-    layout, weights = _read(source, into)
+    layout, weights, files = _read(source, into)
     with _whole_or_nothing(into):
-        for path in files_read(source, layout, weights):
+        for path in files:
             _copied(path, source, into)
         _promise_float32(into / "config.json")
         for part in layout.parts:

@@ -23,7 +23,9 @@ TRAINING = {
 }
 
 BOOKKEEPING = {
+    "adapters",  # the list that the library adapters keeps; transformers' own adapters are files, and refused
     "architectures",
+    "attn_implementation",
     "chunk_size_feed_forward",
     "dtype",
     "finetuning_task",
@@ -34,7 +36,9 @@ BOOKKEEPING = {
     "num_labels",
     "output_attentions",
     "output_hidden_states",
+    "output_past",  # transformers of 2019: whether a decoder gives its cache
     "return_dict",
+    "use_return_dict",
     "task_specific_params",
     "tf_legacy_loss",
     "tie_encoder_decoder",
@@ -42,7 +46,9 @@ BOOKKEEPING = {
     "tokenizer_class",
     "torch_dtype",
     "torchscript",
+    "transformers.js_config",
     "transformers_version",
+    "unsloth_version",
     "use_bfloat16",
     "use_cache",
 }
@@ -50,6 +56,8 @@ BOOKKEEPING = {
 TOKEN_IDS = {f"{word}_token_id" for word in ("bos", "cls", "decoder_start", "eos", "mask", "pad", "sep", "unk")}
 
 GENERATION = {
+    "assistant_confidence_threshold",
+    "assistant_lookbehind",
     "bad_words_ids",
     "begin_suppress_tokens",
     "cross_attention_hidden_size",
@@ -57,6 +65,9 @@ GENERATION = {
     "do_sample",
     "early_stopping",
     "encoder_no_repeat_ngram_size",
+    "encoder_repetition_penalty",
+    "epsilon_cutoff",
+    "eta_cutoff",
     "exponential_decay_length_penalty",
     "forced_bos_token_id",
     "forced_eos_token_id",
@@ -64,6 +75,8 @@ GENERATION = {
     "max_length",
     "min_length",
     "no_repeat_ngram_size",
+    "num_assistant_tokens",
+    "num_assistant_tokens_schedule",
     "num_beam_groups",
     "num_beams",
     "num_return_sequences",
@@ -73,6 +86,7 @@ GENERATION = {
     "repetition_penalty",
     "return_dict_in_generate",
     "suppress_tokens",
+    "target_lookbehind",
     "temperature",
     "top_k",
     "top_p",
@@ -82,7 +96,31 @@ GENERATION = {
 SCORE_DISPLAY = {"sbert_ce_default_activation_function", "sentence_transformers"}
 """What Sentence Transformers does to a logit before it shows it; a score here is the raw logit."""
 
+POOLER = {
+    "directionality",
+    "pooler_fc_size",
+    "pooler_num_attention_heads",
+    "pooler_num_fc_layers",
+    "pooler_size_per_head",
+    "pooler_type",
+}
+"""Of Google's multilingual and Chinese BERT, and all that were made from them: no version of BertModel reads them."""
+
+BERT_HARMLESS_OTHERS = {
+    "cell",  # these four: TinyBERT's and rubert-tiny's; BertModel is as wide as hidden_size
+    "emb_size",
+    "pre_trained",
+    "structure",
+    "summary_activation",  # these four: ELECTRA's head, left in configs that were converted from it
+    "summary_last_dropout",
+    "summary_type",
+    "summary_use_proj",
+}
+"""Keys of released models of the family that BertConfig never had: transformers keeps them and reads none."""
+
 HARMLESS = TRAINING | BOOKKEEPING | TOKEN_IDS | GENERATION | SCORE_DISPLAY
+
+BERT_HARMLESS = HARMLESS | POOLER | BERT_HARMLESS_OTHERS
 
 MODERNBERT_HARMLESS = HARMLESS | {
     "decoder_bias",  # the masked-language-model head's

@@ -58,8 +58,9 @@ def checkpoint_digest(network: Network, weights: Weights, tokenizer_json: bytes)
     add("network", f"{type(network.encoder).__name__} {json.dumps(asdict(network), sort_keys=True)}".encode())
     for name in sorted(weights):
         weight = weights.stored[name]
+        rows = " one row" if weight.one_row else ""
         for stored in (weight.stored, weight.scale):
             if stored is not None:
-                add(f"{name} {stored.kind} {list(stored.shape)}", stored.raw.reshape(-1).view("u1").data)
+                add(f"{name} {stored.kind} {list(stored.shape)}{rows}", stored.raw.reshape(-1).view("u1").data)
     add("tokenizer", tokenizer_json)
     return total.hexdigest()

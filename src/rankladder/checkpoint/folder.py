@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from rankladder.checkpoint.bert import TYPE_EMBEDDINGS
+from rankladder.checkpoint.beside import check_beside
 from rankladder.checkpoint.classifier import read_classifier
 from rankladder.checkpoint.digests import check_digests, checkpoint_digest
 from rankladder.checkpoint.families import foreign_family
@@ -12,9 +14,10 @@ from rankladder.checkpoint.gate import read_gate
 from rankladder.checkpoint.jsonfile import Section
 from rankladder.checkpoint.layout import Layout
 from rankladder.checkpoint.modular import MODULES, read_modular
-from rankladder.checkpoint.network import Checkpoint
+from rankladder.checkpoint.network import Bert, Checkpoint
 from rankladder.checkpoint.tensorfile import INDEX
-from rankladder.checkpoint.tokens import SETTINGS, TOKENIZER, open_tokenizer
+from rankladder.checkpoint.tokenizer_settings import TOKENIZER
+from rankladder.checkpoint.tokens import ReadTokenizer, open_tokenizer
 from rankladder.checkpoint.weights import Weights, open_weights
 
 
@@ -23,6 +26,7 @@ def read_layout(folder: Path) -> Layout:
 
     Raises BadConfig for another architecture; the hint names the engine where one runs it.
     """
+    check_beside(folder)
     if foreign_family(folder) is not None:
         Section.read(folder / "config.json").refuse(
             "model_type",
@@ -39,24 +43,26 @@ def read_checkpoint(folder: Path, *, name: str, revision: str | None = None) -> 
     """
     layout = read_layout(folder)
     weights = open_weights(folder, layout)
-    tokenizer, content, max_tokens = open_tokenizer(folder, layout)
-    check_digests(folder, files_read(folder, layout, weights))
+    read = open_tokenizer(folder, layout)
+    check_digests(folder, files_read(folder, layout, weights, read))
+    if isinstance(layout.network.encoder, Bert) and not read.gives_types:
+        weights = weights.with_one_row(TYPE_EMBEDDINGS)
     return Checkpoint(
         name=name,
         folder=folder,
         revision=revision,
         network=layout.network,
         weights=weights,
-        tokenizer=tokenizer,
-        max_tokens=max_tokens,
-        digest=checkpoint_digest(layout.network, weights, content),
-        tokenizer_digest=hashlib.sha256(content).hexdigest(),
+        tokenizer=read.tokenizer,
+        max_tokens=read.max_tokens,
+        digest=checkpoint_digest(layout.network, weights, read.content),
+        tokenizer_digest=hashlib.sha256(read.content).hexdigest(),
         int8_gate=read_gate(folder),
     )
 
 
-def files_read(folder: Path, layout: Layout, weights: Weights) -> list[Path]:
+def files_read(folder: Path, layout: Layout, weights: Weights, tokenizer: ReadTokenizer) -> list[Path]:
     """The files that decide the scores: configs, tokenizer and weights."""
-    files = {*layout.configs, folder / TOKENIZER, *(weight.stored.file for weight in weights.stored.values())}
-    optional = [folder / SETTINGS, *(folder / part / INDEX for part in layout.parts)]
-    return sorted(files | {path for path in optional if path.is_file()})
+    files = {*layout.configs, folder / TOKENIZER, *tokenizer.files}
+    files |= {weight.stored.file for weight in weights.stored.values()}
+    return sorted(files | {path for part in layout.parts if (path := folder / part / INDEX).is_file()})

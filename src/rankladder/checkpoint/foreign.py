@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from rankladder.checkpoint.beside import check_beside
 from rankladder.checkpoint.classifier import expect_one_label
 from rankladder.checkpoint.digests import check_digests
 from rankladder.checkpoint.families import CAUSAL, CAUSAL_TOKENS, ENCODERS, OFFSET_POSITIONS, Family
@@ -27,7 +28,8 @@ from rankladder.checkpoint.modular import (
 )
 from rankladder.checkpoint.opening import Found
 from rankladder.checkpoint.tensorfile import INDEX, StoredTensor, open_part
-from rankladder.checkpoint.tokens import LEAST, SETTINGS, TOKENIZER, load_tokenizer, read_limit
+from rankladder.checkpoint.tokenizer_settings import LEAST, SETTINGS, TOKENIZER, read_foreign_settings
+from rankladder.checkpoint.tokens import load_tokenizer
 from rankladder.errors import BadConfig
 
 
@@ -78,8 +80,9 @@ def read_foreign(found: Found) -> Foreign:
     Raises CheckpointRefused (BadConfig, BadTensor, UnsafeFile) for what is unknown, unsafe or damaged.
     """
     folder = found.folder
+    check_beside(folder)
     config = Section.read(folder / "config.json")
-    _expect_plain(folder, config)
+    _expect_plain(config)
     kind = config.value("model_type")
     if not isinstance(kind, str) or kind not in ENCODERS | CAUSAL:
         config.refuse("model_type", " or ".join(sorted(ENCODERS | CAUSAL)))
@@ -103,12 +106,11 @@ def read_foreign(found: Found) -> Foreign:
             positions -= 1 + (pad if isinstance(pad, int) else 1)
     parts = ["", *(part for name, part in modules[1:] if name in {"Dense", "LayerNorm"})]
     tensors = {part: open_part(folder / part) for part in parts}
-    tokenizer, content = _read_tokenizer(folder / TOKENIZER, config)
-    limits = [positions, cap]
-    if (folder / SETTINGS).is_file():
-        limits.append(read_limit(Section.read(folder / SETTINGS)))
-        configs.append(folder / SETTINGS)
-    max_tokens = min(limit for limit in limits if limit is not None)
+    tokenizer, content, parsed = _read_tokenizer(folder / TOKENIZER, config)
+    settings = read_foreign_settings(folder, parsed, config, pads=kind not in CAUSAL)
+    configs += settings.files
+    limit = settings.limit if cap is None else cap
+    max_tokens = positions if limit is None else min(limit, positions)
     if max_tokens < LEAST:
         raise BadConfig(f"{folder}: expected sequences of at least {LEAST} tokens, found a limit of {max_tokens}")
     weights = {stored.file for one in tensors.values() for stored in one.values()}
@@ -133,10 +135,8 @@ def read_foreign(found: Found) -> Foreign:
     )
 
 
-def _expect_plain(folder: Path, config: Section) -> None:
+def _expect_plain(config: Section) -> None:
     """Refuses what makes transformers fetch or run more than the network that its own code describes."""
-    if (folder / "adapter_config.json").is_file():
-        raise BadConfig(f"{folder / 'adapter_config.json'}: an adapter", hint="merge it into the weights first")
     config.expect("quantization_config", None, why="quantised weights are not read here")
     for key in ("attn_implementation", "_attn_implementation", "_attn_implementation_internal"):
         config.expect(key, None, "eager", "sdpa", why="a kernel from the hub would be code that nobody checked")
@@ -237,12 +237,12 @@ def _chat_template(folder: Path) -> str | None:
     return template if isinstance(template, str) else None
 
 
-def _read_tokenizer(path: Path, config: Section) -> tuple[Tokenizer, bytes]:
-    tokenizer, content, _ = load_tokenizer(path)
+def _read_tokenizer(path: Path, config: Section) -> tuple[Tokenizer, bytes, object]:
+    tokenizer, content, parsed = load_tokenizer(path)
     last = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
     if not 0 <= last < config.integer("vocab_size"):
         raise BadConfig(
             f"{path}: expected token ids below {config.value('vocab_size')}, the rows of the embedding, found {last}",
             hint="the tokenizer belongs to another model",
         )
-    return tokenizer, content
+    return tokenizer, content, parsed

@@ -17,7 +17,7 @@ from typing import Any
 from rankladder.checkpoint.jsonfile import read_json
 from rankladder.checkpoint.modular import CROSS_ENCODER, MODULES, TRANSFORMER_SETTINGS
 from rankladder.checkpoint.tensorfile import INDEX, WEIGHTS, shard_names
-from rankladder.checkpoint.tokens import SETTINGS, TOKENIZER
+from rankladder.checkpoint.tokenizer_settings import SETTINGS, TOKENIZER
 from rankladder.errors import CheckpointRefused, ModelMissing, StorageFailed, Unavailable
 
 WANTED = ("*.json", "*.safetensors", "*.txt", "*.jinja")

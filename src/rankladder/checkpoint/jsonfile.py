@@ -3,35 +3,59 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
-from rankladder.errors import BadConfig, StorageFailed, UnsafeFile
+from rankladder.errors import BadConfig, CheckpointRefused, StorageFailed, UnsafeFile
 
 T = TypeVar("T")
 
-LIMIT_BYTES = 64 * 1024 * 1024
-"""No config comes near this; a tokenizer.json has its own reader."""
+LIMIT_BYTES = 8 * 1024 * 1024
+"""Of a config. Published ones stay below 2 MB; what is read takes about 20 times its bytes in memory."""
+
+LARGEST = 2**31 - 1
+"""Of a whole number in a config: what a tensor's side, or a token id, can be."""
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 def parse_json(text: str | bytes) -> object:
-    """The value that JSON text holds; ValueError where it is not JSON, or an object has a key twice."""
-    return json.loads(text, object_pairs_hook=_distinct)
+    """The value that JSON text holds.
+
+    Raises ValueError where it is not JSON (NaN and Infinity are not), is nested too deep, or an object has a key twice.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def check_no_pointer(path: Path, start: bytes) -> None:
+    """Refuses a file that is a Git LFS pointer, by its first bytes: CheckpointRefused."""
+    if start.startswith(LFS_POINTER):
+        raise CheckpointRefused(
+            f"{path}: expected the file itself, found a Git LFS pointer, which says where the file is",
+            hint=f"git -C {path.parent} lfs pull, or download the model with hf download",
+        )
 
 
 def read_json(path: Path) -> object:
     """The value in a JSON file; BadConfig where the file is missing, is not JSON, or has a key twice."""
     try:
         if path.stat().st_size > LIMIT_BYTES:
-            raise BadConfig(f"{path}: expected a config, found {path.stat().st_size:,} bytes")
-        return parse_json(path.read_bytes())
+            raise BadConfig(
+                f"{path}: expected a config of at most {LIMIT_BYTES:,} bytes, found {path.stat().st_size:,}"
+            )
+        content = path.read_bytes()
+        check_no_pointer(path, content)
+        return parse_json(content)
     except FileNotFoundError:
         raise BadConfig(
             f"{path}: no such file in the checkpoint", hint="download the checkpoint again, whole"
         ) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise BadConfig(f"{path}: not valid JSON: {error}", hint="download the file again") from error
     except OSError as error:
         raise StorageFailed(f"{path}: cannot be read: {error}") from error
@@ -51,10 +75,10 @@ class Section:
         """The object in a JSON file; UnsafeFile where it names code of the repository to run."""
         values = read_json(path)
         if not isinstance(values, dict):
-            raise BadConfig(f"{path}: expected a JSON object, found {_shown(values)}")
+            raise BadConfig(f"{path}: expected a JSON object, found {shown(values)}")
         if values.get("auto_map"):
             raise UnsafeFile(
-                f"{path}: auto_map wants code from the repository run: {_shown(values['auto_map'])}",
+                f"{path}: auto_map wants code from the repository run: {shown(values['auto_map'])}",
                 hint="rankladder runs no code from a checkpoint; use a model of a known architecture",
             )
         return cls(path, values)
@@ -71,18 +95,21 @@ class Section:
         self._read.add(key)
         return self._values.get(key, default)
 
-    def integer(self, key: str, *, least: int = 1) -> int:
-        """The value of a required key that is a whole number of at least ``least``."""
-        value = self._required(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            self.refuse(key, f"a whole number of at least {least}")
+    def integer(self, key: str, *, least: int = 1, most: int = LARGEST, default: int | None = None) -> int:
+        """The value of a key that is a whole number from ``least`` to ``most``; required without a ``default``."""
+        value = self.value(key, default) if default is not None else self._required(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            self.refuse(
+                key,
+                f"a whole number from {least} to {most:,}" if most < LARGEST else f"a whole number of at least {least}",
+            )
         return value
 
-    def number(self, key: str, default: float | None = None) -> float:
-        """The value of a key that is a finite number above zero."""
+    def number(self, key: str, default: float | None = None, *, least: float = 1e-30, most: float = 1e15) -> float:
+        """The value of a key that is a number from ``least`` to ``most``; required without a ``default``."""
         value = self.value(key, default) if default is not None else self._required(key)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value <= 0:
-            self.refuse(key, "a number above zero")
+        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+            self.refuse(key, f"a number above zero, at most {most:g}")
         return float(value)
 
     def flag(self, key: str, default: bool) -> bool:
@@ -110,7 +137,7 @@ class Section:
         """Refuses a key that is there with another value than those allowed: it would change the computation."""
         value = self.value(key, allowed[0])
         if not any(type(value) is type(wanted) and value == wanted for wanted in allowed):
-            self.refuse(key, " or ".join(_shown(wanted) for wanted in allowed), hint=why)
+            self.refuse(key, " or ".join(shown(wanted) for wanted in allowed), hint=why)
 
     def finish(self, harmless: Collection[str] = ()) -> None:
         """Refuses keys that were neither read nor known to leave the scores alone; ``_private`` keys are ignored."""
@@ -123,7 +150,7 @@ class Section:
     def refuse(self, key: str, expected: str, *, hint: str | None = None) -> NoReturn:
         """Raises BadConfig for the value of a key."""
         raise BadConfig(
-            f"{self.path}: {self._named(key)}: expected {expected}, found {_shown(self._values.get(key))}",
+            f"{self.path}: {self._named(key)}: expected {expected}, found {shown(self._values.get(key))}",
             hint=hint or "rankladder loads only what it implements in full; see the guide, Checkpoints and safety",
         )
 
@@ -142,11 +169,22 @@ class Section:
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
     values = dict(pairs)
     if len(values) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+        met: set[str] = set()
+        for key, _ in pairs:
+            if key in met:
+                raise ValueError(f"the key {key[:100]!r} is there twice")
+            met.add(key)
     return values
 
 
-def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def shown(value: object) -> str:
+    """A value as JSON, for a message: its first 200 characters."""
+    try:
+        text = "".join(islice(json.JSONEncoder(ensure_ascii=False, default=str).iterencode(value), 200))
+    except (ValueError, RecursionError):  # a number of more digits than Python prints
+        return f"a {type(value).__name__} too large to show"
     return text if len(text) <= 200 else text[:200] + "…"

@@ -6,8 +6,16 @@ from rankladder.checkpoint.config_keys import ACTIVATIONS, MODERNBERT_HARMLESS
 from rankladder.checkpoint.jsonfile import Section
 from rankladder.checkpoint.layout import Shape
 from rankladder.checkpoint.network import ModernBert
+from rankladder.checkpoint.sizes import read_layers
 
 LAYER_TYPES = {"full_attention": True, "sliding_attention": False}
+
+MOST_POSITIONS = 1 << 17
+"""Rotary positions are computed for each place up to the limit, and no tensor of the files bounds it. 16 times what
+ModernBERT was published with.
+"""
+
+WIDEST_WINDOW = 8192
 
 CLASSIFIER_KEYS = ("classifier_pooling", "classifier_bias", "classifier_activation")
 """Read by the classifier's reader where there is one; without effect elsewhere."""
@@ -19,18 +27,19 @@ def read_modernbert(config: Section) -> ModernBert:
     transformers 5 writes ``layer_types`` and ``rope_parameters``, earlier ones ``global_attn_every_n_layers``,
     ``global_rope_theta`` and ``local_rope_theta``. Where both are there they must agree.
     """
-    layers = config.integer("num_hidden_layers")
-    window = config.integer("local_attention", least=2)
+    layers = read_layers(config, "num_hidden_layers", tensors=5)
+    positions = config.integer("max_position_embeddings", most=MOST_POSITIONS)
+    window = config.integer("local_attention", least=2, most=max(WIDEST_WINDOW, 2 * positions))
     encoder = ModernBert(
         layers=layers,
         width=config.integer("hidden_size"),
         heads=config.integer("num_attention_heads"),
         inner=config.integer("intermediate_size"),
         vocabulary=config.integer("vocab_size"),
-        positions=config.integer("max_position_embeddings"),
-        norm_eps=config.number("norm_eps", default=1e-5),
+        positions=positions,
+        norm_eps=config.number("norm_eps", 1e-5, most=1),
         activation=config.choice("hidden_activation", ACTIVATIONS),
-        window_side=window // 2,
+        window_side=min(window // 2, positions),
         global_layers=_global_layers(config, layers),
         global_theta=_theta(config, "full_attention", "global_rope_theta"),
         local_theta=_theta(config, "sliding_attention", "local_rope_theta"),

@@ -6,13 +6,13 @@ import math
 import mmap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from rankladder.checkpoint.jsonfile import Section, parse_json
+from rankladder.checkpoint.jsonfile import LFS_POINTER, LIMIT_BYTES, Section, check_no_pointer, parse_json, shown
 from rankladder.errors import BadTensor, StorageFailed, UnsafeFile
 
 STORED_AS: dict[str, np.dtype[Any]] = {
@@ -25,6 +25,8 @@ STORED_AS: dict[str, np.dtype[Any]] = {
 """The kinds that are read, and the numpy type of their bytes; numpy has no bfloat16, so those stay bit patterns."""
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+LEAST_ENTRY = len('"a.b":{"dtype":"I8","shape":[1],"data_offsets":[0,1]}')
+"""Bytes of the shortest entry of a tensor in a header."""
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 DAMAGED = "the file is cut short or altered: download it again"
 
@@ -46,6 +48,7 @@ def open_tensors(path: Path) -> dict[str, StoredTensor]:
     Raises BadTensor where the header, the sizes or the kinds are not what the format and this library allow.
     """
     try:
+        header_bytes(path)
         with safe_open(path, framework="numpy") as checked:  # checks lengths, offsets, and that no byte is left over
             names = set(checked.keys())
         with path.open("rb") as file:
@@ -62,6 +65,35 @@ def open_tensors(path: Path) -> dict[str, StoredTensor]:
     if set(header) != names:
         raise BadTensor(f"{path}: the header reads in two ways", hint=DAMAGED)
     return {name: _stored(path, name, entry, mapped, 8 + length) for name, entry in header.items()}
+
+
+def header_bytes(path: Path) -> int:
+    """The length of a safetensors file's header, which bounds how many tensors it may hold.
+
+    Raises CheckpointRefused for a Git LFS pointer, BadTensor for a header of more than ``LIMIT_BYTES``.
+    """
+    with path.open("rb") as file:
+        start = file.read(len(LFS_POINTER))
+    check_no_pointer(path, start)
+    length = int.from_bytes(start[:8], "little")
+    if length > LIMIT_BYTES:
+        raise BadTensor(
+            f"{path}: not a whole safetensors file: its header has {length:,} bytes, expected at most {LIMIT_BYTES:,}",
+            hint=DAMAGED,
+        )
+    return length
+
+
+def most_layers(folder: Path, *, tensors: int) -> int:
+    """How many layers of so many tensors each the weights in a folder can hold at most; 0 where there are none.
+
+    It reads eight bytes of each file: a config that promises a million layers is refused before any is described.
+    """
+    files = [folder / WEIGHTS] if (folder / WEIGHTS).is_file() else sorted(folder.glob("*.safetensors"))
+    try:
+        return sum(header_bytes(file) for file in files) // (LEAST_ENTRY * tensors)
+    except OSError as error:
+        raise StorageFailed(f"{folder}: cannot be read: {error}") from error
 
 
 def open_part(folder: Path) -> dict[str, StoredTensor]:
@@ -115,11 +147,16 @@ def _open_shards(folder: Path, index: Path) -> dict[str, StoredTensor]:
     return tensors
 
 
+def _whole_numbers(values: object) -> TypeGuard[list[int]]:
+    return isinstance(values, list) and all(type(value) is int and value >= 0 for value in values)
+
+
 def _stored(path: Path, name: str, entry: object, mapped: mmap.mmap, start: int) -> StoredTensor:
-    try:
-        kind, shape, (first, last) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]  # type: ignore[index]
-    except (TypeError, KeyError, ValueError) as error:
-        raise BadTensor(f"{path}: {name}: the header entry is {entry!r}", hint=DAMAGED) from error
+    values = entry if isinstance(entry, dict) else {}
+    kind, sides, offsets = (values.get(key) for key in ("dtype", "shape", "data_offsets"))
+    if not isinstance(kind, str) or not _whole_numbers(sides) or not _whole_numbers(offsets) or len(offsets) != 2:
+        raise BadTensor(f"{path}: {name}: the header entry is {shown(entry)}", hint=DAMAGED)
+    shape, (first, last) = tuple(sides), offsets
     if kind not in STORED_AS:
         raise BadTensor(f"{path}: {name}: expected {', '.join(STORED_AS)}, found the type {kind}")
     dtype, count = STORED_AS[kind], math.prod(shape)

@@ -2,42 +2,61 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from rankladder.checkpoint.jsonfile import Section, parse_json
+from rankladder.checkpoint.jsonfile import Section, check_no_pointer, parse_json
 from rankladder.checkpoint.layout import Layout
-from rankladder.checkpoint.network import Bert
+from rankladder.checkpoint.network import Bert, ModernBert
+from rankladder.checkpoint.panics import panics_as
+from rankladder.checkpoint.tokenizer_settings import LEAST, TOKENIZER, read_tokenizer_settings
 from rankladder.errors import BadConfig, StorageFailed
 
-TOKENIZER, SETTINGS = "tokenizer.json", "tokenizer_config.json"
-
-TYPES = "token_type_ids"
-
-UNBOUNDED = 1_000_000
-"""transformers writes about 1e30 for a tokenizer without a limit; anything from here on says nothing."""
-
-LEAST = 8
-"""Three tokens frame a pair; less than this leaves no room for one."""
+LIMIT_BYTES = 128 * 1024 * 1024
+"""Of a tokenizer.json; the largest published ones have about 35 MB."""
 
 
-def open_tokenizer(folder: Path, layout: Layout) -> tuple[Tokenizer, bytes, int]:
-    """The tokenizer with truncation and padding off, the bytes of its file, and the longest sequence in tokens.
+@dataclass(frozen=True, slots=True)
+class ReadTokenizer:
+    """The tokenizer of a checkpoint, and what its files say about how it is used."""
+
+    tokenizer: Tokenizer
+    """With truncation and padding off."""
+    content: bytes
+    """Of tokenizer.json."""
+    max_tokens: int
+    """The longest sequence, special tokens included."""
+    gives_types: bool
+    """Whether a document's tokens have type 1; type 0 otherwise."""
+    files: tuple[Path, ...]
+    """The settings that were read."""
+
+
+def open_tokenizer(folder: Path, layout: Layout) -> ReadTokenizer:
+    """The tokenizer in a folder.
 
     Raises BadConfig where a token has no row in the embedding, a pair is not framed by three special tokens, or
     transformers would read the pair otherwise than it is read here.
     """
     path = folder / TOKENIZER
     tokenizer, content, parsed = load_tokenizer(path)
-    _check_fit(path, tokenizer, layout)
-    limits = [layout.network.encoder.positions, layout.token_cap]
-    if (folder / SETTINGS).is_file():
-        limits.append(_read_settings(folder / SETTINGS, parsed, layout))
-    max_tokens = min(limit for limit in limits if limit is not None)
+    settings = read_tokenizer_settings(folder, parsed, Section.read(folder / "config.json"))
+    with _refusing_panics(path):
+        _check_fit(path, tokenizer, layout)
+    encoder = layout.network.encoder
+    limit = settings.limit if layout.token_cap is None else layout.token_cap
+    if isinstance(encoder, ModernBert) and layout.token_cap is not None and layout.token_cap > encoder.positions:
+        raise BadConfig(
+            f"{folder}: max_seq_length: expected at most max_position_embeddings, {encoder.positions}, "
+            f"found {layout.token_cap}"
+        )
+    max_tokens = encoder.positions if limit is None else min(limit, encoder.positions)
     if max_tokens < LEAST:
         raise BadConfig(f"{folder}: expected sequences of at least {LEAST} tokens, found a limit of {max_tokens}")
-    return tokenizer, content, max_tokens
+    return ReadTokenizer(tokenizer, content, max_tokens, settings.gives_types, settings.files)
 
 
 def load_tokenizer(path: Path) -> tuple[Tokenizer, bytes, object]:
@@ -46,6 +65,8 @@ def load_tokenizer(path: Path) -> tuple[Tokenizer, bytes, object]:
     Raises BadConfig where the file is missing or is no tokenizer.
     """
     try:
+        if path.is_file() and path.stat().st_size > LIMIT_BYTES:
+            raise BadConfig(f"{path}: expected at most {LIMIT_BYTES:,} bytes, found {path.stat().st_size:,}")
         content = path.read_bytes()
     except FileNotFoundError:
         raise BadConfig(
@@ -54,14 +75,26 @@ def load_tokenizer(path: Path) -> tuple[Tokenizer, bytes, object]:
         ) from None
     except OSError as error:
         raise StorageFailed(f"{path}: cannot be read: {error}") from error
+    check_no_pointer(path, content)
     try:
         parsed = parse_json(content)
-        tokenizer = Tokenizer.from_str(content.decode("utf-8"))
+        with _refusing_panics(path):
+            tokenizer = Tokenizer.from_str(content.decode("utf-8"))
+    except BadConfig:
+        raise
     except Exception as error:  # the tokenizers library raises bare Exception
         raise BadConfig(f"{path}: not a tokenizer: {error}", hint="download the file again") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer, content, parsed
+
+
+def _refusing_panics(path: Path) -> AbstractContextManager[None]:
+    return panics_as(
+        lambda message: BadConfig(
+            f"{path}: the tokenizers library fails on it: {message}", hint="download the file again"
+        )
+    )
 
 
 def _check_fit(path: Path, tokenizer: Tokenizer, layout: Layout) -> None:
@@ -88,33 +121,3 @@ def _check_fit(path: Path, tokenizer: Tokenizer, layout: Layout) -> None:
         expected = [0] * ends[1] + [1] * (len(pair) - ends[1])
         if pair.type_ids != expected:
             raise BadConfig(f"{path}: expected the token types {expected} for {pair.tokens}, found {pair.type_ids}")
-
-
-def _read_settings(path: Path, tokenizer: object, layout: Layout) -> int | None:
-    """model_max_length where it says something; BadConfig where transformers would tokenise otherwise than the file."""
-    settings = Section.read(path)
-    inputs = settings.value("model_input_names", [TYPES])
-    if isinstance(layout.network.encoder, Bert) and not (isinstance(inputs, list) and TYPES in inputs):
-        settings.refuse("model_input_names", f"{TYPES} among them: a document has token type 1 here")
-    normalizer = tokenizer.get("normalizer") if isinstance(tokenizer, dict) else None
-    if isinstance(normalizer, dict) and normalizer.get("type") == "BertNormalizer":
-        for key, inner in (
-            ("do_lower_case", "lowercase"),
-            ("strip_accents", "strip_accents"),
-            ("tokenize_chinese_chars", "handle_chinese_chars"),
-        ):
-            if key in settings:
-                settings.expect(key, normalizer.get(inner), why=f"{TOKENIZER}'s normalizer says otherwise")
-    return read_limit(settings)
-
-
-def read_limit(settings: Section) -> int | None:
-    """``model_max_length`` where it says something; BadConfig for another way of cutting or splitting than ours."""
-    settings.expect("truncation_side", "right", why="only cutting on the right is implemented")
-    settings.expect("split_special_tokens", False, None, why="a special token in a text is read as one token here")
-    limit = settings.value("model_max_length")
-    if limit is None:
-        return None
-    if not isinstance(limit, int | float) or isinstance(limit, bool) or limit < LEAST:
-        settings.refuse("model_max_length", f"a number of at least {LEAST}")
-    return int(limit) if limit < UNBOUNDED else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,13 @@ class Weight:
 
     stored: StoredTensor
     scale: StoredTensor | None = None
+    one_row: bool = False
+    """Whether the first row stands for every row."""
 
     def values(self) -> NDArray[np.float32]:
         """The float32 values; a view of the file where they are stored so."""
+        if self.one_row:
+            return np.repeat(as_float32(self.stored)[:1], self.stored.shape[0], axis=0)
         if self.scale is None:
             return as_float32(self.stored)
         values = self.stored.raw.astype(np.float32)
@@ -48,6 +52,10 @@ class Weights(Mapping[str, NDArray[np.float32]]):
 
     def __init__(self, stored: Mapping[str, Weight]) -> None:
         self.stored = stored
+
+    def with_one_row(self, name: str) -> Weights:
+        """The weights with the first row of one of them in the place of all its rows."""
+        return Weights({**self.stored, name: replace(self.stored[name], one_row=True)})
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
         return self.stored[name].values()
@@ -89,8 +97,20 @@ def as_float32(tensor: StoredTensor) -> NDArray[np.float32]:
     return np.require(tensor.raw, np.float32, ["C", "A"])
 
 
+OLD_NAMES = (("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta"))
+"""Endings of a weight's name, and what files from before 2019 call it; transformers renames them too."""
+
+
+def old_name(name: str) -> str | None:
+    """What files from before 2019 call a weight, None for those whose name never changed."""
+    return next((name.removesuffix(new) + old for new, old in OLD_NAMES if name.endswith(new)), None)
+
+
 def _take(folder: Path, slot: Slot, tensors: dict[str, StoredTensor]) -> Weight:
+    older = old_name(slot.name)
     stored = tensors.pop(slot.name, None)
+    if stored is None and older is not None:
+        stored = tensors.pop(older, None)
     if stored is None:
         raise BadTensor(
             f"{folder / slot.part}: {slot.name}: expected {list(slot.shape)}, found no such tensor",
