@@ -268,8 +268,8 @@ def test_another_frame_around_a_pair_is_refused(bert: Path, tmp_path: Path, fram
         ("do_lower_case", False),
         ("split_special_tokens", True),
         ("split_special_tokens", "yes"),
-        ("model_input_names", ["input_ids", "attention_mask"]),
         ("model_input_names", None),
+        ("model_input_names", ["input_ids"]),
     ],
 )
 def test_settings_that_transformers_would_tokenise_otherwise_by_are_refused(

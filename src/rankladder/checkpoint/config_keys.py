@@ -38,7 +38,6 @@ BOOKKEEPING = {
     "output_hidden_states",
     "output_past",  # transformers of 2019: whether a decoder gives its cache
     "return_dict",
-    "use_return_dict",
     "task_specific_params",
     "tf_legacy_loss",
     "tie_encoder_decoder",

@@ -22,6 +22,7 @@ from rankladder.checkpoint.modular import (
     CROSS_ENCODER,
     MODULES,
     TRANSFORMER_SETTINGS,
+    read_cross_encoder,
     read_cross_encoder_config,
     read_modules,
     read_transformer_settings,
@@ -107,7 +108,7 @@ def read_foreign(found: Found) -> Foreign:
     parts = ["", *(part for name, part in modules[1:] if name in {"Dense", "LayerNorm"})]
     tensors = {part: open_part(folder / part) for part in parts}
     tokenizer, content, parsed = _read_tokenizer(folder / TOKENIZER, config)
-    settings = read_foreign_settings(folder, parsed, config, pads=kind not in CAUSAL)
+    settings = read_foreign_settings(folder, parsed, config, causal=kind in CAUSAL)
     configs += settings.files
     limit = settings.limit if cap is None else cap
     max_tokens = positions if limit is None else min(limit, positions)
@@ -206,8 +207,7 @@ def _read_causal_settings(folder: Path) -> tuple[str | None, int | None, list[Pa
     """The default prompt and ``max_seq_length``, where they are given, and the files that were read."""
     instruction, cap, files = None, None, []
     if (folder / CROSS_ENCODER).is_file():
-        config = Section.read(folder / CROSS_ENCODER)
-        config.expect("model_type", "CrossEncoder", why="an embedding model has no score")
+        config = read_cross_encoder(folder)
         prompts, default = config.value("prompts", {}), config.value("default_prompt_name")
         if default is not None:
             instruction = prompts.get(default) if isinstance(prompts, dict) and isinstance(default, str) else None

@@ -101,6 +101,7 @@ def lacking(folder: Path) -> str | None:
         else:
             modules = read_json(folder / MODULES)
             parts = [str(entry.get("path", "")) for entry in modules] if isinstance(modules, list) else []
+            wanted += [] if _ends_in(folder, "ForCausalLM") else [CROSS_ENCODER]
             wanted += [f"{part}/config.json" for part in parts if part]
             wanted += [f"{part}/{WEIGHTS}" for part in parts if part.endswith(("Dense", "LayerNorm"))]
         if (folder / INDEX).is_file():

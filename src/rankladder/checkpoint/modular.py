@@ -18,6 +18,14 @@ from rankladder.errors import BadConfig, UnsafeFile
 MODULES = "modules.json"
 TRANSFORMER_SETTINGS = "sentence_bert_config.json"
 CROSS_ENCODER = "config_sentence_transformers.json"
+HARMLESS_OF_CROSS_ENCODER = (
+    "__version__",
+    "activation_fn",  # of what is shown: a score here is the raw logit
+    "keep_in_fp32_modules",
+    "prompts",  # given to a call by name
+    "requirements",  # of the author's own environment
+    "similarity_fn_name",
+)
 LAYER_NORM_EPS = 1e-5
 """torch.nn.LayerNorm's default, which Sentence Transformers' LayerNorm module leaves alone."""
 
@@ -130,15 +138,23 @@ def _read_encoder(folder: Path) -> Layout:
 
 
 def read_cross_encoder_config(folder: Path) -> tuple[Path, ...]:
-    """The config of a CrossEncoder where there is one; BadConfig for an embedding model, or a prompt."""
-    path = folder / CROSS_ENCODER
-    if not path.is_file():
-        return ()
-    config = Section.read(path)
-    config.expect("model_type", "CrossEncoder", why="an embedding model has no score; distil it or pick a reranker")
+    """The config of a CrossEncoder, read; BadConfig for an embedding model, or a prompt."""
+    config = read_cross_encoder(folder)
     config.expect("default_prompt_name", None, why="a prompt before each query is not implemented")
-    config.finish(("__version__", "activation_fn", "prompts", "keep_in_fp32_modules", "similarity_fn_name"))
-    return (path,)
+    config.finish(HARMLESS_OF_CROSS_ENCODER)
+    return (config.path,)
+
+
+def read_cross_encoder(folder: Path) -> Section:
+    """The config of a CrossEncoder; BadConfig where it is an embedding model's, as one without a ``model_type`` is."""
+    config = Section.read(folder / CROSS_ENCODER)
+    if config.value("model_type") != "CrossEncoder":
+        config.refuse(
+            "model_type",
+            "'CrossEncoder'; without it Sentence Transformers takes the folder for an embedding model's",
+            hint="an embedding model has no score; distil it or pick a reranker",
+        )
+    return config
 
 
 def read_transformer_settings(

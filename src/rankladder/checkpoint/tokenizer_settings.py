@@ -30,6 +30,8 @@ LEAST = 8
 
 ELSEWHERE = 'engine="sentence-transformers" (--model NAME,engine=sentence-transformers) may run it'
 
+SAVE_AGAIN = "save the tokenizer again with transformers, so that all of its files say the same"
+
 GENERIC = {"TokenizersBackend", "PreTrainedTokenizer", "PreTrainedTokenizerFast", "PythonBackend"}
 """Classes that read ``tokenizer.json`` as it stands, and give no token types unless the settings name them."""
 
@@ -83,6 +85,7 @@ def read_tokenizer_settings(folder: Path, tokenizer: object, config: Section) ->
     parsed = _object(folder / TOKENIZER, tokenizer)
     settings = _section(folder / SETTINGS)
     files = _check_common(folder, parsed, settings)
+    _check_no_template(folder, settings)
     rebuilt = _rebuilt_class(config, settings)
     if rebuilt is not None:
         _check_rebuilt(folder / TOKENIZER, parsed, settings)
@@ -91,15 +94,17 @@ def read_tokenizer_settings(folder: Path, tokenizer: object, config: Section) ->
     return TokenizerSettings(read_limit(settings), _gives_types(settings, default=default), files)
 
 
-def read_foreign_settings(folder: Path, tokenizer: object, config: Section, *, pads: bool) -> TokenizerSettings:
+def read_foreign_settings(folder: Path, tokenizer: object, config: Section, *, causal: bool) -> TokenizerSettings:
     """The settings of a tokenizer that transformers will build: what would cut, pad or split otherwise is refused.
 
-    That both read texts alike is compared where it is built. ``pads`` is false where the side of the padding is not
-    the settings' to choose.
+    That both read texts alike is compared where it is built. A causal language model pads on the left whatever its
+    settings say, and has a chat template, which is read elsewhere.
     """
     expect_no_processor(config)
     settings = _section(folder / SETTINGS)
-    files = _check_common(folder, _object(folder / TOKENIZER, tokenizer), settings, pads=pads, flags=False)
+    files = _check_common(folder, _object(folder / TOKENIZER, tokenizer), settings, pads=not causal, flags=False)
+    if not causal:
+        _check_no_template(folder, settings)
     return TokenizerSettings(read_limit(settings), _gives_types(settings, default=True), files)
 
 
@@ -143,8 +148,19 @@ def _check_common(
     padding = parsed.get("padding")
     pad = padding.get("pad_token") if isinstance(padding, dict) else None
     if isinstance(pad, str) and settings.value("pad_token") is None and pad not in added:
-        raise BadConfig(f"{folder / TOKENIZER}: padding.pad_token: expected one of the added tokens, found {pad!r}")
+        raise BadConfig(
+            f"{folder / TOKENIZER}: padding.pad_token: expected one of the added tokens, found {pad!r}", hint=SAVE_AGAIN
+        )
     return tuple(files)
+
+
+def _check_no_template(folder: Path, settings: Section) -> None:
+    """Refuses a chat template: Sentence Transformers would write a pair by it instead of framing it."""
+    why = "a pair is framed by special tokens here; remove the template where the model was trained so"
+    settings.expect("chat_template", None, why=why)
+    for path in (folder / "chat_template.jinja", folder / "chat_templates", folder / "chat_template.json"):
+        if path.exists():
+            raise BadConfig(f"{path}: expected no chat template for a classifier, found one", hint=why)
 
 
 def _check_side(folder: Path, parsed: Mapping[str, object], settings: Section, what: str, *, why: str) -> None:
@@ -244,15 +260,18 @@ def _check_rebuilt(path: Path, parsed: Mapping[str, object], settings: Section) 
         after += token not in vocabulary
         if entry["id"] != expected or token not in kept:
             found = f"the id {entry['id']}" if token in kept else f"no such token in {SETTINGS}"
-            raise BadConfig(f"{path}: the added token {token!r}: expected the id {expected}, found {found}")
+            raise BadConfig(
+                f"{path}: the added token {token!r}: expected the id {expected}, found {found}", hint=SAVE_AGAIN
+            )
     for key, token in names.items():
         if token not in added:
-            raise BadConfig(f"{path}: expected the {key} {token!r} among the added tokens, found none")
+            raise BadConfig(f"{path}: expected the {key} {token!r} among the added tokens, found none", hint=SAVE_AGAIN)
     for section, token in _framing(parsed):
         if token not in (names["cls_token"], names["sep_token"]):
             raise BadConfig(
                 f"{path}: post_processor.{section}: expected {names['cls_token']!r} and {names['sep_token']!r}, "
-                f"as {SETTINGS} names them, found {token!r}"
+                f"as {SETTINGS} names them, found {token!r}",
+                hint=SAVE_AGAIN,
             )
 
 
@@ -311,7 +330,7 @@ def _check_known(settings: Section, key: str, token: str, added: Mapping[str, Ma
     if token not in added:
         raise BadConfig(
             f"{settings.path}: {key}: expected one of the added tokens of {TOKENIZER}, found {token!r}",
-            hint=f"save the tokenizer again with transformers, so that {TOKENIZER} knows all of its tokens",
+            hint=SAVE_AGAIN,
         )
 
 

@@ -51,7 +51,8 @@ def open_tokenizer(folder: Path, layout: Layout) -> ReadTokenizer:
     if isinstance(encoder, ModernBert) and layout.token_cap is not None and layout.token_cap > encoder.positions:
         raise BadConfig(
             f"{folder}: max_seq_length: expected at most max_position_embeddings, {encoder.positions}, "
-            f"found {layout.token_cap}"
+            f"found {layout.token_cap}",
+            hint="the network has not been trained on longer sequences, and CrossEncoder would read them",
         )
     max_tokens = encoder.positions if limit is None else min(limit, encoder.positions)
     if max_tokens < LEAST:
