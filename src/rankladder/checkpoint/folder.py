@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from rankladder.checkpoint.added_tokens import TOKENIZER
 from rankladder.checkpoint.bert import TYPE_EMBEDDINGS
 from rankladder.checkpoint.beside import check_beside
 from rankladder.checkpoint.classifier import read_classifier
@@ -16,7 +17,6 @@ from rankladder.checkpoint.layout import Layout
 from rankladder.checkpoint.modular import MODULES, read_modular
 from rankladder.checkpoint.network import Bert, Checkpoint
 from rankladder.checkpoint.tensorfile import INDEX
-from rankladder.checkpoint.tokenizer_settings import TOKENIZER
 from rankladder.checkpoint.tokens import ReadTokenizer, open_tokenizer
 from rankladder.checkpoint.weights import Weights, open_weights
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from rankladder.checkpoint.added_tokens import SETTINGS, TOKENIZER
 from rankladder.checkpoint.beside import check_beside
 from rankladder.checkpoint.classifier import expect_one_label
 from rankladder.checkpoint.digests import check_digests
@@ -29,7 +30,7 @@ from rankladder.checkpoint.modular import (
 )
 from rankladder.checkpoint.opening import Found
 from rankladder.checkpoint.tensorfile import INDEX, StoredTensor, open_part
-from rankladder.checkpoint.tokenizer_settings import LEAST, SETTINGS, TOKENIZER, read_foreign_settings
+from rankladder.checkpoint.tokenizer_settings import LEAST, read_foreign_settings
 from rankladder.checkpoint.tokens import load_tokenizer
 from rankladder.errors import BadConfig
 

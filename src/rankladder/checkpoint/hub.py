@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rankladder.checkpoint.added_tokens import SETTINGS, TOKENIZER
 from rankladder.checkpoint.jsonfile import read_json
 from rankladder.checkpoint.modular import CROSS_ENCODER, MODULES, TRANSFORMER_SETTINGS
 from rankladder.checkpoint.tensorfile import INDEX, WEIGHTS, shard_names
-from rankladder.checkpoint.tokenizer_settings import SETTINGS, TOKENIZER
 from rankladder.errors import CheckpointRefused, ModelMissing, StorageFailed, Unavailable
 
 WANTED = ("*.json", "*.safetensors", "*.txt", "*.jinja")

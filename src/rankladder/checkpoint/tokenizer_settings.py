@@ -8,16 +8,24 @@ keys that they read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, cast
 
+from rankladder.checkpoint.added_tokens import (
+    SAVE_AGAIN,
+    SETTINGS,
+    TOKENIZER,
+    added_tokens,
+    check_decoder,
+    check_known,
+    check_named,
+)
+from rankladder.checkpoint.bert_tokenizer import check_rebuilt
 from rankladder.checkpoint.beside import expect_no_processor
 from rankladder.checkpoint.jsonfile import Section
 from rankladder.errors import BadConfig
 
-TOKENIZER, SETTINGS = "tokenizer.json", "tokenizer_config.json"
 SPECIALS_MAP, ADDED_TOKENS = "special_tokens_map.json", "added_tokens.json"
 
 TYPES = "token_type_ids"
@@ -30,22 +38,11 @@ LEAST = 8
 
 ELSEWHERE = 'engine="sentence-transformers" (--model NAME,engine=sentence-transformers) may run it'
 
-SAVE_AGAIN = "save the tokenizer again with transformers, so that all of its files say the same"
-
 GENERIC = {"TokenizersBackend", "PreTrainedTokenizer", "PreTrainedTokenizerFast", "PythonBackend"}
 """Classes that read ``tokenizer.json`` as it stands, and give no token types unless the settings name them."""
 
 BERT_CLASSES = {"BertTokenizer": True, "DistilBertTokenizer": False}
 """Classes that build a BERT tokenizer anew from the vocabulary and the settings → whether they give token types."""
-
-SPECIALS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-BERT_SPECIALS = {key: f"[{key.removesuffix('_token').upper()}]" for key in SPECIALS[2:]}
-"""BertTokenizer's own, where the settings name no others."""
-
-LISTS = ("additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens")
-
-FLAGS = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": True, "special": False}
-"""Of an added token, with the defaults of the tokenizers library."""
 
 REFUSED = (
     "_json_padding",
@@ -88,7 +85,7 @@ def read_tokenizer_settings(folder: Path, tokenizer: object, config: Section) ->
     _check_no_template(folder, settings)
     rebuilt = _rebuilt_class(config, settings)
     if rebuilt is not None:
-        _check_rebuilt(folder / TOKENIZER, parsed, settings)
+        check_rebuilt(folder / TOKENIZER, parsed, settings)
     _check_case(parsed, settings)
     default = rebuilt is not None and BERT_CLASSES[rebuilt]
     return TokenizerSettings(read_limit(settings), _gives_types(settings, default=default), files)
@@ -131,20 +128,20 @@ def _check_common(
     if pads:
         _check_side(folder, parsed, settings, "padding", why="only padding on the right is implemented")
     _check_prefix_space(parsed, settings)
-    added = _added_tokens(folder / TOKENIZER, parsed)
+    added = added_tokens(folder / TOKENIZER, parsed)
     files = [settings.path] if settings.path.is_file() else []
     listed = settings.value("added_tokens_decoder")
     if "added_tokens_decoder" in settings:
-        _check_decoder(settings, listed, added, flags=flags)
+        check_decoder(settings, listed, added, flags=flags)
     else:
         named, counted = _section(folder / SPECIALS_MAP), _section(folder / ADDED_TOKENS)
         files += [one.path for one in (named, counted) if one.path.is_file()]
-        _check_named(named, added)
+        check_named(named, added)
         for token in counted.keys():  # noqa: SIM118 (a Section, not a dict)
-            _check_known(counted, token, token, added)
+            check_known(counted, token, token, added)
             if counted.value(token) != added[token]["id"]:
                 counted.refuse(token, f"{added[token]['id']}, as in {TOKENIZER}")
-    _check_named(settings, added)
+    check_named(settings, added)
     padding = parsed.get("padding")
     pad = padding.get("pad_token") if isinstance(padding, dict) else None
     if isinstance(pad, str) and settings.value("pad_token") is None and pad not in added:
@@ -215,84 +212,6 @@ def _rebuilt_class(config: Section, settings: Section) -> str | None:
     return None
 
 
-def _check_rebuilt(path: Path, parsed: Mapping[str, object], settings: Section) -> None:
-    """Refuses a ``tokenizer.json`` that is not what BertTokenizer builds from its vocabulary and the settings."""
-    names = {key: _content(settings, key, settings.value(key)) or usual for key, usual in BERT_SPECIALS.items()}
-    lower, accents = settings.flag("do_lower_case", default=True), settings.value("strip_accents")
-    if accents is not None and not isinstance(accents, bool):
-        settings.refuse("strip_accents", "true, false or null")
-    built: dict[str, object] = {
-        "normalizer": {
-            "type": "BertNormalizer",
-            "clean_text": True,
-            "handle_chinese_chars": settings.flag("tokenize_chinese_chars", default=True),
-            "strip_accents": accents,
-            "lowercase": lower,
-        },
-        "pre_tokenizer": {"type": "BertPreTokenizer"},
-    }
-    for key, value in built.items():
-        if parsed.get(key) != value:
-            _refuse_rebuilt(path, key, value, parsed.get(key))
-    model = parsed.get("model")
-    model = model if isinstance(model, dict) else {}
-    word_piece = {
-        "unk_token": names["unk_token"],
-        "continuing_subword_prefix": "##",
-        "max_input_chars_per_word": 100,
-    }
-    if model.get("type", "WordPiece") != "WordPiece":
-        _refuse_rebuilt(path, "model.type", "WordPiece", model.get("type"))
-    for key, value in word_piece.items():
-        if model.get(key) != value:
-            _refuse_rebuilt(path, f"model.{key}", value, model.get(key))
-    vocabulary = cast(Mapping[str, int], model["vocab"])
-    added = _added_tokens(path, parsed)
-    listed = settings.value("added_tokens_decoder")
-    kept = set(names.values()) | {
-        str(token.get("content"))
-        for token in (listed.values() if isinstance(listed, dict) else added.values())
-        if isinstance(token, dict)
-    }
-    after = len(vocabulary)
-    for token, entry in sorted(added.items(), key=lambda item: cast(int, item[1]["id"])):
-        expected = vocabulary.get(token, after)
-        after += token not in vocabulary
-        if entry["id"] != expected or token not in kept:
-            found = f"the id {entry['id']}" if token in kept else f"no such token in {SETTINGS}"
-            raise BadConfig(
-                f"{path}: the added token {token!r}: expected the id {expected}, found {found}", hint=SAVE_AGAIN
-            )
-    for key, token in names.items():
-        if token not in added:
-            raise BadConfig(f"{path}: expected the {key} {token!r} among the added tokens, found none", hint=SAVE_AGAIN)
-    for section, token in _framing(parsed):
-        if token not in (names["cls_token"], names["sep_token"]):
-            raise BadConfig(
-                f"{path}: post_processor.{section}: expected {names['cls_token']!r} and {names['sep_token']!r}, "
-                f"as {SETTINGS} names them, found {token!r}",
-                hint=SAVE_AGAIN,
-            )
-
-
-def _framing(parsed: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The special tokens of a template for pairs."""
-    processor = parsed.get("post_processor")
-    pair = processor.get("pair") if isinstance(processor, dict) else None
-    for step in pair if isinstance(pair, list) else ():
-        special = step.get("SpecialToken") if isinstance(step, dict) else None
-        if isinstance(special, dict):
-            yield "pair", str(special.get("id"))
-
-
-def _refuse_rebuilt(path: Path, key: str, expected: object, found: object) -> NoReturn:
-    raise BadConfig(
-        f"{path}: {key}: expected {expected}, which transformers makes of the settings beside it, found {found}",
-        hint=f"set do_lower_case, strip_accents and tokenize_chinese_chars in {SETTINGS} to what {TOKENIZER} does, or "
-        f'its tokenizer_class to "PreTrainedTokenizerFast" and model_input_names to what the model was trained with',
-    )
-
-
 def _gives_types(settings: Section, *, default: bool) -> bool:
     if "model_input_names" not in settings:
         return default
@@ -305,72 +224,6 @@ def _gives_types(settings: Section, *, default: bool) -> bool:
     ):
         settings.refuse("model_input_names", "input_ids and attention_mask, and token_type_ids or not")
     return TYPES in names
-
-
-def _check_named(settings: Section, added: Mapping[str, Mapping[str, object]]) -> None:
-    """Refuses a special token that transformers would add to the tokenizer: it would split texts at it."""
-    for key in settings.keys():  # noqa: SIM118 (a Section, not a dict)
-        value = settings.value(key)
-        if key in SPECIALS or (key.endswith("_token") and isinstance(value, str | dict)):
-            token = _content(settings, key, value)
-            if token is not None:
-                _check_known(settings, key, token, added)
-        if key in LISTS and value is not None:
-            values = [*value.values()] if isinstance(value, dict) else value
-            if not isinstance(values, list):
-                settings.refuse(key, "a list of tokens")
-            for each in values:
-                token = _content(settings, key, each)
-                if token is None:
-                    settings.refuse(key, "a list of tokens")
-                _check_known(settings, key, token, added)
-
-
-def _check_known(settings: Section, key: str, token: str, added: Mapping[str, Mapping[str, object]]) -> None:
-    if token not in added:
-        raise BadConfig(
-            f"{settings.path}: {key}: expected one of the added tokens of {TOKENIZER}, found {token!r}",
-            hint=SAVE_AGAIN,
-        )
-
-
-def _content(settings: Section, key: str, value: object) -> str | None:
-    """The text of a token, which is written as a text or as an object."""
-    if isinstance(value, dict):
-        value = value.get("content")
-        if value is None:
-            settings.refuse(key, "a token, with its content")
-    if value is not None and not isinstance(value, str):
-        settings.refuse(key, "a token")
-    return value
-
-
-def _check_decoder(
-    settings: Section, listed: object, added: Mapping[str, Mapping[str, object]], *, flags: bool
-) -> None:
-    key = "added_tokens_decoder"
-    if not isinstance(listed, dict):
-        settings.refuse(key, "an object of tokens")
-    for place, token in listed.items():
-        if not isinstance(token, dict) or not isinstance(token.get("content"), str) or not place.isdecimal():
-            settings.refuse(key, "token ids and tokens")
-        content = token["content"]
-        _check_known(settings, key, content, added)
-        entry = added[content]
-        same = all(token.get(flag, usual) == entry.get(flag, usual) for flag, usual in FLAGS.items())
-        if int(place) != entry["id"] or (flags and not same):
-            settings.refuse(key, f"{content!r} as {TOKENIZER} has it: {dict(entry)}")
-
-
-def _added_tokens(path: Path, parsed: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
-    listed = parsed.get("added_tokens", [])
-    added: dict[str, Mapping[str, object]] = {}
-    for token in listed if isinstance(listed, list) else ():
-        if isinstance(token, dict) and isinstance(token.get("content"), str) and isinstance(token.get("id"), int):
-            added[token["content"]] = token
-        else:
-            raise BadConfig(f"{path}: added_tokens: expected tokens with an id and a content, found {token!r}")
-    return added
 
 
 def _steps(value: object, within: str) -> list[Mapping[str, object]]:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from rankladder.checkpoint.added_tokens import TOKENIZER
 from rankladder.checkpoint.jsonfile import Section, check_no_pointer, parse_json
 from rankladder.checkpoint.layout import Layout
 from rankladder.checkpoint.network import Bert, ModernBert
 from rankladder.checkpoint.panics import panics_as
-from rankladder.checkpoint.tokenizer_settings import LEAST, TOKENIZER, read_tokenizer_settings
+from rankladder.checkpoint.tokenizer_settings import LEAST, read_tokenizer_settings
 from rankladder.errors import BadConfig, StorageFailed
 
 LIMIT_BYTES = 128 * 1024 * 1024

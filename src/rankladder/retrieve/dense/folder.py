@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from rankladder.checkpoint.added_tokens import SETTINGS, TOKENIZER
 from rankladder.checkpoint.digests import check_digests
 from rankladder.checkpoint.hub import Needs
 from rankladder.checkpoint.jsonfile import read_json
 from rankladder.checkpoint.modular import CROSS_ENCODER, MODULES, TRANSFORMER_SETTINGS, read_modules
 from rankladder.checkpoint.tensorfile import INDEX, WEIGHTS, StoredTensor, open_part, shard_names
-from rankladder.checkpoint.tokenizer_settings import SETTINGS, TOKENIZER
 from rankladder.errors import BadConfig, CheckpointRefused, UnsafeFile
 from rankladder.storage import file_digest
 
