@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from rankladder.checkpoint.jsonfile import Section
+from rankladder.checkpoint.jsonfile import Section, shown
 from rankladder.errors import BadConfig
 
 TOKENIZER, SETTINGS = "tokenizer.json", "tokenizer_config.json"
@@ -61,7 +61,7 @@ def content_of(settings: Section, key: str, value: object) -> str | None:
 
 
 def check_decoder(settings: Section, listed: object, added: AddedTokens, *, flags: bool) -> None:
-    """Refuses an ``added_tokens_decoder`` that has another token, id or (where ``flags``) flag than ``tokenizer.json``."""
+    """Refuses an ``added_tokens_decoder`` that has other tokens, ids or (``flags``) flags than ``tokenizer.json``."""
     key = "added_tokens_decoder"
     if not isinstance(listed, dict):
         settings.refuse(key, "an object of tokens")
