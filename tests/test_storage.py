@@ -57,24 +57,25 @@ def test_a_full_disk_gets_a_hint(tmp_path: Path) -> None:
 
 @posix
 @pytest.mark.parametrize(
-    ("folder", "mask", "expected"),
-    [(0o755, 0o022, 0o644), (0o700, 0o022, 0o600), (0o770, 0o002, 0o660), (0o755, 0o077, 0o600)],
+    ("private", "mask", "expected"),
+    [(False, 0o022, 0o644), (True, 0o022, 0o600), (False, 0o002, 0o664), (False, 0o077, 0o600)],
 )
-def test_a_file_is_as_open_as_the_mask_and_its_folder_allow(
-    tmp_path: Path, folder: int, mask: int, expected: int
+def test_a_file_is_as_open_as_the_mask_has_it_and_no_more_in_a_private_folder(
+    tmp_path: Path, private: bool, mask: int, expected: int
 ) -> None:
     inside = tmp_path / "inside"
-    inside.mkdir()
-    inside.chmod(folder)
+    if private:
+        private_folder(inside)
+    make_folder(inside / "deep")
     before = os.umask(mask)
     try:
-        with whole_file(inside / "a") as file:
+        with whole_file(inside / "deep" / "a") as file:
             file.write("x")
-        with held(inside / "lock"):
+        with held(inside / "deep" / "lock"):
             pass
     finally:
         os.umask(before)
-    assert {path.name: mode(path) for path in inside.iterdir()} == {"a": expected, "lock": expected}
+    assert {path.name: mode(path) for path in (inside / "deep").iterdir()} == {"a": expected, "lock": expected}
 
 
 @posix

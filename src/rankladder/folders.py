@@ -20,7 +20,7 @@ def cache_folder(*parts: str) -> Path:
     """A folder in the user's cache: ``$RANKLADDER_CACHE`` where set, else the platform's own place.
 
     The cache holds copies of the user's texts, so the first of ``parts`` is made here for this user alone (where the
-    cache can be written); what is made in it later is no more open. The folder itself may not be there yet.
+    cache can be written), and so is what is made in it later. The folder itself may not be there yet.
     """
     named = _INSTEAD.get() or os.environ.get("RANKLADDER_CACHE")
     root = expanded(named) if named else user_cache_path("rankladder", appauthor=False)

@@ -1,7 +1,8 @@
-"""Files that are kept: written whole or not at all, under digests, by one writer at a time, and not open to others.
+"""Files that are kept: written whole or not at all, under digests, by one writer at a time, and private where they hold
+copies of the user's texts.
 
-A file or a folder that is made here is never more open than the folder it lies in: what lies in the user's cache is
-private because the cache is (``private_folder``), and what lies where the user said follows that place and the umask.
+What is made in a private folder (the cache) is for this user alone: folders 0700, files 0600. What lies where the
+user said follows the umask.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import json
 import os
 import re
 import secrets
-import stat
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +32,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UNSYNCED = frozenset({errno.EINVAL, errno.ENOTSUP})
 """How some network file systems refuse to sync a folder."""
 _PRIVATE = 0o700
+_PRIVATE_FOLDERS: set[Path] = set()
 _CHECKED = re.compile(rb'(.*), "check": "([0-9a-f]{16})"}\n', re.DOTALL)
 
 
@@ -56,7 +57,7 @@ def whole_bytes(path: Path) -> Iterator[BinaryIO]:
     name = path.parent / f".{path.name}.{secrets.token_hex(6)}.tmp"
     with storage_errors(path):
         try:
-            with open(name, "xb", opener=_no_more_open) as file:
+            with open(name, "xb", opener=_as_open_as_may_be) as file:
                 remove_at_the_end(name)
                 yield file
                 file.flush()
@@ -87,40 +88,44 @@ def _text(binary: Any) -> io.TextIOWrapper:
     return io.TextIOWrapper(binary, encoding="utf-8", newline="\n", write_through=True)
 
 
-def _no_more_open(path: str, flags: int) -> int:
+def _as_open_as_may_be(path: str, flags: int) -> int:
     return os.open(path, flags, file_mode(Path(path).parent))
 
 
 def file_mode(folder: Path) -> int:
-    """The permissions of a new file in a folder: to read and write, less the mask and what the folder bars."""
+    """The permissions of a new file in a folder: 0600 in a private one, elsewhere what the process's mask leaves."""
     with _UMASK:
         mask = os.umask(0o022)
         os.umask(mask)
-    return 0o666 & ~mask & _permissions(folder)
+    return 0o666 & ~mask & (0o600 if _is_private(folder) else 0o666)
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder, and the missing ones above it, none more open than the one that it lies in. Raises OSError."""
-    if path.is_dir():
-        return
-    if path.parent != path:
+    """Makes a folder, and the missing ones above it: 0700 in a private one. Raises OSError."""
+    if not _is_private(path):
+        path.mkdir(parents=True, exist_ok=True)
+    elif not path.is_dir():
         make_folder(path.parent)
-    path.mkdir(mode=0o777 & _permissions(path.parent), exist_ok=True)
+        path.mkdir(mode=_PRIVATE, exist_ok=True)
 
 
 def private_folder(path: Path) -> None:
     """Makes a folder that only this user may enter; one that is there becomes so where it is this user's.
 
-    Raises OSError.
+    What this process makes in it from then on is private too. Raises OSError.
     """
+    _PRIVATE_FOLDERS.add(path.absolute())
     path.parent.mkdir(parents=True, exist_ok=True)
     path.mkdir(mode=_PRIVATE, exist_ok=True)
-    if os.name == "posix" and _permissions(path) & ~_PRIVATE and path.stat().st_uid == os.getuid():
-        path.chmod(_PRIVATE)
+    if os.name == "posix":
+        found = path.stat()
+        if found.st_mode & 0o077 and found.st_uid == os.getuid():
+            path.chmod(_PRIVATE)
 
 
-def _permissions(folder: Path) -> int:
-    return stat.S_IMODE(folder.stat().st_mode) & 0o777
+def _is_private(path: Path) -> bool:
+    whole = path.absolute()
+    return not _PRIVATE_FOLDERS.isdisjoint((whole, *whole.parents))
 
 
 def expect_writable(folder: Path, failed: str = "nothing can be written there", *, hint: str | None = None) -> None:
@@ -128,7 +133,7 @@ def expect_writable(folder: Path, failed: str = "nothing can be written there", 
     with storage_errors(folder, failed, hint=hint):
         make_folder(folder)
         probe = folder / f".{secrets.token_hex(6)}.tmp"
-        with open(probe, "xb", opener=_no_more_open):
+        with open(probe, "xb", opener=_as_open_as_may_be):
             remove_at_the_end(probe)
         remove_temporary(probe)
 
@@ -142,7 +147,7 @@ def held(lock: Path, *, busy: RankladderError | None = None) -> Iterator[None]:
     with storage_errors(lock.parent):
         make_folder(lock.parent)
         patience = -1 if busy is None else 0
-        taken = FileLock(lock, timeout=patience, mode=file_mode(lock.parent), thread_local=False)
+        taken = FileLock(lock, timeout=patience, mode=file_mode(lock.parent) | 0o600, thread_local=False)
         try:
             taken.acquire()
         except Timeout as error:

@@ -15,6 +15,7 @@ from rankladder.rerank import Reranker
 from rankladder.retrieve.building import IndexReport, build_index
 from rankladder.retrieve.index import Index, open_index
 from rankladder.retrieve.manifest import FORMAT
+from rankladder.storage import private_folder
 from rankladder.temporary import new_temporary_folder, remove_temporary
 from rankladder.textfiles import PASSAGE_WORDS
 
@@ -67,6 +68,7 @@ def cached_index(
 
 def _temporary_index(build: Callable[[Path], IndexReport]) -> tuple[Index, IndexReport]:
     folder = new_temporary_folder()
+    private_folder(folder)
     try:
         report = build(folder / "index")
         index = open_index(folder / "index")
