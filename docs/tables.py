@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rankladder.evaluate import holm
+from rankladder.evaluate import holm, holm_at_most
+from rankladder.evaluate.report import probability_text
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 Lines = list[str]
@@ -45,12 +46,13 @@ def collections() -> Lines:
     lines += ["| collection | list | difference | p | wins, ties, losses |", "|---|---|--:|--:|--:|"]
     for collection, one in found.items():
         shown = [(row, base) for row in one["comparisons"] if (base := _reranked_by_box(row)) is not None]
-        for (row, base), p in zip(shown, holm([row["p"] for row, _ in shown]), strict=True):
+        tested = [row["p"] for row, _ in shown]
+        for (row, base), p, bound in zip(shown, holm(tested), holm_at_most(tested), strict=True):
             sign = 1 if row["second"] == base else -1
             counts = [row["wins"], row["ties"], row["losses"]][::sign]
             lines.append(
-                f"| {collection} | {_short(base)} | {sign * row['difference']:+.3f} | {p:.4f} "
-                f"| {counts[0]}, {counts[1]}, {counts[2]} |"
+                f"| {collection} | {_short(base)} | {sign * row['difference']:+.3f} "
+                f"| {probability_text(p, at_most=bound)} | {counts[0]}, {counts[1]}, {counts[2]} |"
             )
     return lines
 

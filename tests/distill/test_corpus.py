@@ -210,6 +210,22 @@ def test_dense_candidates_come_after_bm25s_and_once(tmp_path: Path) -> None:
     assert any(line.startswith("mine: complete") for line in said)
 
 
+def test_a_query_that_is_a_document_is_never_its_own_wrong_answer_and_as_many_are_found(tmp_path: Path) -> None:
+    embedder = write_embedder(tmp_path / "embedder")
+    path = write_toy(tmp_path, "start", **{"random = 2": f'random = 44\ndense = 5\nembedder = "{embedder}"'})
+    asked = [json.loads(line)["query"] for line in (tmp_path / "queries.jsonl").read_text().splitlines()]
+    with (tmp_path / "documents.jsonl").open("a") as documents:
+        documents.writelines(json.dumps({"_id": f"own-{n}", "text": asked[n].upper()}) + "\n" for n in range(4))
+    said: list[str] = []
+    recipe = with_data_folder(read_recipe(path), tmp_path)
+    made = mine(recipe, tmp_path / "work", say=said.append, each=lambda count: None)
+    assert "things: 4 of 40 queries are documents too: none is its own candidate" in said
+    found = [row for table in made.tables() for row in table.to_pylist()]
+    assert all(row["document"].lower() != row["query"].lower() for row in found)
+    assert any(row["document"].isupper() for row in found), "another query's candidate it may be"
+    assert all(sum(row["query"] == query and row["way"] == "bm25" for row in found) >= 7 for query in asked)
+
+
 def test_overlap_is_found_whatever_the_case_and_near_in_words() -> None:
     from rankladder.evaluate import Dataset
     from rankladder.values import Qrels, Query

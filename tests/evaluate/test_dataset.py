@@ -10,7 +10,7 @@ import pytest
 
 from rankladder.errors import BadFile, BadInput, BadOption, DuplicateId, PathMissing
 from rankladder.evaluate import Dataset, read_dataset
-from rankladder.evaluate.topics import read_pairs, read_topics
+from rankladder.textfiles import read_pairs, read_topics
 from rankladder.values import Document, Qrels, Query
 
 from .toy import DOCUMENTS, GRADES, QUERIES, toy_dataset, write_beir
@@ -217,18 +217,18 @@ def test_topics_are_read_in_trecs_two_dialects(tmp_path: Path) -> None:
     old = "<top>\n\n<num> Number: 301 \n<title> International\nOrganized Crime \n\n<desc> Description: \nx\n</top>\n"
     new = "<top><num>302</num><title>Polio &amp; more</title><desc>y</desc></top>"
     (tmp_path / "topics").write_text(old + new)
-    assert read_topics(tmp_path / "topics") == [
+    assert [*read_topics(tmp_path / "topics").queries] == [
         Query("301", "International Organized Crime"),
         Query("302", "Polio & more"),
     ]
     (tmp_path / "topics.tsv").write_text("1\train\n")
-    assert read_topics(tmp_path / "topics.tsv") == [Query("1", "rain")]
+    assert [*read_topics(tmp_path / "topics.tsv").queries] == [Query("1", "rain")]
 
 
 def test_only_a_tag_ends_a_title(tmp_path: Path) -> None:
     top = "<top>\n<num> 1 </num>\n<title> soil pH < 7 &lt; 8 a<2 undo </title>\n<desc> more </desc>\n</top>\n"
     (tmp_path / "topics.txt").write_text(top)
-    assert read_topics(tmp_path / "topics.txt") == [Query("1", "soil pH < 7 < 8 a<2 undo")]
+    assert [*read_topics(tmp_path / "topics.txt").queries] == [Query("1", "soil pH < 7 < 8 a<2 undo")]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_only_a_tag_ends_a_title(tmp_path: Path) -> None:
 )
 def test_topics_may_be_gzipped(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_bytes(gzip.compress(text.encode()))
-    assert [query.text.lstrip("<") for query in read_topics(tmp_path / name)] == ["rain"]
+    assert [query.text.lstrip("<") for query in read_topics(tmp_path / name).queries] == ["rain"]
 
 
 @pytest.mark.parametrize(
@@ -336,8 +336,10 @@ def test_judgements_of_documents_that_are_called_otherwise_show_how_those_are_ca
 
 def test_a_folder_without_judgements_says_what_it_lacks(tmp_path: Path) -> None:
     folder = write_beir(tmp_path / "toy")
-    (folder / "qrels" / "test.tsv").rename(folder / "qrels" / "test.txt")
-    with pytest.raises(BadFile, match=r"no judgements in qrels/test\.tsv; there are none") as caught:
+    (folder / "qrels" / "test.tsv").rename(folder / "qrels" / "test.parquet")
+    with pytest.raises(
+        BadFile, match=r"no judgements in qrels/test\.tsv; there are none; qrels/ holds test\.parquet"
+    ) as caught:
         read_dataset(folder)
     assert "query, document and grade" in str(caught.value.hint)
 

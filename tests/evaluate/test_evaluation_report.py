@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rankladder.errors import StorageFailed
-from rankladder.evaluate import Candidates, evaluate
+from rankladder.evaluate import Candidates, Dataset, evaluate
 from rankladder.evaluate.report import markdown, write_report
-from rankladder.values import Document, Query, Run
+from rankladder.values import Document, Qrels, Query, Run
 
 from .toy import GRADES, QUERIES, toy_candidates, toy_dataset, toy_reranker
 
@@ -93,3 +93,23 @@ def test_what_no_file_can_hold_is_replaced_and_the_rest_is_readable(tmp_path: Pa
     assert json.loads((tmp_path / "evaluation.json").read_text())["dataset"]["name"] == "caf\ufffd übung"
     assert "übung" in (tmp_path / "evaluation.json").read_text()
     assert (tmp_path / "evaluation.md").read_text().startswith("# caf\ufffd übung")
+
+
+def test_the_smallest_p_of_drawn_resamples_is_an_upper_bound_wherever_it_stands(tmp_path: Path) -> None:
+    count = 30
+    queries = [Query(f"q{n}", "what") for n in range(count)]
+    documents = {id: Document(id, id) for id in ("good", "bad")}
+    dataset = Dataset.of("many", queries, documents, Qrels({query.id: {"good": 1} for query in queries}))
+    lists = [
+        Candidates.of(name, Run(name, {query.id: {"good": sign, "bad": 0.0} for query in queries}), dataset)
+        for name, sign in (("worse", -1.0), ("better", 1.0))
+    ]
+    found = evaluate(dataset, lists, store=tmp_path / "store")
+    (one,) = found.comparisons
+    assert (one.p_at_most, one.p_holm_at_most) == (True, True)
+    page = markdown(found)
+    assert "| ≤0.0001 | ≤0.0001 |" in page
+    assert "≤: the smallest p that the resamples can give" in page
+    assert found.to_dict()["comparisons"][0]["p_at_most"] is True
+    few = evaluate(dataset.first(8), [replace(one, run=one.run) for one in lists], store=tmp_path / "store")
+    assert "≤" not in markdown(few)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from rankladder.errors import BadInput, BadOption, MissingExtra
 from rankladder.evaluate import measure_run, parse_measures
-from rankladder.evaluate.measures import check_grades, cutoff
+from rankladder.evaluate.measures import HIGHEST_GRADE, check_grades, cutoff
 from rankladder.values import Qrels, Run
 
 THEIRS = {"nDCG@10": "ndcg_cut_10", "AP": "map", "R@100": "recall_100", "P@5": "P_5", "RR": "recip_rank"}
@@ -44,6 +46,47 @@ def test_measures_from_other_programs_have_the_same_rule_for_ties() -> None:
     run, qrels = Run("r", {"q": {"a": 1.0, "b": 1.0}}), Qrels({"q": {"a": 1}})
     found = measure_run(run, qrels, ["RR", "RR@10", "Judged@1"])
     assert found == {"RR": {"q": 0.5}, "RR@10": {"q": 0.5}, "Judged@1": {"q": 0.0}}
+
+
+ODD_GRADES: list[dict[str, int]] = [
+    {"a": -1},
+    {"a": -2, "b": -1},
+    {"a": -(2**40)},
+    {"a": 0},
+    {},
+    {"a": -(2**40), "b": 0},
+]
+
+
+def test_a_query_without_a_grade_of_nought_or_more_is_zero_and_ends_nothing() -> None:
+    """In another process: trec_eval's own code ends it."""
+    program = (
+        "from rankladder.evaluate import measure_run\n"
+        "from rankladder.values import Qrels, Run\n"
+        f"for row in {ODD_GRADES!r}:\n"
+        "    for run in ({'q': {'a': 1.0, 'c': 0.5}}, {}):\n"
+        "        found = measure_run(Run('r', run), Qrels({'q': row}), ['nDCG@10', 'AP', 'RR@10', 'R@5', 'Bpref'])\n"
+        "        assert all(value == {'q': 0.0} for value in found.values()), (row, run, found)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_grades_below_nought_mean_what_they_mean_to_trec_eval_beside_others() -> None:
+    run = {"q": {"a": 3.0, "b": 2.0, "c": 1.0}}
+    for row in ({"a": -1, "b": 1}, {"a": -2, "b": 1}, {"a": 0, "b": 1}, {"a": -9, "b": 2, "c": 0}):
+        found = measure_run(Run("r", run), Qrels({"q": row}), ["nDCG@10", "AP", "Bpref"])
+        theirs = pytrec_eval.RelevanceEvaluator({"q": row}, {"ndcg_cut_10", "map", "bpref"}).evaluate(run)["q"]
+        assert [found[name]["q"] for name in ("nDCG@10", "AP", "Bpref")] == pytest.approx(
+            [theirs[name] for name in ("ndcg_cut_10", "map", "bpref")]
+        )
+
+
+def test_a_grade_that_trec_eval_cannot_count_up_to_is_refused() -> None:
+    run = Run("r", {"q": {"a": 1.0}})
+    assert measure_run(run, Qrels({"q": {"a": HIGHEST_GRADE}}), ["nDCG@10"]) == {"nDCG@10": {"q": 1.0}}
+    with pytest.raises(BadInput, match=r"the grade 3,000,000,000.*\n.*another column"):
+        measure_run(run, Qrels({"q": {"a": 3_000_000_000}}), ["nDCG@10"])
 
 
 def test_ndcg_is_what_the_formula_gives() -> None:

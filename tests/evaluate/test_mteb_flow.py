@@ -102,6 +102,18 @@ def test_mtebs_number_is_that_of_our_own_evaluate(made: Made, ettin: Path) -> No
     assert 0 < expected["reranker"] < 1
 
 
+def test_a_query_that_is_a_document_never_finds_itself_in_mteb_either(ettin: Path, tmp_path: Path) -> None:
+    folder = write_beir(tmp_path / "words", grades={f"d{n:02}": {f"d{n + 10:02}": 1} for n in range(6)})
+    texts = [json.loads(line) for line in (folder / "corpus.jsonl").read_text().splitlines()]
+    rows = [{"_id": row["_id"], "text": row["text"]} for row in texts[:6]]
+    (folder / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    expected = ours(folder, ettin, top_k=3)
+    found = run(folder, tmp_path / "results", ettin, top_k=3)
+    assert found[None].ndcg is not None
+    assert expected["reranker"] > 0
+    assert found["model"].ndcg == pytest.approx(expected["reranker"], abs=1e-5)
+
+
 @pytest.mark.skipif(not SHARED.is_dir(), reason="SciFact is not here (shared/data/eval/scifact)")
 @pytest.mark.filterwarnings("ignore::rankladder.rerank.PairsTruncated")
 def test_on_scifact_mtebs_number_is_that_of_ir_measures_over_our_own_lists(ettin: Path, tmp_path: Path) -> None:

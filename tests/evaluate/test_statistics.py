@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rankladder.errors import BadInput, BadOption
-from rankladder.evaluate import bootstrap_interval, holm, randomisation_test
+from rankladder.evaluate import (
+    at_most,
+    bootstrap_interval,
+    holm,
+    holm_at_most,
+    randomisation_test,
+    unseen_share,
+)
 from rankladder.evaluate.statistics import expanded
 
 VALUES = st.lists(st.integers(0, 8).map(lambda n: n / 8), min_size=2, max_size=12)
@@ -43,6 +50,51 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
         assert found.high is not None
         hits += found.low <= 0.5 <= found.high
     assert 0.88 <= hits / 200 <= 0.99
+
+
+@pytest.mark.parametrize("count", [10, 20, 43, 100])
+@pytest.mark.parametrize("truth", [0.5, 0.97, 0.99, 0.01], ids=str)
+def test_the_interval_of_a_saturated_measure_covers_the_truth(truth: float, count: int) -> None:
+    random = np.random.default_rng(count)
+    trials = 200
+    hits = 0
+    for _ in range(trials):
+        found = bootstrap_interval((random.random(count) < truth).astype(float), within=(0.0, 1.0), resamples=300)
+        assert found.low is not None
+        assert found.high is not None
+        hits += found.low - 1e-9 <= truth <= found.high + 1e-9
+    assert hits / trials >= 0.9
+
+
+@pytest.mark.parametrize("count", [10, 20, 43, 100])
+def test_the_interval_of_rare_differences_covers_the_truth(count: int) -> None:
+    random = np.random.default_rng(count)
+    hits = 0
+    for _ in range(200):
+        values = (random.random(count) < 0.03).astype(float)  # one in 33 queries is won, none is lost
+        found = bootstrap_interval(values, within=(-1.0, 1.0), resamples=300)
+        assert found.low is not None
+        assert found.high is not None
+        hits += found.low - 1e-9 <= 0.03 <= found.high + 1e-9
+    assert hits / 200 >= 0.9
+
+
+def test_what_may_be_unseen_widens_both_ends_and_changes_nothing_where_values_spread() -> None:
+    ones, noughts = (bootstrap_interval([value] * 20, within=(0.0, 1.0)) for value in (1.0, 0.0))
+    assert (ones.low, ones.high) == (pytest.approx(1 - unseen_share(20)), 1.0)
+    assert (noughts.low, noughts.high) == (0.0, pytest.approx(unseen_share(20)))
+    spread = np.random.default_rng(0).random(50)
+    assert bootstrap_interval(spread, within=(0.0, 1.0)) == bootstrap_interval(spread)
+    assert bootstrap_interval([2.0] * 9, within=(0.0, 1.0)).high == 2.0
+
+
+def test_only_the_smallest_p_that_was_drawn_is_an_upper_bound() -> None:
+    best, worst = [1.0] * 40, [0.0] * 40
+    assert at_most(randomisation_test(best, worst, resamples=1000), resamples=1000)
+    assert not at_most(randomisation_test(best[:8], worst[:8], resamples=1000), resamples=1000)  # counted, not drawn
+    smallest = 1 / 1001
+    assert holm_at_most([0.2, smallest, 0.0011], resamples=1000) == [False, True, True]
+    assert holm([0.2, smallest, 0.0011])[2] == pytest.approx(3 * smallest)  # a bound that it has from the other
 
 
 def test_the_same_seed_gives_the_same_interval_and_more_confidence_a_wider_one() -> None:

@@ -11,10 +11,9 @@ from rankladder.evaluate.candidates import in_order
 from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.scoring import open_store, rerank_candidates
 from rankladder.evaluate.store import PairKeys
-from rankladder.evaluate.topics import read_topics
 from rankladder.folders import cache_folder
 from rankladder.rerank import Long, ModelRequest
-from rankladder.textfiles import beir_folder
+from rankladder.textfiles import beir_folder, read_topics
 from rankladder.values import Qrels, Run
 
 DEPTH = 10
@@ -26,7 +25,9 @@ def read_unjudged(
     *,
     documents: str | Path | None = None,
     topics: str | Path | None = None,
+    field: str | None = None,
     queries: int | None = None,
+    keep_same_ids: bool = False,
     progress: bool | None = None,
 ) -> Dataset:
     """Queries and documents without judgements.
@@ -36,7 +37,9 @@ def read_unjudged(
             a line of JSON without an id has its number for one.
         documents: A file or a folder of documents.
         topics: A file of queries, in place of ``path``.
+        field: Which field of the topics is the query.
         queries: Keep the first so many.
+        keep_same_ids: Let a document that has a query's id be a candidate of that query.
         progress: Show a bar while the documents are indexed.
 
     Raises PathMissing, BadFile, DuplicateId, BadInput (no query), BadOption (arguments that do not go together).
@@ -53,7 +56,8 @@ def read_unjudged(
         if (root is None) == (topics is None) or documents is None:
             raise BadOption("expected a file of queries and --documents", hint="queries.tsv --documents docs/")
         file, below = Path(topics) if root is None and topics is not None else Path(str(root)), Path(documents)
-    asked = read_topics(file, line_ids=True)
+    read = read_topics(file, field=field, line_ids=True)
+    asked = read.queries
     if not asked:
         raise BadInput(f"{file} holds no queries", hint='a line reads id<tab>text, or {"query": "…"} in a .jsonl')
     name = (root if root is not None and root.is_dir() else file).resolve().name.split(".")[0]
@@ -63,9 +67,16 @@ def read_unjudged(
     for query in kept.values():
         digest.update(f"\0{query.id}\0{query.text}".encode("utf-8", "surrogatepass"))
     shown = name if len(kept) == len(asked) else f"{name} (first {len(kept)} of {len(asked):,} queries)"
-    return Dataset(
-        shown, kept, corpus, Qrels({id: {} for id in kept}), corpus.remarks, digest.hexdigest(), collection=name
+    found = Dataset(
+        shown,
+        kept,
+        corpus,
+        Qrels({id: {} for id in kept}),
+        (*corpus.remarks, *read.remarks),
+        digest.hexdigest(),
+        collection=name,
     )
+    return found if keep_same_ids else found.without_own()
 
 
 def judged_by(
@@ -112,6 +123,7 @@ def judged_by(
         hashlib.sha256(f"{dataset.digest} {reranker.digest} {top_k} {long}".encode()).hexdigest(),
         dataset.dropped,
         dataset.collection or dataset.name,
+        dataset.own,
     )
 
 

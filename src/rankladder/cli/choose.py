@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankladder.cli.options import judged_options, long_option, offline_option, store_option
+from rankladder.cli.options import JudgedData, judged_options, long_option, offline_option, store_option
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
 from rankladder.errors import BadOption, StorageFailed
 
@@ -82,12 +82,7 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 @form_options
 def choose(
     data: Path | None,
-    split: str | None,
-    documents: Path | None,
-    topics: Path | None,
-    qrels: Path | None,
-    queries: int | None,
-    drop_pairs: Path | None,
+    judged: JudgedData,
     models: tuple[str, ...],
     only: bool,
     current: str | None,
@@ -151,7 +146,7 @@ def choose(
         make_folder(out)
     if report is not None:
         check_writable(report)
-    dataset = _read(data, split, documents, topics, qrels, queries, drop_pairs, judged=stand_in is None)
+    dataset = judged.read(data) if stand_in is None else _read_unjudged(data, judged)
     check_grades(wanted, highest_grade(dataset.qrels))
     try:
         candidates = open_candidates(dataset, retriever, depth=max(top_k, cutoff(wanted[0]) or 0), offline=offline)
@@ -205,27 +200,22 @@ def parse_memory(text: str) -> float:
     return float(found["amount"]) * (1024 if found["unit"].upper() == "G" else 1)
 
 
-def _read(
-    data: Path | None,
-    split: str | None,
-    documents: Path | None,
-    topics: Path | None,
-    qrels: Path | None,
-    queries: int | None,
-    drop_pairs: Path | None,
-    *,
-    judged: bool,
-) -> Dataset:
+def _read_unjudged(data: Path | None, given: JudgedData) -> Dataset:
     from rankladder.choose import read_unjudged
-    from rankladder.evaluate import read_dataset
 
-    if judged:
-        return read_dataset(
-            data, split=split, documents=documents, topics=topics, qrels=qrels, queries=queries, drop_pairs=drop_pairs
+    judging = (given.qrels, given.split, given.drop_pairs)
+    if any(one is not None for one in judging) or given.grade_scale != 1:
+        raise click.UsageError(
+            "--reference stands in for judgements: leave --qrels, --split, --drop-pairs and --grade-scale out"
         )
-    if qrels is not None or split is not None or drop_pairs is not None:
-        raise click.UsageError("--reference stands in for judgements: leave --qrels, --split and --drop-pairs out")
-    return read_unjudged(data, documents=documents, topics=topics, queries=queries)
+    return read_unjudged(
+        data,
+        documents=given.documents,
+        topics=given.topics,
+        field=given.field,
+        queries=given.queries,
+        keep_same_ids=given.keep_same_ids,
+    )
 
 
 def _print_table(outcome: Outcome) -> None:

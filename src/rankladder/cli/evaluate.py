@@ -12,7 +12,7 @@ import click
 
 from rankladder.cli.argument_or_verb import ArgumentOrVerb
 from rankladder.cli.evaluate_mteb import mteb
-from rankladder.cli.options import judged_options, long_option, offline_option, store_option
+from rankladder.cli.options import JudgedData, judged_options, long_option, offline_option, store_option
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
 
 if TYPE_CHECKING:
@@ -67,12 +67,7 @@ _TEXT_SIGNS = 60
 @form_options
 def evaluate(
     data: Path | None,
-    split: str | None,
-    documents: Path | None,
-    topics: Path | None,
-    qrels: Path | None,
-    queries: int | None,
-    drop_pairs: Path | None,
+    judged: JudgedData,
     models: tuple[str, ...],
     retrievers: tuple[str, ...],
     top_k: int,
@@ -101,7 +96,7 @@ def evaluate(
     rankladder evaluate --documents corpus.jsonl --topics topics.txt --qrels qrels.txt --retriever run:bm25.trec
     """
     from rankladder.evaluate import evaluate as run_evaluation
-    from rankladder.evaluate import open_lists, parse_measures, read_dataset
+    from rankladder.evaluate import open_lists, parse_measures
     from rankladder.evaluate.candidates import check_retriever
     from rankladder.evaluate.measures import check_grades, cutoff, highest_grade
     from rankladder.evaluate.report import write_report
@@ -120,9 +115,7 @@ def evaluate(
         raise click.UsageError(f"--depth {depth} retrieves fewer than the --top-k {top_k} that are to be reranked")
     if out is not None:
         expect_writable(out)
-    dataset = read_dataset(
-        data, split=split, documents=documents, topics=topics, qrels=qrels, queries=queries, drop_pairs=drop_pairs
-    )
+    dataset = judged.read(data)
     check_grades(wanted, highest_grade(dataset.qrels))
     deep = depth or max(top_k, *(cutoff(measure) or 0 for measure in wanted))
     try:
@@ -203,7 +196,9 @@ def _print_json(found: Evaluation) -> None:
                 "second": one.second,
                 "difference": one.difference,
                 "p": one.p,
+                "p_at_most": one.p_at_most,
                 "p_holm": one.p_holm,
+                "p_holm_at_most": one.p_holm_at_most,
                 "tests": found.tests,
                 "wins": one.wins,
                 "ties": one.ties,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +13,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
+    from rankladder.evaluate import Dataset
     from rankladder.rerank import Reranker
 
 MODEL_OPTIONS = ("model", "engine", "device", "dtype", "max_tokens", "long", "threads", "offline")
@@ -81,14 +84,56 @@ def model_options(command: F) -> F:
     return command
 
 
-def judged_options(command: F) -> F:
-    """Adds the options that say where queries, judgements and documents lie, beside a DATA argument."""
+@dataclass(frozen=True, slots=True)
+class JudgedData:
+    """What the options of ``judged_options`` say, beside a DATA argument."""
+
+    split: str | None
+    documents: Path | None
+    topics: Path | None
+    qrels: Path | None
+    field: str | None
+    grade_scale: int
+    queries: int | None
+    drop_pairs: Path | None
+    keep_same_ids: bool
+
+    def read(self, data: Path | None) -> Dataset:
+        """The judged collection. Raises as ``rankladder.evaluate.read_dataset``."""
+        from rankladder.evaluate import read_dataset
+
+        return read_dataset(data, **asdict(self))
+
+
+def judged_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say where queries, judgements and documents lie: one ``judged``, a ``JudgedData``."""
+
+    @wraps(command)
+    def packed(**options: Any) -> Any:
+        judged = JudgedData(**{one.name: options.pop(one.name) for one in fields(JudgedData)})
+        return command(judged=judged, **options)
+
     path = click.Path(path_type=Path)
     for option in (
+        click.option(
+            "--keep-same-ids",
+            is_flag=True,
+            help="Let a document with a query's id be a candidate of that query; by default it is none, as in BEIR.",
+        ),
         click.option(
             "--drop-pairs", type=path, help="A file of query and document ids: pairs that are never candidates."
         ),
         click.option("--queries", type=click.IntRange(1), help="The first so many queries only."),
+        click.option(
+            "--grade-scale",
+            type=click.IntRange(1),
+            default=1,
+            show_default=True,
+            help="Multiply every grade: 2 for judgements in halves.",
+        ),
+        click.option(
+            "--field", help="Which field of the topics is the query: description, title+description.  [default: title]"
+        ),
         click.option("--qrels", type=path, help="The judgements of a TREC collection."),
         click.option("--topics", type=path, help="The queries of a TREC collection."),
         click.option(
@@ -99,8 +144,8 @@ def judged_options(command: F) -> F:
         ),
         click.option("--split", help="Which judgements of a BEIR folder: qrels/SPLIT.tsv.  [default: test]"),
     ):
-        command = option(command)
-    return command
+        packed = option(packed)
+    return packed
 
 
 def given(context: click.Context, *names: str) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from rankladder.distill.corpus import Corpus, make_corpus
+from rankladder.distill.corpus import Corpus, make_corpus, text_digest
 from rankladder.distill.models import is_known
 from rankladder.distill.questions import Question, read_questions
 from rankladder.distill.recipe import MOST_CANDIDATES, Data, Mine, Recipe
@@ -89,7 +89,7 @@ def mine_depends(recipe: Recipe, asked: Mapping[str, Sequence[Question]]) -> tup
     """The settings and the digests of the inputs that mining depends on."""
     inputs = {f"{name}.queries": _digest(questions) for name, questions in asked.items()}
     inputs |= {f"{one.name}.documents": path_digest(one.documents) for one in recipe.data if one.documents}
-    settings = {**msgspec.to_builtins(recipe.mine), "bm25_depth": _BM25_DEPTH, "seed": recipe.seed}
+    settings = {**msgspec.to_builtins(recipe.mine), "bm25_depth": _BM25_DEPTH, "seed": recipe.seed, "own": "left out"}
     embedder = settings.pop("embedder", recipe.mine.embedder)
     if recipe.mine.dense:  # else another embedder finds nothing else
         if not is_known(embedder) and expanded(embedder).is_dir():
@@ -134,6 +134,8 @@ class _Miner:
 
             embedder = open_embedder(recipe.mine.embedder)
             dense = DenseIndex.of(list(corpus.documents.values()), embedder, cache=cache_folder("embeddings"))
+        if own := sum(text_digest(question.text) in corpus.documents for question in questions):
+            say(f"{data.name}: {own:,} of {len(questions):,} queries are documents too: none is its own candidate")
         return cls(recipe.mine, recipe.seed, corpus, dense)
 
     def rows(self, questions: Sequence[Question]) -> pa.Table:
@@ -168,19 +170,24 @@ class _Miner:
             return [[] for _ in questions]
         queries = [Query(question.id, question.text) for question in questions]
         return [
-            [hit.document.id for hit in ranking] for ranking in self.dense.retrieve_many(queries, k=self.settings.dense)
+            [hit.document.id for hit in ranking]
+            for ranking in self.dense.retrieve_many(queries, k=self.settings.dense + 1)  # one may be the query itself
         ]
 
     def _candidates(self, question: Question, bm25: list[str], dense: list[str]) -> Iterator[_Mined]:
-        """Positives first, then the ways in turn, each document once, at most ``MOST_CANDIDATES``."""
+        """Positives first, then the ways in turn, each document once, at most ``MOST_CANDIDATES``.
+
+        A document whose text is the query's is found by no way: it would be the easiest of all wrong answers.
+        """
+        own = text_digest(question.text)
         chance = np.random.default_rng([self.seed, *question.id.encode()])
         wanted = min(self.settings.random, len(self.ids))
         drawn = [self.ids[place] for place in chance.choice(len(self.ids), size=wanted, replace=False)]
         ways = {
             "positive": [self.corpus.id_of(text) for text in question.positives],
-            "bm25": bm25[: self.settings.bm25],
-            "dense": dense,
-            "random": drawn,
+            "bm25": [id for id in bm25 if id != own][: self.settings.bm25],
+            "dense": [id for id in dense if id != own][: self.settings.dense],
+            "random": [id for id in drawn if id != own],
         }
         seen: set[str] = set()
         for way, ids in ways.items():

@@ -8,13 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rankladder.errors import BadOption, PathMissing
 from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.dataset import Dataset, named
+from rankladder.evaluate.fitting import fitted_run
 from rankladder.folders import cache_folder
 from rankladder.progress import Progress
 from rankladder.retrieve import HybridRetriever, Retriever, retrieve_many
-from rankladder.textfiles import read_run
+from rankladder.textfiles import read_run_file
 from rankladder.values import Ranking, Run
 
 if TYPE_CHECKING:
@@ -95,12 +98,15 @@ def in_order(row: Mapping[str, float]) -> list[str]:
 def candidates_from_run(
     dataset: Dataset, path: str | Path, *, depth: int | None = None, name: str | None = None
 ) -> Candidates:
-    """The candidates of a TREC run file, named after its tag where no ``name`` is given.
+    """The candidates of a run file, named after its tag where no ``name`` is given.
 
-    Raises as ``rankladder.textfiles.read_run``.
+    Ids that it writes otherwise (``001`` for ``1``) are taken for the same, with a remark. Raises as
+    ``rankladder.textfiles.read_run``.
     """
-    run = read_run(path, name)
-    return Candidates.of(run.name, run, dataset, depth=depth)
+    run, told = read_run_file(path, name)
+    fitted, spelt = fitted_run(run, dataset.qrels.grades, dataset.documents)
+    found = Candidates.of(run.name, fitted, dataset, depth=depth)
+    return replace(found, remarks=(*told, *(f"{run.name}: {one}" for one in spelt), *found.remarks))
 
 
 def bm25_candidates(dataset: Dataset, *, depth: int = 100, progress: bool | None = None) -> Candidates:
@@ -143,7 +149,8 @@ def hybrid_candidates(
         raise BadOption("hybrid needs documents that are indexed on disk", hint="read_dataset gives such a data set")
     dense = _dense_index(dataset, model, progress, offline)
     both = HybridRetriever([dataset.documents.index, dense])
-    found = retrieved(dataset, both, f"hybrid:{dense.embedder.name}", depth=depth, progress=progress)
+    name = f"hybrid:{dense.embedder.name}"
+    found = retrieved(dataset, both, name, depth=depth, keep_ties=True, progress=progress)
     return replace(found, remarks=(*found.remarks, *_cut(dense)))
 
 
@@ -215,11 +222,19 @@ def open_lists(
 
 
 def retrieved(
-    dataset: Dataset, retriever: Retriever, name: str, *, depth: int = 100, progress: bool | None = None
+    dataset: Dataset,
+    retriever: Retriever,
+    name: str,
+    *,
+    depth: int = 100,
+    keep_ties: bool = False,
+    progress: bool | None = None,
 ) -> Candidates:
     """The best ``depth`` documents of each query by any retriever, dropped pairs made up for by later ones.
 
-    A retriever with ``retrieve_many(queries, k=)`` is asked for many queries at a time.
+    Equal scores are ordered by document id, as trec_eval does; with ``keep_ties`` the retriever's own order stays, by
+    scores that are lowered by the least that makes them differ. A retriever with ``retrieve_many(queries, k=)`` is
+    asked for many queries at a time.
     """
     if depth < 1:
         raise BadOption(f"depth must be at least 1, got {depth}")
@@ -229,14 +244,27 @@ def retrieved(
         queries = list(dataset.queries.values())
         for start in range(0, len(queries), _QUERIES_AT_ONCE):
             for ranking in retrieve_many(retriever, queries[start : start + _QUERIES_AT_ONCE], k=depth + spare):
-                scores[ranking.query.id] = _kept_order(
-                    ranking, dataset.dropped.get(ranking.query.id, frozenset()), depth
-                )
+                row = _kept(ranking, dataset.dropped.get(ranking.query.id, frozenset()), depth)
+                scores[ranking.query.id] = apart(row) if keep_ties else row
                 bar.add(1)
     return Candidates.of(name, Run(name, scores), dataset)
 
 
-def _kept_order(ranking: Ranking, dropped: frozenset[str], depth: int) -> dict[str, float]:
+def apart(row: Mapping[str, float]) -> dict[str, float]:
+    """The scores of a list in its order, each below the one before it, in single precision too (trec_eval's own).
+
+    >>> list(apart({"a": 0.5, "b": 0.5, "c": 0.25})) == in_order(apart({"a": 0.5, "b": 0.5, "c": 0.25}))
+    True
+    """
+    scores: dict[str, float] = {}
+    above = np.float32(np.inf)
+    for document, score in row.items():
+        above = min(np.float32(score), np.nextafter(above, np.float32(-np.inf)))
+        scores[document] = score if np.float32(score) == above else float(above)
+    return scores
+
+
+def _kept(ranking: Ranking, dropped: frozenset[str], depth: int) -> dict[str, float]:
     kept = [hit for hit in ranking.hits if hit.document.id not in dropped][:depth]
     return {hit.document.id: hit.score for hit in kept}
 

@@ -8,7 +8,7 @@ from itertools import combinations
 from rankladder.evaluate.candidates import in_order
 from rankladder.evaluate.dataset import Dataset
 from rankladder.evaluate.evaluation import Change, Comparison, ShownDocument, System
-from rankladder.evaluate.statistics import holm, randomisation_test
+from rankladder.evaluate.statistics import at_most, holm, holm_at_most, randomisation_test
 from rankladder.values import Run
 
 _HEAD = 3
@@ -29,6 +29,7 @@ def compare_systems(
         rows = [(one, other, *_paired(one, other, measure)) for other, one in combinations(finished, 2)]
         tested = [randomisation_test(a, b, resamples=resamples, seed=seed) for _, _, a, b in rows if len(a) > 1]
         corrected = holm(tested)
+        bounds = holm_at_most(tested, resamples=resamples)
         for place, (one, other, a, b) in enumerate(rows):
             differences = [x - y for x, y in zip(a, b, strict=True)]
             wins, losses = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
@@ -43,6 +44,8 @@ def compare_systems(
                     wins,
                     len(differences) - wins - losses,
                     losses,
+                    bool(tested) and at_most(tested[place], resamples=resamples),
+                    bool(tested) and bounds[place],
                 )
             )
     return tuple(comparisons)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from rankladder.errors import BadFile, BadInput, BadOption, NotFound, PathMissing
-from rankladder.evaluate.corpus import Corpus
-from rankladder.evaluate.judged import read_judged_queries
-from rankladder.evaluate.topics import read_pairs, read_topics
-from rankladder.textfiles import beir_folder, read_qrels, read_queries
+from rankladder.errors import BadInput, BadOption
 from rankladder.values import Document, Qrels, Query
 
 _NAMED = 5
-_Parts = tuple[str, Sequence[Query], Qrels, Path, list[Path]]
-"""Name, queries, judgements, where the documents lie, and the files whose content decides besides them."""
+_LOOKED_AT = 200
+"""Documents that are compared with the queries that have their ids."""
+_ALIKE = 0.8
+"""The share of a query's words that its own document has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +29,7 @@ class Dataset:
         digest: Says which data this is: another wherever a query, a document or a judgement differs.
         dropped: Documents that are never a query's candidates, by query id.
         collection: The name of the whole, under which scores are filed; "" where ``name`` is that.
+        own: Queries that are documents of the collection, by their ids: each is ``dropped`` from its own candidates.
     """
 
     name: str
@@ -42,14 +40,23 @@ class Dataset:
     digest: str
     dropped: Mapping[str, frozenset[str]] = field(default_factory=dict)
     collection: str = ""
+    own: frozenset[str] = frozenset()
 
     @classmethod
     def of(
-        cls, name: str, queries: Iterable[Query], documents: Mapping[str, Document], qrels: Qrels, *, digest: str = ""
+        cls,
+        name: str,
+        queries: Iterable[Query],
+        documents: Mapping[str, Document],
+        qrels: Qrels,
+        *,
+        digest: str = "",
+        keep_same_ids: bool = False,
     ) -> Dataset:
         """The data set that these make: unjudged queries left out, whatever does not fit counted in ``remarks``.
 
-        ``digest`` is made from all texts and grades where "". Raises BadInput where nothing is judged.
+        ``digest`` is made from all texts and grades where "". Queries that are documents are left out of their own
+        candidates (``without_own``) but with ``keep_same_ids``. Raises BadInput where nothing is judged.
         """
         known = {query.id: query for query in queries}
         grades = {query: row for query, row in qrels.grades.items() if row}
@@ -64,7 +71,7 @@ class Dataset:
             )
         # In the order of the queries, so that "the first N" means what the file says; those without a text come last.
         ordered = {**{id: grades[id] for id in judged}, **{id: row for id, row in grades.items() if id not in judged}}
-        return cls(
+        whole = cls(
             name,
             judged,
             documents,
@@ -72,6 +79,31 @@ class Dataset:
             tuple(_misfits(known, judged, documents, ordered)),
             digest or _digest_of(judged.values(), documents.values(), ordered),
         )
+        return whole if keep_same_ids else whole.without_own()
+
+    def without_own(self) -> Dataset:
+        """The data set in which no query finds itself: a document with a query's id is never its candidate, and the
+        remarks count them. A document that is judged relevant to the query of its id stays; so do all where not one of
+        them holds its query's words, as the ids agree by chance then.
+
+        Sources: ``ignore_identical_ids`` of beir's EvaluateRetrieval (always) and of mteb's retrieval tasks (ArguAna,
+        Quora …), which leave those out too.
+        """
+        grades = self.qrels.grades
+        own = frozenset(id for id in self.queries if grades[id].get(id, 0) < 1 and id in self.documents)
+        if not own:
+            return self
+        looked_at = [id for id in self.queries if id in own][:_LOOKED_AT]
+        if not any(_holds(self.documents[id], self.queries[id]) for id in looked_at):
+            chance = (
+                f"{len(own):,} of {len(self.queries):,} queries have the id of a document ({named(looked_at)}) but not its "
+                "words: the ids are taken to agree by chance (drop-pairs leaves such documents out)"
+            )
+            return replace(self, remarks=(*self.remarks, chance))
+        dropped = {**self.dropped, **{id: self.dropped.get(id, frozenset()) | {id} for id in own}}
+        found = replace(self, dropped=dropped, own=own)
+        digest = digest_of("own", *sorted(own), self.digest)
+        return replace(found, remarks=(*self.remarks, *_same_ids(found)), digest=digest)
 
     def first(self, count: int) -> Dataset:
         """The data set's first ``count`` judged queries, named as such. Raises BadOption below 1.
@@ -95,18 +127,18 @@ class Dataset:
             return self
         kept = dict(grades[place] for place in places)
         queries = {id: query for id, query in self.queries.items() if id in kept}
-        of_the_whole = set(_misfits(self.queries, self.queries, self.documents, self.qrels.grades))
+        of_the_whole = {*_misfits(self.queries, self.queries, self.documents, self.qrels.grades), *_same_ids(self)}
+        part = replace(self, queries=queries, qrels=Qrels(kept), own=frozenset(self.own & queries.keys()))
         return replace(
-            self,
+            part,
             collection=self.collection or self.name,
             name=f"{self.name} ({how} {len(kept)} of {len(grades):,} queries)",
-            queries=queries,
-            qrels=Qrels(kept),
             remarks=(
                 *(remark for remark in self.remarks if remark not in of_the_whole),
                 *_misfits(queries, queries, self.documents, kept),
+                *_same_ids(part),
             ),
-            digest=_digest(how, str(count), self.digest),
+            digest=digest_of(how, str(count), self.digest),
         )
 
     def without(self, pairs: Iterable[tuple[str, str]]) -> Dataset:
@@ -119,15 +151,16 @@ class Dataset:
             dropped.setdefault(query, set()).add(document)
         count = sum(len(row) for row in dropped.values())
         listed = sorted((query, document) for query, row in dropped.items() for document in row)
+        every = {query: frozenset(row) | self.dropped.get(query, frozenset()) for query, row in dropped.items()}
         return replace(
             self,
-            dropped={query: frozenset(row) for query, row in dropped.items()},
+            dropped={**self.dropped, **every},
             remarks=(
                 *self.remarks,
                 f"{count:,} pairs of query and document are never candidates (drop-pairs)",
                 *self._unknown_pairs(dropped),
             ),
-            digest=_digest("without", *(part for pair in listed for part in pair), self.digest),
+            digest=digest_of("without", *(part for pair in listed for part in pair), self.digest),
         )
 
     def _unknown_pairs(self, dropped: Mapping[str, Iterable[str]]) -> Iterator[str]:
@@ -136,100 +169,6 @@ class Dataset:
         distinct = dict.fromkeys(document for row in dropped.values() for document in sorted(row))
         if documents := [document for document in distinct if document not in self.documents]:
             yield f"{len(documents):,} documents of drop-pairs are not in the collection ({named(documents)})"
-
-
-def read_dataset(
-    path: str | Path | None = None,
-    *,
-    split: str | None = None,
-    documents: str | Path | None = None,
-    topics: str | Path | None = None,
-    qrels: str | Path | None = None,
-    queries: int | None = None,
-    drop_pairs: str | Path | None = None,
-    progress: bool | None = None,
-) -> Dataset:
-    """A judged collection from files.
-
-    Args:
-        path: A BEIR folder (its ``qrels/SPLIT.tsv`` is read), or a JSON Lines file of judged queries
-            (``{"query": …, "relevant": …}``) with its documents in ``documents``. Left out for a TREC collection, given
-            by ``documents``, ``topics`` and ``qrels``.
-        split: Which judgements of a BEIR folder; ``test`` by default.
-        documents: A file or a folder of documents, anything that ``rankladder index`` reads.
-        topics: ``id<tab>text`` lines, JSON Lines, or TREC's ``<top>`` form, whose titles are the queries.
-        qrels: TREC's ``query 0 document grade`` or BEIR's ``query document grade``.
-        queries: Keep the first so many judged queries only; the data set's name says so.
-        drop_pairs: A file of ``query document`` lines: pairs that are never candidates.
-        progress: Show a bar while the documents are indexed; by default only on a terminal.
-
-    Documents stay on disk: they are indexed into the user's cache and read from there. Raises PathMissing, BadFile,
-    DuplicateId, BadInput (nothing is judged), BadOption (arguments that do not go together), StorageFailed.
-    """
-    name, asked, judgements, below, files = _parts(path, split=split, documents=documents, topics=topics, qrels=qrels)
-    corpus = Corpus(below, progress=progress)
-    digest = _digest(*(hashlib.sha256(_bytes_of(file)).hexdigest() for file in files), corpus.digest)
-    dataset = Dataset.of(name, asked, corpus, judgements, digest=digest)
-    dataset = replace(dataset, remarks=(*corpus.remarks, *dataset.remarks))
-    if drop_pairs is not None:
-        dataset = dataset.without(read_pairs(drop_pairs))
-    return dataset if queries is None else dataset.first(queries)
-
-
-def _parts(
-    path: str | Path | None,
-    *,
-    split: str | None,
-    documents: str | Path | None,
-    topics: str | Path | None,
-    qrels: str | Path | None,
-) -> _Parts:
-    if split is not None and (path is None or not Path(path).is_dir()):
-        raise BadOption("split chooses among the judgements of a BEIR folder, and there is none", hint="leave it out")
-    if path is None:
-        if documents is None or topics is None or qrels is None:
-            raise BadOption(
-                "a collection without a folder needs documents, topics and qrels",
-                hint="--documents corpus.jsonl --topics topics.tsv --qrels qrels.txt",
-            )
-        return _stem(Path(topics)), read_topics(topics), read_qrels(qrels), Path(documents), [Path(topics), Path(qrels)]
-    root = Path(path)
-    if not root.exists():
-        raise PathMissing(f"nothing at {root}", hint="give a BEIR folder, or a JSON Lines file of judged queries")
-    if topics is not None or qrels is not None:
-        raise BadOption(f"{root} brings its own queries and judgements: topics and qrels exclude it")
-    return _beir(root, split or "test", documents) if root.is_dir() else _own(root, documents)
-
-
-def _beir(root: Path, split: str, documents: str | Path | None) -> _Parts:
-    folder = beir_folder(root)
-    if documents is not None:
-        raise BadOption(f"{root} brings its own documents", hint="leave --documents out")
-    if split not in folder.qrels:
-        found = ", ".join(folder.qrels)
-        raise BadFile(
-            f"{root}: no judgements in qrels/{split}.tsv; {f'the splits are: {found}' if found else 'there are none'}",
-            hint="choose with --split" if found else "lines of query, document and grade",
-        )
-    judged = folder.qrels[split]
-    name = root.resolve().name
-    shown = name if split == "test" else f"{name} {split}"
-    return shown, read_queries(folder.queries), read_qrels(judged), folder.corpus, [folder.queries, judged]
-
-
-def _own(root: Path, documents: str | Path | None) -> _Parts:
-    if documents is None:
-        raise BadOption(f"{root}: the judged queries need their documents", hint="--documents FILE_OR_FOLDER")
-    queries, judgements = read_judged_queries(root)
-    return _stem(root), queries, judgements, Path(documents), [root]
-
-
-def _stem(file: Path) -> str:
-    """The name of a file without the suffixes that say how it is written."""
-    name = file.name
-    for suffix in (".gz", ".jsonl", ".tsv", ".txt"):
-        name = name.removesuffix(suffix)
-    return name
 
 
 def _misfits(
@@ -261,6 +200,28 @@ def _misfits(
         )
 
 
+def _same_ids(dataset: Dataset) -> Iterator[str]:
+    """What to say of the queries that have a document's id."""
+    own = [id for id in dataset.queries if id in dataset.own]
+    if own:
+        yield (
+            f"{len(own):,} of {len(dataset.queries):,} queries have the id of a document ({named(own)}), which is no "
+            f"candidate of that query, as in BEIR's evaluation (keep-same-ids lets it be one)"
+        )
+        grades = dataset.qrels.grades
+        if relevant := [id for id in dataset.queries if grades[id].get(id, 0) > 0 and id in dataset.documents]:
+            yield (
+                f"{len(relevant):,} queries have the id of a document that is judged relevant to them "
+                f"({named(relevant)}): it stays a candidate, which BEIR's evaluation would leave out"
+            )
+
+
+def _holds(document: Document, query: Query) -> bool:
+    """Whether nearly all words of a query are in a document: it may be that document, or its title."""
+    words = set(query.text.lower().split())
+    return len(words & set(document.full_text.lower().split())) >= _ALIKE * len(words)
+
+
 def named(ids: Iterable[str]) -> str:
     """The first few ids, for a message.
 
@@ -272,14 +233,8 @@ def named(ids: Iterable[str]) -> str:
     return ", ".join(map(repr, listed[:_NAMED])) + rest
 
 
-def _bytes_of(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise NotFound(f"{file}: cannot be read: {error.strerror or error}") from error
-
-
-def _digest(*parts: str) -> str:
+def digest_of(*parts: str) -> str:
+    """SHA-256 of texts, each with its length before it."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(f"{len(part)}:".encode() + part.encode("utf-8", "surrogatepass"))
@@ -290,4 +245,4 @@ def _digest_of(queries: Iterable[Query], documents: Iterable[Document], grades: 
     texts = [part for query in queries for part in (query.id, query.text)]
     texts += [part for document in documents for part in (document.id, document.title, document.text)]
     judged = [part for query, row in grades.items() for one, grade in row.items() for part in (query, one, str(grade))]
-    return _digest(*texts, "qrels", *judged)
+    return digest_of(*texts, "qrels", *judged)

@@ -53,7 +53,8 @@ class Comparison:
     """Two systems on one measure. ``difference`` is the first's mean less the second's.
 
     ``p`` is of a paired randomisation test, ``p_holm`` corrected for all tests on this measure; both are None for a
-    single query. Wins, ties and losses are the first's, query by query.
+    single query. ``p_at_most`` and ``p_holm_at_most`` say of each whether the true one may be smaller, as it is the
+    smallest that the resamples can give. Wins, ties and losses are the first's, query by query.
     """
 
     measure: str
@@ -65,6 +66,8 @@ class Comparison:
     wins: int
     ties: int
     losses: int
+    p_at_most: bool = False
+    p_holm_at_most: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,11 @@ from rankladder.values import Qrels, Query
 _HINT = '{"query": "how do I undo a commit", "relevant": {"doc-12": 2, "doc-7": 1}}'
 
 
-def read_judged_queries(path: str | Path) -> tuple[list[Query], Qrels]:
+def read_judged_queries(path: str | Path, *, scale: int = 1) -> tuple[list[Query], Qrels]:
     """The queries of a JSON Lines file and their judgements.
 
     A line holds ``query``, a text; ``relevant``, either grades by document id or a list of document ids, each of grade
-    1; and, where wanted, ``id`` (else the line's number). Other keys are left alone.
+    1; and, where wanted, ``id`` (else the line's number). Grades are multiplied by ``scale``; other keys stay.
 
     Raises BadFile, naming the line, for anything else, and DuplicateId for an id or a document that stands twice.
     """
@@ -33,23 +35,30 @@ def read_judged_queries(path: str | Path) -> tuple[list[Query], Qrels]:
         if str(id) in queries:
             raise DuplicateId(f"{where}: query {str(id)!r} stands twice", hint="leave 'id' out, or make it unique")
         queries[str(id)] = Query(str(id), text)
-        grades[str(id)] = _grades(record.get("relevant"), where)
+        grades[str(id)] = _grades(record.get("relevant"), where, scale)
     return list(queries.values()), Qrels(grades)
 
 
-def _grades(relevant: Any, where: str) -> dict[str, int]:
+def _grades(relevant: Any, where: str, scale: int) -> dict[str, int]:
     match relevant:
         case dict():
-            return {document: _grade(grade, where) for document, grade in relevant.items()}
+            return {document: _grade(grade, where, scale) for document, grade in relevant.items()}
         case list() if all(isinstance(one, str | int) and not isinstance(one, bool) for one in relevant):
             ids = [str(one) for one in relevant]
             if len(set(ids)) < len(ids):
                 raise DuplicateId(f"{where}: a document stands twice under 'relevant'")
-            return dict.fromkeys(ids, 1)
+            return dict.fromkeys(ids, scale)
     raise BadFile(f"{where}: 'relevant' should be grades by document id, or a list of ids", hint=_HINT)
 
 
-def _grade(grade: Any, where: str) -> int:
-    if isinstance(grade, bool) or not isinstance(grade, int | float) or grade != int(grade):
+def _grade(grade: Any, where: str, scale: int) -> int:
+    if isinstance(grade, bool) or not isinstance(grade, int | float) or not math.isfinite(grade):
         raise BadFile(f"{where}: a grade should be a whole number, found {grade!r:.40}", hint=_HINT)
-    return int(grade)
+    exact = Fraction(str(grade)) * scale
+    if exact.denominator != 1:
+        needed = exact.denominator * scale
+        raise BadFile(
+            f"{where}: a grade should be a whole number, found {grade!r:.40}",
+            hint=f"multiply every grade by {needed}: --grade-scale {needed}" if needed <= 10_000 else "round it",
+        )
+    return int(exact)

@@ -18,6 +18,10 @@ from rankladder.values import Qrels, Run
 
 _GDEVAL_GRADE = 4
 """The highest grade of gdeval.pl, which ERR divides by."""
+HIGHEST_GRADE = 1_000_000
+"""trec_eval counts the documents of every grade up to the highest: 8 MB here. Beyond 32 bits it ends the process."""
+_LOWEST_GRADE = -2
+"""The lowest that means something of its own to trec_eval (a document in the pool that nobody judged)."""
 
 
 def parse_measures(texts: Iterable[str]) -> tuple[str, ...]:
@@ -46,7 +50,12 @@ def cutoff(measure: str) -> int | None:
 
 
 def check_grades(measures: Sequence[str], highest: int) -> None:
-    """Raises BadOption for a measure that does not know the judgements' ``highest`` grade."""
+    """Raises BadInput for a ``highest`` grade above ``HIGHEST_GRADE``, BadOption for a measure not made for it."""
+    if highest > HIGHEST_GRADE:
+        raise BadInput(
+            f"the judgements have the grade {highest:,}; the highest that can be measured is {HIGHEST_GRADE:,}",
+            hint="a grade is a small whole number, as 0 to 3: is it taken from another column?",
+        )
     for name in measures:
         if highest > _GDEVAL_GRADE and _is_gdevals(_parsed(name)):
             raise BadOption(
@@ -63,7 +72,7 @@ def measure_run(run: Run, qrels: Qrels, measures: Sequence[str]) -> dict[str, di
     it is for the measures, too, that ir-measures takes from elsewhere with another rule. What ids look like never
     matters: its programs are given numbers.
 
-    Raises BadOption as ``check_grades``; BadInput for a value that is not finite, or that ir-measures fails to compute.
+    Raises as ``check_grades``, and BadInput for a value that is not finite, or that ir-measures fails to compute.
     """
     import ir_measures
 
@@ -104,12 +113,16 @@ def highest_grade(qrels: Qrels) -> int:
 def _plain(row: Mapping[str, float], grades: Mapping[str, int]) -> tuple[dict[str, float], dict[str, int]]:
     """The list and the grades with numbers for ids, since some programs read ids in a way of their own; the same order
     in scores that no two documents share, so that no program's own rule for ties comes in.
+
+    Where no grade is above -1, each is taken for 0, which changes no measure of relevance: trec_eval's own code ends
+    the process over such a query. Grades below -2 are taken for -2.
     """
+    lowest = _LOWEST_GRADE if any(grade >= 0 for grade in grades.values()) else 0
     ordered = sorted(row, key=lambda document: (np.float32(row[document]), document), reverse=True)
     numbers = {document: str(number) for number, document in enumerate(dict.fromkeys([*ordered, *grades]), 1)}
     return (
         {numbers[document]: float(len(ordered) - place) for place, document in enumerate(ordered)},
-        {numbers[document]: grade for document, grade in grades.items()},
+        {numbers[document]: max(grade, lowest) for document, grade in grades.items()},
     )
 
 

@@ -67,8 +67,8 @@ def comparison_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]
             one.first,
             one.second,
             f"{one.difference:+.4f}",
-            probability_text(one.p),
-            probability_text(one.p_holm),
+            probability_text(one.p, at_most=one.p_at_most),
+            probability_text(one.p_holm, at_most=one.p_holm_at_most),
             f"{one.wins}/{one.ties}/{one.losses}",
         ]
         for one in evaluation.comparisons
@@ -86,21 +86,36 @@ def interval_text(interval: Interval) -> str:
     return f"{interval.mean:.4f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
-def probability_text(p: float | None) -> str:
-    """A p-value to four places, — where no test was made."""
-    return "—" if p is None else "<0.0001" if p < 0.0001 else f"{p:.4f}"
+def probability_text(p: float | None, *, at_most: bool = False) -> str:
+    """A p-value to four places, — where no test was made; ``at_most`` where the true one may be smaller.
+
+    >>> probability_text(0.0321), probability_text(0.00006), probability_text(1 / 10_001, at_most=True)
+    ('0.0321', '<0.0001', '≤0.0001')
+    """
+    if p is None:
+        return "—"
+    if at_most:
+        return f"≤{max(p, 0.0001):.4f}"
+    return "<0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def about_tests(evaluation: Evaluation) -> str:
     """What was tested and how, and what the intervals are."""
     settings, queries = evaluation.settings, len(evaluation.dataset.qrels.grades)
-    intervals = f" Intervals: bootstrap over queries, {settings['confidence']:.0%}." if queries > 1 else ""
+    intervals = ""
+    if queries > 1:
+        intervals = (
+            f" Intervals: bootstrap over queries, {settings['confidence']:.0%}, and at least as wide as what so many "
+            "queries may not have shown."
+        )
     if not evaluation.tests:
         return f"No test was made: it takes two systems and two queries.{intervals}"
     tests = "1 test" if evaluation.tests == 1 else f"{evaluation.tests} tests"
+    bounded = any(one.p_at_most or one.p_holm_at_most for one in evaluation.comparisons)
+    bound = " ≤: the smallest p that the resamples can give; the true one may be smaller." if bounded else ""
     return (
         f"p: paired randomisation test, two-sided, {settings['resamples']:,} resamples, seed {settings['seed']}; "
-        f"Holm's correction over {tests} for each measure.{intervals}"
+        f"Holm's correction over {tests} for each measure.{bound}{intervals}"
     )
 
 
@@ -120,7 +135,7 @@ def _system_cells(evaluation: Evaluation, system: System) -> list[str]:
         system.name,
         *means,
         f"{against.difference:+.4f}",
-        probability_text(against.p_holm),
+        probability_text(against.p_holm, at_most=against.p_holm_at_most),
         f"{against.wins}/{against.ties}/{against.losses}",
         f"{system.pairs:,}",
         f"{system.truncated:,}",

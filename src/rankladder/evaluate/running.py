@@ -82,7 +82,9 @@ def evaluate(
             return system
         per_query = measure_run(system.run, dataset.qrels, wanted)
         intervals: Mapping[str, Interval] = {
-            measure: bootstrap_interval(list(values.values()), confidence=confidence, resamples=resamples, seed=seed)
+            measure: bootstrap_interval(
+                list(values.values()), within=(0.0, 1.0), confidence=confidence, resamples=resamples, seed=seed
+            )
             for measure, values in per_query.items()
         }
         return replace(system, per_query=per_query, intervals=intervals)

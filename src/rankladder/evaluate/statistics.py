@@ -29,6 +29,7 @@ class Interval:
 def bootstrap_interval(
     values: Sequence[float] | NDArray[np.float64],
     *,
+    within: tuple[float, float] | None = None,
     confidence: float = 0.95,
     resamples: int = 10_000,
     seed: int = 0,
@@ -36,13 +37,17 @@ def bootstrap_interval(
     """The expanded percentile bootstrap interval of a mean: queries are drawn again with replacement, ``resamples``
     times, and the percentiles are taken further out the fewer they are, so that it covers what it says.
 
+    The bootstrap draws only what was seen: ten values of 1 give it no width. With ``within``, the least and the most
+    that a value can be, the interval reaches at least to the two means that there would be if ``unseen_share`` of all
+    queries lay at the least, or at the most. A value outside ``within`` moves that end to itself.
+
     One value has a mean and no interval. Sources: Efron and Tibshirani 1993, chapter 13; Hesterberg 2015, "What
     teachers should know about the bootstrap", doi:10.1080/00031305.2015.1089789.
 
     >>> bootstrap_interval([0.5, 0.5, 0.5])
     Interval(low=0.5, mean=0.5, high=0.5)
-    >>> bootstrap_interval([0.25])
-    Interval(low=None, mean=0.25, high=None)
+    >>> bootstrap_interval([1.0] * 100, within=(0.0, 1.0)).low > 0.97, bootstrap_interval([0.25])
+    (True, Interval(low=None, mean=0.25, high=None))
 
     Raises BadInput for no value or one that is not finite, BadOption for an option outside its range.
     """
@@ -59,7 +64,24 @@ def bootstrap_interval(
     )
     wide = expanded(confidence, len(data))
     low, high = np.quantile(means, [(1 - wide) / 2, (1 + wide) / 2])
+    if within is not None:
+        unseen = unseen_share(len(data), confidence)
+        low = min(low, mean + unseen * (min(within[0], *data) - mean))
+        high = max(high, mean + unseen * (max(within[1], *data) - mean))
     return Interval(float(low), mean, float(high))
+
+
+def unseen_share(count: int, confidence: float = 0.95) -> float:
+    """The largest part of all queries that may be of a kind that none of ``count`` drawn at random is of: about
+    3 / count at 95 %, the rule of three.
+
+    Source: Hanley and Lippman-Hand 1983, "If nothing goes wrong, is everything all right?",
+    doi:10.1001/jama.1983.03330370053031.
+
+    >>> round(unseen_share(100), 3)
+    0.03
+    """
+    return -math.expm1(math.log(1 - confidence) / count)
 
 
 def check_draws(resamples: int, seed: int) -> None:
@@ -132,6 +154,26 @@ def randomisation_test(
         for rows in _rows(resamples, len(differences))
     )
     return (1 + count) / (1 + resamples)
+
+
+def at_most(p: float, *, resamples: int = 10_000) -> bool:
+    """Whether a p of ``randomisation_test`` is the smallest that so many drawn resamples can give: the true one may
+    be smaller.
+
+    >>> at_most(1 / 10_001), at_most(2 / 10_001), at_most(0.5**14)
+    (True, False, False)
+    """
+    return p == 1 / (1 + resamples)
+
+
+def holm_at_most(p_values: Sequence[float], *, resamples: int = 10_000) -> list[bool]:
+    """Whether each p that ``holm`` gives is an upper bound only: it would be lower if those that are ``at_most`` were.
+
+    >>> holm_at_most([1 / 10_001, 0.04, 0.5])
+    [True, False, False]
+    """
+    least = [0.0 if at_most(p, resamples=resamples) else p for p in p_values]
+    return [one < other for one, other in zip(holm(least), holm(p_values), strict=True)]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -5,9 +5,10 @@ from rankladder.textfiles.bytestream import NotText
 from rankladder.textfiles.documents import Documents, read_documents, read_source
 from rankladder.textfiles.headerless import HeaderMissing
 from rankladder.textfiles.passages import PASSAGE_WORDS
-from rankladder.textfiles.queries import read_queries
+from rankladder.textfiles.qrels import read_pairs, read_qrels, write_qrels
+from rankladder.textfiles.runs import read_run, read_run_file, write_run
 from rankladder.textfiles.sources import KINDS, Found, SkippedFile, Source, find_sources
-from rankladder.textfiles.trec import read_qrels, read_run, write_qrels, write_run
+from rankladder.textfiles.topics import Topics, read_queries, read_topics
 from rankladder.textfiles.writing import write_documents_jsonl
 
 __all__ = [
@@ -20,13 +21,17 @@ __all__ = [
     "NotText",
     "SkippedFile",
     "Source",
+    "Topics",
     "beir_folder",
     "find_sources",
     "read_documents",
+    "read_pairs",
     "read_qrels",
     "read_queries",
     "read_run",
+    "read_run_file",
     "read_source",
+    "read_topics",
     "write_documents_jsonl",
     "write_qrels",
     "write_run",

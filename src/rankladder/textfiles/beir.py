@@ -1,4 +1,4 @@
-"""BEIR folders: ``corpus.jsonl``, ``queries.jsonl`` and ``qrels/*.tsv``, each of which may end in .gz."""
+"""BEIR folders: ``corpus.jsonl``, ``queries.jsonl`` and ``qrels/*.tsv``; each may end in .gz, judgements in more."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rankladder.errors import BadFile, PathMissing
+
+QRELS_ENDINGS = (".tsv", ".csv", ".jsonl", ".json", ".txt", ".qrels", ".qrel", ".trec")
+"""Judgements are looked for under these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,18 @@ def beir_folder(path: str | Path) -> BeirFolder:
         missing = "corpus.jsonl" if corpus is None else "queries.jsonl"
         raise BadFile(
             f"{folder}: not a BEIR folder: no {missing}",
-            hint="it should hold corpus.jsonl, queries.jsonl (or .jsonl.gz) and qrels/*.tsv (or .tsv.gz)",
+            hint="it should hold corpus.jsonl, queries.jsonl (or .jsonl.gz) and qrels/test.tsv",
         )
-    packed = {file.name.removesuffix(".tsv.gz"): file for file in sorted((folder / "qrels").glob("*.tsv.gz"))}
-    qrels = packed | {file.stem: file for file in sorted((folder / "qrels").glob("*.tsv"))}
-    return BeirFolder(corpus, queries, qrels)
+    return BeirFolder(corpus, queries, _splits(folder / "qrels"))
+
+
+def _splits(folder: Path) -> dict[str, Path]:
+    """The judgements in a folder by the name of their split: ``.tsv`` before other endings, unpacked before packed."""
+    found: dict[str, Path] = {}
+    for ending in (f"{suffix}{packed}" for suffix in QRELS_ENDINGS for packed in ("", ".gz")):
+        for file in sorted(folder.glob(f"*{ending}")):
+            found.setdefault(file.name.removesuffix(ending), file)
+    return dict(sorted(found.items()))
 
 
 def _packed_or_not(folder: Path, stem: str) -> Path | None:

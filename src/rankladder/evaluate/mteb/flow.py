@@ -169,6 +169,8 @@ def _over_tasks(
     for task, stage in pairs:
         try:
             settings: dict[str, str | int] = {"first_stage": _label(stage.meta(task)), "top_k": top_k}
+            if task.ignore_identical_ids:
+                settings["same_ids"] = "left out before"
             model = MtebReranker(reranker, settings=settings, store=store)
             meta = model.mteb_model_meta
             finished = _known(cache, task, meta)
@@ -199,7 +201,16 @@ def _reranked(
             subset: {split: copy.copy(data) for split, data in splits.items()}
             for subset, splits in task.dataset.items()
         }
-        return _evaluated(model, reranking.convert_to_reranking(candidates, top_k=top_k), cache, overwrite="always")
+        # mteb drops a query's own document after reranking: left out before, the list keeps its depth.
+        spare = int(task.ignore_identical_ids)
+        reranking.convert_to_reranking(candidates, top_k=top_k + spare)
+        for splits in reranking.dataset.values():
+            for data in splits.values():
+                data["top_ranked"] = {
+                    query: [id for id in ids if not (spare and id == query)][:top_k]
+                    for query, ids in (data["top_ranked"] or {}).items()
+                }
+        return _evaluated(model, reranking, cache, overwrite="always")
 
 
 def _known(cache: ResultCache, task: AbsTaskRetrieval, meta: ModelMeta) -> TaskResult | None:

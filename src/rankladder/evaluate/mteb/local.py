@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankladder.errors import BadInput
-from rankladder.evaluate.dataset import Dataset, read_dataset
+from rankladder.evaluate.dataset import Dataset
+from rankladder.evaluate.reading import read_dataset
 from rankladder.rerank.engine import need
 
 if TYPE_CHECKING:
@@ -66,10 +67,15 @@ def _task_over(dataset: Dataset, name: str, *, split: str, language: str) -> Abs
     from mteb.abstasks import AbsTaskRetrieval
     from mteb.abstasks.task_metadata import TaskMetadata
 
+    # mteb leaves out every document with its query's id, or none: one that is judged relevant may not go.
+    relevant = any(row.get(query, 0) > 0 and query in dataset.documents for query, row in dataset.qrels.grades.items())
+    own = ("mteb lets each of these be a candidate, as some are judged relevant",) if dataset.own and relevant else ()
+
     class LocalRetrieval(AbsTaskRetrieval):  # type: ignore[misc, unused-ignore]
         """A task whose data lies on this machine."""
 
-        remarks = dataset.remarks
+        remarks = (*dataset.remarks, *own)
+        ignore_identical_ids = bool(dataset.own) and not relevant
         metadata = TaskMetadata(
             name=name,
             description=f"A judged collection on this machine: {dataset.name}.",

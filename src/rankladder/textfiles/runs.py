@@ -1,0 +1,165 @@
+"""Runs: TREC's six columns and what is met in their place, read; TREC's written so that ``read(write(x)) == x``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rankladder.errors import BadFile, DuplicateId
+from rankladder.storage import whole_file
+from rankladder.textfiles.pair_rows import (
+    VALUE_NAMES,
+    blank_cells,
+    holds_json,
+    json_rows,
+    named_rows,
+    plain_rows,
+    present_file,
+)
+from rankladder.textfiles.trec_ids import check_writable
+from rankladder.values import Run
+
+_HINT = "a line of a run reads: query Q0 document rank score tag"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One line: its ``value`` is a score, or a rank where ``ranked``."""
+
+    where: str
+    query: str
+    document: str
+    value: Any
+    ranked: bool = False
+    tag: str | None = None
+
+
+def read_run(path: str | Path, name: str | None = None) -> Run:
+    """The run of a file: TREC's ``query Q0 document rank score tag`` in any mix of tabs and spaces, the same without
+    its tag or its ``Q0``, MS MARCO's ``query document rank``, ``query document score``, CSV or TSV with a header, JSON
+    (``{query: {document: score}}``, ranked lists, an object a line).
+
+    ``name`` is the run's name: the first line's tag where None, the file's stem where there is none. The order comes
+    from the scores; ranks count where there are no scores. Raises BadFile naming the line and what was met,
+    DuplicateId for a document that a query has twice, and PathMissing.
+    """
+    return read_run_file(path, name)[0]
+
+
+def read_run_file(path: str | Path, name: str | None = None) -> tuple[Run, tuple[str, ...]]:
+    """``read_run``, and what to say where the file is not in TREC's own form."""
+    file = present_file(path)
+    scores: dict[str, dict[str, float]] = {}
+    tag: str | None = None
+    ranked = 0
+    for one in _rows(file):
+        tag = one.tag if tag is None else tag
+        row = scores.setdefault(one.query, {})
+        if one.document in row:
+            raise DuplicateId(
+                f"{one.where}: document {one.document!r} is under query {one.query!r} already",
+                hint="a run holds a document once a query: keep the better of the two lines",
+            )
+        value = _finite(one.value, one.where)
+        row[one.document] = -value if one.ranked else value
+        ranked += one.ranked
+    remarks = (f"{file.name}: its values are taken for ranks, the lowest for the best",) if ranked else ()
+    return Run(name or tag or _stem(file), scores), remarks
+
+
+def _rows(file: Path) -> Iterator[_Row]:
+    if holds_json(file):
+        return (_Row(where, query, document, value) for where, query, document, value in json_rows(file))
+    named = named_rows(file)
+    if named is not None:
+        return (_Row(where, query, document, value, ranked) for where, query, document, value, ranked in named)
+    if len(blank_cells(next((line for _, line in plain_rows(file)), ""))) == 3:
+        return _three(file)
+    return (_row(blank_cells(line), f"{file}:{number}", line) for number, line in plain_rows(file))
+
+
+def _row(cells: Sequence[str], where: str, line: str) -> _Row:
+    match cells:
+        case [query, q0, document, rank, score, *tag] if q0.upper() in {"Q0", "0"} or (tag and _is_whole(rank)):
+            return _Row(where, query, document, score, tag=" ".join(tag) or None)
+        case [query, document, rank, score, tag] if _is_whole(rank):
+            return _Row(where, query, document, score, tag=tag)
+        case [query, q0, document, score] if q0.upper() == "Q0":
+            return _Row(where, query, document, score)
+        case [query, document, rank, score] if _is_whole(rank) and _is_number(score):
+            return _Row(where, query, document, score)
+    raise BadFile(
+        f"{where}: expected 6 columns, found {len(cells)} that do not read as a run: {line[:80]!r}",
+        hint=f"{_HINT}; also read are 3 (query document rank, or score), 4 and 5 without Q0 or tag, CSV and JSON",
+    )
+
+
+def _three(file: Path) -> Iterator[_Row]:
+    """Rows of three columns: ranks where each query's are 1, 2, 3 …, as MS MARCO's, else scores."""
+    rows: list[_Row] = []
+    for number, line in plain_rows(file):
+        cells = blank_cells(line)
+        if len(cells) != 3:
+            raise BadFile(
+                f"{file}:{number}: expected 3 columns, as on the first line, found {len(cells)}: {line[:80]!r}",
+                hint=_HINT,
+            )
+        if not rows and cells[2].lower() in (*VALUE_NAMES, "rank"):
+            continue  # a header
+        rows.append(_Row(f"{file}:{number}", cells[0], cells[1], cells[2]))
+    ranks: dict[str, list[str]] = {}
+    for row in rows:
+        ranks.setdefault(row.query, []).append(row.value)
+    ranked = all(_is_whole(value) for values in ranks.values() for value in values) and all(
+        sorted(map(int, values)) in (list(range(1, len(values) + 1)), list(range(len(values))))
+        for values in ranks.values()
+    )
+    for row in rows:
+        yield _Row(row.where, row.query, row.document, row.value, ranked)
+
+
+def _is_whole(text: str) -> bool:
+    return text.lstrip("+-").isdigit()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _finite(value: Any, where: str) -> float:
+    try:
+        found = math.nan if isinstance(value, bool) or value is None else float(value)
+    except (ValueError, TypeError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise BadFile(f"{where}: expected a finite score, found {value!r:.60}", hint=_HINT)
+    return found
+
+
+def _stem(file: Path) -> str:
+    name = file.name
+    for suffix in (".gz", ".json", ".jsonl", ".csv", ".tsv", ".txt", ".trec", ".run"):
+        name = name.removesuffix(suffix)
+    return name or file.stem
+
+
+def write_run(run: Run, path: str | Path) -> None:
+    """Writes a run in TREC form, best first, equal scores by document id descending, as trec_eval breaks them.
+
+    Scores are written in full, so that they read back exactly. A query without documents leaves no line. Raises
+    BadInput for an id or a name that is empty or has white space in it, and StorageFailed.
+    """
+    check_writable(run.name, "a run's name")
+    with whole_file(Path(path)) as file:
+        for query, row in run.scores.items():
+            check_writable(query, "a query's id")
+            ordered = sorted(row.items(), key=lambda item: (item[1], item[0]), reverse=True)
+            for rank, (document, score) in enumerate(ordered, 1):
+                check_writable(document, "a document's id")
+                file.write(f"{query} Q0 {document} {rank} {float(score)!r} {run.name}\n")

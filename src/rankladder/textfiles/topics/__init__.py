@@ -1,0 +1,74 @@
+"""Queries in every form that the field's collections have them in: read, or refused with what the file is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rankladder.errors import PathMissing
+from rankladder.textfiles.beir import beir_folder
+from rankladder.textfiles.bytestream import endings, numbered_lines, read_text
+from rankladder.textfiles.topics.lines import line_topics
+from rankladder.textfiles.topics.markup import is_markup, markup_topics
+from rankladder.textfiles.topics.objects import json_line_topics, json_topics
+from rankladder.textfiles.topics.topic import Topic, Topics, queries_of
+from rankladder.values import Query
+
+__all__ = ["Topics", "read_queries", "read_topics"]
+_JSON_LINES = {".jsonl", ".ndjson"}
+
+
+def read_topics(path: str | Path, *, field: str | None = None, line_ids: bool = False) -> Topics:
+    """The queries of a file, or of a BEIR folder, in order, and what to say of how they were read.
+
+    The content decides, not the name: SGML and XML (``<top>``, ``<topic>``, ``<query>``), JSON (lines, an array, an
+    object by id, conversations), ``id<tab>text``, ``id:text``, a table with a header, ``.I``. A topic of several
+    fields asks by its title, or what stands for one.
+
+    Args:
+        path: A file, packed as ``.gz`` or not, or a BEIR folder.
+        field: The field that is the query: ``description``, or ``title+description`` for both.
+        line_ids: A line, or a JSON object, without an id has its number for one: a log needs none.
+
+    Raises BadFile naming the line and what it looks like, DuplicateId naming both places, BadOption for a field that no
+    topic has, and PathMissing.
+    """
+    file = Path(path)
+    if not file.exists():
+        raise PathMissing(f"no file or folder at {file}")
+    if file.is_dir():
+        file = beir_folder(file).queries
+    return queries_of(file, list(_topics(file, line_ids)), field)
+
+
+def read_queries(path: str | Path, *, field: str | None = None, line_ids: bool = False) -> list[Query]:
+    """The queries of ``read_topics``, without its remarks."""
+    return list(read_topics(path, field=field, line_ids=line_ids).queries)
+
+
+def _topics(file: Path, line_ids: bool) -> Iterator[Topic]:
+    suffixes = {*endings(file)}
+    if suffixes & _JSON_LINES:
+        return json_line_topics(file, line_ids=line_ids)
+    if ".tsv" not in suffixes:
+        text = read_text(file)
+        if is_markup(text):
+            return markup_topics(text, file)
+        if text.lstrip()[:1] in {"{", "["} and _is_json(text, suffixes):
+            several = ".json" not in suffixes or "\n{" in text.strip()
+            return (
+                json_line_topics(file, line_ids=line_ids)
+                if several and _is_lines(text)
+                else json_topics(text, file, line_ids=line_ids)
+            )
+    return line_topics(list(numbered_lines(file)), file, commas=".csv" in suffixes, line_ids=line_ids)
+
+
+def _is_json(text: str, suffixes: set[str]) -> bool:
+    return ".json" in suffixes or text.lstrip()[1:].lstrip()[:1] in {'"', "{", "}", "]"}
+
+
+def _is_lines(text: str) -> bool:
+    """Whether each line holds an object of its own."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return all(line.lstrip().startswith("{") and line.rstrip().endswith("}") for line in lines)
