@@ -96,8 +96,8 @@ class Dataset:
         looked_at = [id for id in self.queries if id in own][:_LOOKED_AT]
         if not any(_holds(self.documents[id], self.queries[id]) for id in looked_at):
             chance = (
-                f"{len(own):,} of {len(self.queries):,} queries have the id of a document ({named(looked_at)}) but not its "
-                "words: the ids are taken to agree by chance (drop-pairs leaves such documents out)"
+                f"{len(own):,} of {len(self.queries):,} queries have the id of a document ({named(looked_at)}) but not "
+                "its words: the ids are taken to agree by chance (drop-pairs leaves such documents out)"
             )
             return replace(self, remarks=(*self.remarks, chance))
         dropped = {**self.dropped, **{id: self.dropped.get(id, frozenset()) | {id} for id in own}}
