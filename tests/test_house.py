@@ -31,7 +31,8 @@ ROOT_FILES = (
 )
 ROOMS = ("box", "checkpoint", "rerank", "retrieve", "cost", "evaluate", "choose", "distill", "serve", "cli")
 BASE_MODULES = {
-    "click", "filelock", "httpcore2", "huggingface_hub", "markdown_it", "numpy", "onnxruntime", "platformdirs",
+    "click", "filelock", "httpcore2", "huggingface_hub", "markdown_it", "numpy", "onnxruntime", "pathspec",
+    "platformdirs",
     "safetensors", "tabulate", "tantivy", "tokenizers", "tqdm",
 }  # fmt: skip
 EXTRA_MODULES = {

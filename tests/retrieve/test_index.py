@@ -257,7 +257,7 @@ def test_duplicate_ids_name_both_places_and_leave_nothing(tmp_path: Path) -> Non
         ("a.jsonl", '{"_id": "a", "text": "rain one"}\n' * 2, "'a': a.jsonl:1 and a.jsonl:2"),
         ("a.jsonl", '{"_id": "a", "text": "rain one", "line": true}\n' * 2, "'a': both in a.jsonl"),
         ("a.jsonl", '{"_id": "a", "text": "rain", "line": 7}\n' * 2, "'a': both in a.jsonl:7"),
-        ("a.csv", "id,text,line\n1,rain,9\n1,rain two,9\n", "'1': both in a.csv"),
+        ("a.csv", "id,text,line\n1,rain,9\n1,rain two,9\n", "'a.csv#1': both in a.csv"),
     ],
 )
 def test_an_id_that_is_there_twice_is_refused_whatever_the_records_call_their_lines(

@@ -19,6 +19,7 @@ import pytest
 
 from rankladder.errors import BadFile, StorageFailed
 from rankladder.retrieve import IndexReport, build_index, generations, open_index
+from rankladder.textfiles import Selection
 from rankladder.values import Query
 
 
@@ -143,7 +144,7 @@ def test_a_harmed_index_is_left_until_another_is_whole(docs: Path, tmp_path: Pat
     (into / "gen-000009").mkdir()  # left behind by a writer that was killed
     (docs / "bad.jsonl").write_text("{")
     with pytest.raises(BadFile):
-        build_index([docs], into, progress=False)
+        build_index([docs, docs / "bad.jsonl"], into, progress=False)
     manifest.write_text(whole)
     assert found(into, "aaa") == ["a.txt:1"]
     manifest.write_text("{")
@@ -337,3 +338,76 @@ def test_a_writer_killed_in_its_first_build_can_be_run_again(
     assert killed_build(5) == -signal.SIGKILL
     assert counts(build_index([docs], tmp_path / "ix")) == (5, 0, 0, 0)
     assert len(found(tmp_path / "ix", "common")) == 5
+
+
+def test_an_index_keeps_its_selection_until_another_is_said(docs: Path, tmp_path: Path) -> None:
+    into = tmp_path / "ix"
+
+    def sources(**chosen: Any) -> list[str]:
+        report = build_index([docs], into, progress=False, select=Selection(**chosen))
+        with open_index(into) as index:
+            assert sum(state.documents for state in index.manifest.sources.values()) == report.documents == len(index)
+            return sorted(index.manifest.sources)
+
+    every = sources()
+    (docs / "more.log.txt").write_text("more")
+    (docs / "exports").mkdir()
+    (docs / "exports" / "b.csv").write_text("id,text\n1,bread\n")
+    assert sources(exclude=["*.log.txt"]) == sorted([*every, "exports/b.csv"])
+    assert sources() == sorted([*every, "exports/b.csv"])
+    assert sources(include=["exports/"], ids="plain") == ["exports/b.csv"]
+    assert found(into, "bread") == ["1"]
+    assert sources(include=[""]) == sorted([*every, "exports/b.csv"])
+    assert found(into, "bread") == ["1"]
+    assert sources(exclude=[""], ids="auto") == sorted([*every, "exports/b.csv", "more.log.txt"])
+    assert found(into, "bread") == ["exports/b.csv#1"]
+
+
+def test_another_path_changes_no_id(docs: Path, tmp_path: Path) -> None:
+    into, other = tmp_path / "ix", tmp_path / "aaa"
+    other.mkdir()
+    (other / "a.txt").write_text("quark")
+    (other / "b.csv").write_text("id,text\n1,quark\n")
+
+    def ids(*paths: Path) -> list[str]:
+        build_index(paths, into, progress=False)
+        with open_index(into) as index:
+            return [document.id for document in index.documents()]
+
+    alone = ids(docs)
+    theirs = ["../aaa/a.txt:1", "../aaa/b.csv#1"]
+    assert ids(docs, other) == ids(other, docs) == sorted([*alone, *theirs])
+    assert ids(other) == theirs  # the index still has the place that it began with
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (tmp_path / "aaa").rename(moved / "aaa")
+    docs.rename(moved / docs.name)
+    assert ids(moved / docs.name, moved / "aaa") == sorted([*alone, *theirs])
+
+
+def test_a_right_to_read_shows_neither_in_size_nor_in_time(
+    docs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.open
+
+    def refuse(path: Path, *args: Any, **options: Any) -> Any:
+        if path.name == "a.txt":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return real(path, *args, **options)
+
+    os.utime(docs / "a.txt", (1, 1))
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refuse)
+        build_index([docs], tmp_path / "ix", progress=False)
+    assert found(tmp_path / "ix", "aaa") == []
+    build_index([docs], tmp_path / "ix", progress=False)
+    assert found(tmp_path / "ix", "aaa") == ["a.txt:1"]
+
+
+def test_a_file_that_breaks_off_leaves_nothing_in_the_index(docs: Path, tmp_path: Path) -> None:
+    whole = build_index([docs], tmp_path / "whole", progress=False)
+    (docs / "cut.jsonl").write_text('{"_id": "c1", "text": "quark"}\n{"_id": "c2", "te')
+    report = build_index([docs], tmp_path / "ix", progress=False)
+    assert report.documents == whole.documents
+    assert [(one.path.name, one.reason.partition(":")[0]) for one in report.skipped] == [("cut.jsonl", "line 2")]
+    assert found(tmp_path / "ix", "quark") == []

@@ -104,7 +104,7 @@ def test_a_cut_gzip_is_refused(tmp_path: Path) -> None:
     lines = b"".join(b'{"text": "%d"}\n' % (n * 7919) for n in range(50_000))
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines)[:-2000])
     with pytest.raises(BadFile, match="gzip"):
-        list(read_documents(tmp_path))
+        list(read_documents(tmp_path / "a.jsonl.gz"))
 
 
 def test_a_big_file_is_streamed(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_csv_rows_are_documents_with_the_line_they_start_on(tmp_path: Path) -> N
 def test_tsv_semicolons_and_huge_cells_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text("id\ttext\n1\tone, two\n")
     (tmp_path / "b.csv").write_text("id;text\n2;" + "x" * 300_000 + "\n")
-    assert [(d.id, len(d.text)) for d in read_documents(tmp_path)] == [("1", 8), ("2", 300_000)]
+    assert [(d.id, len(d.text)) for d in read_documents(tmp_path)] == [("a.tsv#1", 8), ("b.csv#2", 300_000)]
 
 
 @pytest.mark.parametrize(
@@ -164,10 +164,13 @@ def test_a_table_of_something_else_is_skipped_in_a_folder_and_refused_by_name(tm
         list(read_documents(tmp_path / "prices.csv"))
 
 
-def test_a_table_with_a_text_is_never_skipped(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("id,text\n1\n")
+def test_a_table_with_a_text_that_cannot_be_read_is_never_skipped_quietly(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,text\n1,rain\n2\n")
+    found = read_documents(tmp_path)
+    assert list(found) == []
+    assert [one.reason for one in found.skipped] == ["line 3: expected 2 cells, as in the first row, found 1"]
     with pytest.raises(BadFile, match="expected 2 cells"):
-        list(read_documents(tmp_path))
+        list(read_documents(tmp_path / "a.csv"))
 
 
 values = st.recursive(

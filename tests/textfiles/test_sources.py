@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rankladder.errors import BadFile, BadOption, PathMissing
-from rankladder.textfiles import beir_folder, find_sources, read_documents, read_queries
+from rankladder.textfiles import Selection, beir_folder, find_sources, read_documents, read_queries
 
 
 def test_a_missing_path_is_named(tmp_path: Path) -> None:
@@ -83,7 +84,10 @@ def test_a_file_that_was_named_is_never_skipped(tmp_path: Path) -> None:
 def test_small_and_capital_letters_of_a_suffix_are_one(tmp_path: Path) -> None:
     (tmp_path / "A.TSV").write_text("id\ttext\n1\train, and snow\n")
     (tmp_path / "B.JSONL.GZ").write_bytes(gzip.compress(b'{"id": "2", "text": "sun"}\n'))
-    assert [(d.id, d.text) for d in read_documents(tmp_path)] == [("1", "rain, and snow"), ("2", "sun")]
+    assert [(d.id, d.text) for d in read_documents(tmp_path)] == [
+        ("A.TSV#1", "rain, and snow"),
+        ("B.JSONL.GZ#2", "sun"),
+    ]
     (tmp_path / "Q.TSV.GZ").write_bytes(gzip.compress(b"q1\twhy rain\n"))
     assert [query.text for query in read_queries(tmp_path / "Q.TSV.GZ")] == ["why rain"]
 
@@ -93,16 +97,68 @@ def test_hidden_and_installed_folders_are_left_out(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "a.md").write_text("x")
     (tmp_path / "env" / "pyvenv.cfg").write_text("")
-    assert [s.name for s in find_sources([tmp_path], exclude=tmp_path / "ix").sources] == ["deep/er/a.md"]
+    assert [s.name for s in find_sources([tmp_path], apart_from=tmp_path / "ix").sources] == ["deep/er/a.md"]
 
 
-def test_names_are_relative_to_what_the_paths_share(tmp_path: Path) -> None:
-    (tmp_path / "docs").mkdir()
+def names(*paths: Path, **options: Any) -> list[str]:
+    return [source.name for source in find_sources(paths, **options).sources]
+
+
+def test_names_are_relative_to_the_first_path_and_no_other_path_changes_them(tmp_path: Path) -> None:
+    (tmp_path / "docs" / "deep").mkdir(parents=True)
     (tmp_path / "docs" / "a.md").write_text("x")
+    (tmp_path / "docs" / "deep" / "c.md").write_text("x")
     (tmp_path / "b.txt").write_text("x")
-    assert [s.name for s in find_sources([tmp_path / "docs"]).sources] == ["a.md"]
-    assert [s.name for s in find_sources([tmp_path / "docs", tmp_path / "b.txt"]).sources] == ["b.txt", "docs/a.md"]
-    assert [s.name for s in find_sources([tmp_path / "b.txt"] * 2).sources] == ["b.txt"]
+    alone = names(tmp_path / "docs")
+    assert alone == ["a.md", "deep/c.md"]
+    assert names(tmp_path / "docs", tmp_path / "b.txt") == ["../b.txt", *alone]
+    assert names(tmp_path / "docs", tmp_path / "docs" / "deep") == alone
+    assert names(tmp_path / "b.txt", tmp_path / "docs") == ["b.txt", "docs/a.md", "docs/deep/c.md"]
+    assert names(tmp_path / "b.txt", tmp_path / "docs", base=tmp_path / "docs") == ["../b.txt", *alone]
+    assert names(*[tmp_path / "b.txt"] * 2) == ["b.txt"]
+
+
+def test_numbers_that_count_the_records_of_a_file_get_its_name(tmp_path: Path) -> None:
+    """Which file has which ids depends on no other file."""
+    for name in ("a.csv", "b.csv", "corpus.csv"):
+        (tmp_path / name).write_text("id,text\n1,rain\nB-7,snow\n,sun\n")
+
+    def ids(path: Path, **chosen: Any) -> list[str]:
+        return [document.id for document in read_documents(path, select=Selection(**chosen))]
+
+    own = ["1", "B-7", "corpus.csv:4"]
+    assert ids(tmp_path) == ["a.csv#1", "B-7", "a.csv:4", "b.csv#1", "B-7", "b.csv:4", *own]
+    assert ids(tmp_path, ids="plain") == ["1", "B-7", "a.csv:4", "1", "B-7", "b.csv:4", *own]
+    assert ids(tmp_path, ids="file", include=["a*"]) == ["a.csv#1", "a.csv#B-7", "a.csv:4"]
+    assert ids(tmp_path / "a.csv") == ["1", "B-7", "a.csv:4"]
+    assert ids(tmp_path / "a.csv", ids="file") == ["a.csv#1", "a.csv#B-7", "a.csv:4"]
+
+
+@pytest.mark.parametrize("suffix", [".md", ".csv", ".jsonl", ".xml", ".gz", ".txt.gz", ""])
+def test_a_pipe_is_never_opened_and_a_loop_never_followed(tmp_path: Path, suffix: str) -> None:
+    os.mkfifo(tmp_path / f"pipe{suffix}")
+    os.mkfifo(tmp_path / ".gitignore")
+    (tmp_path / f"loop{suffix}").symlink_to(tmp_path / f"loop{suffix}")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "up").symlink_to(tmp_path)
+    (tmp_path / "ok.md").write_text("fine")
+    found = read_documents(tmp_path)
+    assert [document.id for document in found] == ["ok.md:1"]
+    assert {one.path.name for one in found.skipped} == {f"pipe{suffix}", f"loop{suffix}", ".gitignore"}
+    assert found.left_out == {"links to folders": 1}
+    with pytest.raises(BadFile, match="not a regular file"):
+        read_documents(tmp_path / f"pipe{suffix}")
+
+
+def test_prose_that_is_too_large_to_be_held_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rankladder.textfiles.sources.LARGEST_PROSE", 100)
+    (tmp_path / "a.md").write_text("rain " * 50)
+    (tmp_path / "b.jsonl").write_text('{"_id": "b", "text": "' + "rain " * 50 + '"}')
+    found = read_documents(tmp_path)
+    assert [document.id for document in found] == ["b"]
+    assert [one.reason.partition(" (")[0] for one in found.skipped] == ["too large"]
+    with pytest.raises(BadFile, match="too large"):
+        read_documents(tmp_path / "a.md")
 
 
 def test_of_a_beir_folder_only_the_corpus_is_documents(tmp_path: Path) -> None:

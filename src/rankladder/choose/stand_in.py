@@ -13,7 +13,8 @@ from rankladder.evaluate.scoring import open_store, rerank_candidates
 from rankladder.evaluate.store import PairKeys
 from rankladder.folders import cache_folder
 from rankladder.rerank import Long, ModelRequest
-from rankladder.textfiles import beir_folder, read_topics
+from rankladder.textfiles import Selection, beir_folder, read_topics
+from rankladder.textfiles.selection import EVERYTHING
 from rankladder.values import Qrels, Run
 
 DEPTH = 10
@@ -29,6 +30,7 @@ def read_unjudged(
     queries: int | None = None,
     keep_same_ids: bool = False,
     progress: bool | None = None,
+    select: Selection = EVERYTHING,
 ) -> Dataset:
     """Queries and documents without judgements.
 
@@ -41,6 +43,7 @@ def read_unjudged(
         queries: Keep the first so many.
         keep_same_ids: Let a document that has a query's id be a candidate of that query.
         progress: Show a bar while the documents are indexed.
+        select: Which files of a folder of documents are read, and what ids their records have.
 
     Raises PathMissing, BadFile, DuplicateId, BadInput (no query), BadOption (arguments that do not go together).
     """
@@ -61,7 +64,7 @@ def read_unjudged(
     if not asked:
         raise BadInput(f"{file} holds no queries", hint='a line reads id<tab>text, or {"query": "…"} in a .jsonl')
     name = (root if root is not None and root.is_dir() else file).resolve().name.split(".")[0]
-    corpus = Corpus(below, progress=progress)
+    corpus = Corpus(below, progress=progress, select=select)
     kept = {query.id: query for query in asked[:queries]}
     digest = hashlib.sha256(corpus.digest.encode())
     for query in kept.values():

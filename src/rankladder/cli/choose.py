@@ -14,11 +14,13 @@ import click
 
 from rankladder.cli.options import JudgedData, judged_options, long_option, offline_option, store_option
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
+from rankladder.cli.selecting import selection_options
 from rankladder.errors import BadOption, StorageFailed
 
 if TYPE_CHECKING:
     from rankladder.choose import Outcome
     from rankladder.evaluate import Dataset
+    from rankladder.textfiles import Selection
 
 _FAILED = 1
 _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGNORECASE)
@@ -27,6 +29,7 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 @click.command()
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @judged_options
+@selection_options
 @click.option(
     "--model",
     "models",
@@ -83,6 +86,7 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 def choose(
     data: Path | None,
     judged: JudgedData,
+    select: Selection,
     models: tuple[str, ...],
     only: bool,
     current: str | None,
@@ -146,7 +150,7 @@ def choose(
         make_folder(out)
     if report is not None:
         check_writable(report)
-    dataset = judged.read(data) if stand_in is None else _read_unjudged(data, judged)
+    dataset = judged.read(data, select) if stand_in is None else _read_unjudged(data, judged, select)
     check_grades(wanted, highest_grade(dataset.qrels))
     try:
         candidates = open_candidates(dataset, retriever, depth=max(top_k, cutoff(wanted[0]) or 0), offline=offline)
@@ -200,7 +204,7 @@ def parse_memory(text: str) -> float:
     return float(found["amount"]) * (1024 if found["unit"].upper() == "G" else 1)
 
 
-def _read_unjudged(data: Path | None, given: JudgedData) -> Dataset:
+def _read_unjudged(data: Path | None, given: JudgedData, select: Selection) -> Dataset:
     from rankladder.choose import read_unjudged
 
     judging = (given.qrels, given.split, given.drop_pairs)
@@ -215,6 +219,7 @@ def _read_unjudged(data: Path | None, given: JudgedData) -> Dataset:
         field=given.field,
         queries=given.queries,
         keep_same_ids=given.keep_same_ids,
+        select=select,
     )
 
 

@@ -14,9 +14,11 @@ from rankladder.cli.argument_or_verb import ArgumentOrVerb
 from rankladder.cli.evaluate_mteb import mteb
 from rankladder.cli.options import JudgedData, judged_options, long_option, offline_option, store_option
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
+from rankladder.cli.selecting import selection_options
 
 if TYPE_CHECKING:
     from rankladder.evaluate import Change, Evaluation, System
+    from rankladder.textfiles import Selection
 
 _FAILED = 1
 _TEXT_SIGNS = 60
@@ -25,6 +27,7 @@ _TEXT_SIGNS = 60
 @click.group(cls=ArgumentOrVerb, invoke_without_command=True, no_args_is_help=True, subcommand_metavar="")
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @judged_options
+@selection_options
 @click.option(
     "--model",
     "models",
@@ -68,6 +71,7 @@ _TEXT_SIGNS = 60
 def evaluate(
     data: Path | None,
     judged: JudgedData,
+    select: Selection,
     models: tuple[str, ...],
     retrievers: tuple[str, ...],
     top_k: int,
@@ -115,7 +119,7 @@ def evaluate(
         raise click.UsageError(f"--depth {depth} retrieves fewer than the --top-k {top_k} that are to be reranked")
     if out is not None:
         expect_writable(out)
-    dataset = judged.read(data)
+    dataset = judged.read(data, select)
     check_grades(wanted, highest_grade(dataset.qrels))
     deep = depth or max(top_k, *(cutoff(measure) or 0 for measure in wanted))
     try:

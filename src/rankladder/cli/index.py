@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from rankladder.cli.left_out import note_left_out
+from rankladder.cli.left_out import note_kept, note_left_out
 from rankladder.cli.output import Form, form_options, print_json, print_table, resolve_form
+from rankladder.cli.selecting import selection_options
+
+if TYPE_CHECKING:
+    from rankladder.textfiles import Selection
 
 
 @click.command()
@@ -25,13 +30,22 @@ from rankladder.cli.output import Form, form_options, print_json, print_table, r
     metavar="MODEL",
     help="Store token ids of what is read now, so that a search with this model need not tokenise it again.",
 )
+@selection_options
 @form_options
-def index(paths: tuple[Path, ...], into: Path, passage_words: int, tokens_for: str | None, form: Form | None) -> None:
+def index(
+    paths: tuple[Path, ...],
+    into: Path,
+    passage_words: int,
+    tokens_for: str | None,
+    select: Selection,
+    form: Form | None,
+) -> None:
     """Build or update an index of documents.
 
     Reads Markdown, plain text, reStructuredText, HTML, JSON Lines, CSV, TSV, TREC documents and BEIR folders. Run it
     again to bring the index up to date: only files that changed are read. Searches go on meanwhile and see the last
-    complete index. It holds what PATHS hold now, so name all of them each time.
+    complete index. It holds what PATHS hold now, so name all of them each time. --include, --exclude, --no-ignore and
+    --ids stay with the index until they are given again; an empty glob ('') lifts them.
 
     \b
     rankladder index docs/ notes.jsonl --into my-index
@@ -43,8 +57,9 @@ def index(paths: tuple[Path, ...], into: Path, passage_words: int, tokens_for: s
         from rankladder.rerank import Reranker
 
         reranker = Reranker.open(tokens_for)
-    report = build_index(list(paths), into, passage_words=passage_words, tokens_for=reranker)
+    report = build_index(list(paths), into, passage_words=passage_words, tokens_for=reranker, select=select)
     note_left_out(report)
+    note_kept(report, select)
     counts = {
         "documents": report.documents,
         "files_added": report.added,
@@ -55,7 +70,7 @@ def index(paths: tuple[Path, ...], into: Path, passage_words: int, tokens_for: s
     }
     if resolve_form(form) == "json":
         skipped = [{"path": str(one.path), "reason": one.reason} for one in report.skipped]
-        print_json({"index": str(into), **counts, "skipped": skipped})
+        print_json({"index": str(into), **counts, "skipped": skipped, "left_out": dict(report.left_out)})
     else:
         print_table(
             ["index", *(name.replace("_", " ") for name in counts)], [[into, *counts.values()]], right=range(1, 7)

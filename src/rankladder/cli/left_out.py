@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from rankladder.cli.output import note, printable
+from rankladder.textfiles.selection import DEFAULTS, IGNORE_FILES
 
 if TYPE_CHECKING:
     from rankladder.retrieve import IndexReport
+    from rankladder.textfiles import Selection
 
 _NAMED = 10
 
@@ -25,3 +28,36 @@ def note_left_out(report: IndexReport) -> None:
     if report.unknown_suffixes:
         kinds = (f"{count} {suffix or 'without a suffix'}" for suffix, count in sorted(report.unknown_suffixes.items()))
         note(f"left out, not text that is read: {', '.join(kinds)}")
+    if report.left_out:
+        counts = (_counted(what, count) for what, count in sorted(report.left_out.items()))
+        note(f"left out: {', '.join(counts)}")
+
+
+def _counted(what: str, count: int) -> str:
+    """A count in the words of the note.
+
+    >>> _counted("hidden", 2), _counted(".gitignore", 1), _counted("node_modules", 1)
+    ('2 hidden', '1 by .gitignore', '1 node_modules')
+    """
+    by = {"exclude": "by --exclude", "include": "that --include does not name"}
+    return f"{count:,} {by.get(what, f'by {what}' if what in IGNORE_FILES else what)}"
+
+
+def note_kept(report: IndexReport, given: Selection) -> None:
+    """Names the choice that an index kept from an earlier build, where the command line says nothing of it."""
+    kept = []
+    for name, default in DEFAULTS.to_dict().items():
+        value = getattr(report.select, name)
+        if getattr(given, name) is None and value != default:
+            kept.append(_as_options(name, value))
+    if kept:
+        note(f"as when the index was built: {' '.join(kept)}")
+
+
+def _as_options(name: str, value: tuple[str, ...] | bool | str) -> str:
+    match value:
+        case bool():
+            return "--ignore" if value else "--no-ignore"
+        case str():
+            return f"--{name} {value}"
+    return " ".join(f"--{name} {shlex.quote(glob)}" for glob in value)

@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from rankladder.evaluate import Dataset
     from rankladder.rerank import Reranker
+    from rankladder.textfiles import Selection
 
 MODEL_OPTIONS = ("model", "engine", "device", "dtype", "max_tokens", "long", "threads", "offline")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -98,11 +99,11 @@ class JudgedData:
     drop_pairs: Path | None
     keep_same_ids: bool
 
-    def read(self, data: Path | None) -> Dataset:
-        """The judged collection. Raises as ``rankladder.evaluate.read_dataset``."""
+    def read(self, data: Path | None, select: Selection) -> Dataset:
+        """The judged collection, its documents as they are selected. Raises as ``rankladder.evaluate.read_dataset``."""
         from rankladder.evaluate import read_dataset
 
-        return read_dataset(data, **asdict(self))
+        return read_dataset(data, **asdict(self), select=select)
 
 
 def judged_options(command: Callable[..., Any]) -> Callable[..., Any]:

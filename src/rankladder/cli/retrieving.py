@@ -11,10 +11,12 @@ from click.shell_completion import CompletionItem
 
 from rankladder.cli.left_out import note_left_out
 from rankladder.cli.output import note
+from rankladder.errors import BadOption
 
 if TYPE_CHECKING:
     from rankladder.rerank import Reranker
     from rankladder.retrieve import DenseIndex, Index, Retriever
+    from rankladder.textfiles import Selection
 
 Choice = Literal["bm25", "dense", "hybrid"]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -50,14 +52,23 @@ def retriever_options(command: F) -> F:
     return command
 
 
-def open_index_of(path: Path, reranker: Reranker | None) -> Index:
-    """The index at a path, or the cached index of the documents there, brought up to date."""
+def open_index_of(path: Path, reranker: Reranker | None, select: Selection) -> Index:
+    """The index at a path, or the cached index of the documents there, brought up to date.
+
+    Raises BadOption for an index with a selection: it was made when the index was built.
+    """
     from rankladder.retrieve import cached_index, is_index, open_index
+    from rankladder.textfiles.selection import EVERYTHING
 
     if is_index(path):
+        if select != EVERYTHING:
+            raise BadOption(
+                f"{path} is an index: which files it holds, and their ids, are settled",
+                hint="give --include, --exclude, --no-ignore and --ids to `rankladder index`",
+            )
         return open_index(path)
     reads_ids = reranker is not None and reranker.tokenizer  # a hosted model reads texts alone
-    index, report = cached_index(path, tokens_for=reranker if reads_ids else None)
+    index, report = cached_index(path, tokens_for=reranker if reads_ids else None, select=select)
     if report.added or report.changed or report.removed:
         note_left_out(report)
     return index

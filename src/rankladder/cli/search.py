@@ -12,11 +12,13 @@ from rankladder.cli.hits import hit_row, note_cuts, source_of, token_row
 from rankladder.cli.options import MODEL_OPTIONS, given, model_options, open_model
 from rankladder.cli.output import Form, emphasise, form_options, note, print_json, printable, resolve_form, say
 from rankladder.cli.retrieving import Choice, open_index_of, open_retriever, retriever_options
+from rankladder.cli.selecting import selection_options
 from rankladder.errors import PathMissing
 from rankladder.values import Query
 
 if TYPE_CHECKING:
     from rankladder.retrieve import SearchResult
+    from rankladder.textfiles import Selection
     from rankladder.values import Hit
 
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--no-rerank", is_flag=True, help="The retriever alone, for comparison.")
 @click.option("--explain", is_flag=True, help="Show what each stage did: ranks, scores, tokens read and cut, time.")
 @retriever_options
+@selection_options
 @model_options
 @form_options
 @click.pass_context
@@ -42,6 +45,7 @@ def search(
     explain: bool,
     retriever: Choice,
     embedder: str,
+    select: Selection,
     long: Any,
     form: Form | None,
     **model: Any,
@@ -69,7 +73,7 @@ def search(
     if not path.exists():
         raise PathMissing(f"nothing at {path}", hint="give an index, a file or a folder of documents")
     reranker = None if no_rerank else open_model(**model)
-    with open_index_of(path, reranker) as index:
+    with open_index_of(path, reranker, select) as index:
         first = open_retriever(index, retriever, embedder=embedder, offline=model["offline"])
         result = run_search(asked, first, reranker, top_k=top_k, candidates=candidates or max(100, top_k), long=long)
     if not result.ranking:

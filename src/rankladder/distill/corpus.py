@@ -16,7 +16,7 @@ from rankladder.distill.recipe import Data
 from rankladder.distill.stage import Made, Stage
 from rankladder.errors import BadInput
 from rankladder.retrieve import Index, build_index, open_index
-from rankladder.textfiles import read_documents, write_documents_jsonl
+from rankladder.textfiles import Selection, find_sources, read_documents, write_documents_jsonl
 from rankladder.textfiles.passages import cut_text
 from rankladder.values import Document
 
@@ -61,7 +61,12 @@ def make_corpus(
     """
     stage = Stage(
         folder,
-        settings={"near_duplicate": near_duplicate, "longest": LONGEST, "passage_words": data.passage_words},
+        settings={
+            "near_duplicate": near_duplicate,
+            "longest": LONGEST,
+            "passage_words": data.passage_words,
+            **_selected(data),
+        },
         inputs={**inputs, "positives": _digest_of(text for question in questions for text in question.positives)},
         say=say,
     )
@@ -79,6 +84,23 @@ def make_corpus(
     return Corpus(documents, kept, _index(folder, made, documents.values()), made.digest)
 
 
+def _selection(data: Data) -> Selection:
+    return Selection(data.include, data.exclude, data.ignore_files)
+
+
+def files_of(data: Data) -> list[Path]:
+    """The files that hold a data table's documents. Raises what looking for them raises."""
+    if data.documents is None:
+        return []
+    return [source.path for source in find_sources([data.documents], select=_selection(data)).sources]
+
+
+def _selected(data: Data) -> dict[str, object]:
+    """What of a folder is left out by the recipe; nothing where it says nothing, so that older work stays good."""
+    said = {"include": list(data.include), "exclude": list(data.exclude), "ignore_files": data.ignore_files}
+    return said if data.include or data.exclude or not data.ignore_files else {}
+
+
 def text_digest(text: str) -> str:
     """Says which text this is, whatever its case and white space."""
     return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()[:32]
@@ -87,7 +109,7 @@ def text_digest(text: str) -> str:
 def texts_of(data: Data, questions: Iterable[Question]) -> Iterator[str]:
     """What the corpus of a data table is made from: its documents, then the positives. Raises what reading raises."""
     if data.documents is not None:
-        for document in read_documents(data.documents):
+        for document in read_documents(data.documents, select=_selection(data)):
             if data.passage_words is None:
                 yield document.full_text
             else:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from rankladder.distill.corpus import Corpus, make_corpus, text_digest
+from rankladder.distill.corpus import Corpus, files_of, make_corpus, text_digest
 from rankladder.distill.models import is_known
 from rankladder.distill.questions import Question, read_questions
 from rankladder.distill.recipe import MOST_CANDIDATES, Data, Mine, Recipe
@@ -88,7 +90,7 @@ def questions_of(recipe: Recipe) -> dict[str, list[Question]]:
 def mine_depends(recipe: Recipe, asked: Mapping[str, Sequence[Question]]) -> tuple[dict[str, Any], dict[str, str]]:
     """The settings and the digests of the inputs that mining depends on."""
     inputs = {f"{name}.queries": _digest(questions) for name, questions in asked.items()}
-    inputs |= {f"{one.name}.documents": path_digest(one.documents) for one in recipe.data if one.documents}
+    inputs |= {f"{one.name}.documents": documents_digest(one) for one in recipe.data if one.documents}
     settings = {**msgspec.to_builtins(recipe.mine), "bm25_depth": _BM25_DEPTH, "seed": recipe.seed, "own": "left out"}
     embedder = settings.pop("embedder", recipe.mine.embedder)
     if recipe.mine.dense:  # else another embedder finds nothing else
@@ -207,6 +209,17 @@ SCHEMA = {
     "bm25": "float32",
 }
 """The columns of a mined row, and pyarrow's name for their types. ``bm25`` is 0 beyond the first 250."""
+
+
+def documents_digest(data: Data) -> str:
+    """As ``path_digest``, of the files that hold a data table's documents; of one that cannot be read, its name."""
+    root = Path(os.path.abspath(data.documents or ""))  # noqa: PTH100 — resolve() would follow links
+    digest = hashlib.sha256()
+    for file in files_of(data):
+        digest.update(file.relative_to(root).as_posix().encode())
+        with suppress(OSError), file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _digest(questions: Sequence[Question]) -> str:

@@ -38,6 +38,12 @@ class Data(_Table, frozen=True):
     """JSON Lines with ``query`` and, where known, ``positive`` (a text, or texts); or a text file, one query a line."""
     documents: str | None = None
     """Anything that ``rankladder index`` reads; left out, the positives of the queries are the corpus."""
+    include: tuple[str, ...] = ()
+    """Of a folder of documents only files that match one of these globs, which are written as in a ``.gitignore``."""
+    exclude: tuple[str, ...] = ()
+    """Of a folder of documents no file or folder that matches one of these globs."""
+    ignore_files: bool = True
+    """Whether ``.gitignore``, ``.rankladderignore``, hidden names and folders of installed or built files count."""
     scored: str | None = None
     """Rows of ``query``, ``document``, ``score``: nothing is mined, labelled or sampled."""
     labels: bool = True

@@ -24,8 +24,9 @@ from rankladder.distill.recipe import (
     Train,
     standardises,
 )
-from rankladder.errors import BadFile, PathMissing
+from rankladder.errors import BadFile, BadOption, PathMissing
 from rankladder.paths import expanded
+from rankladder.textfiles import Selection
 
 
 def read_recipe(path: str | Path) -> Recipe:
@@ -106,6 +107,16 @@ def with_data_folder(recipe: Recipe, folder: str | Path) -> Recipe:
     )
 
 
+def _check_selection(data: Data, where: str) -> None:
+    """Raises BadFile for globs without documents to choose among, and for what is no glob."""
+    if data.documents is None and (data.include or data.exclude or not data.ignore_files):
+        raise BadFile(f"{where}: include, exclude and ignore_files choose among documents, and there are none")
+    try:
+        Selection(data.include, data.exclude)
+    except BadOption as error:
+        raise BadFile(f"{where}: {str(error).splitlines()[0]}", hint=error.hint) from error
+
+
 def _agree(recipe: Recipe, where: str) -> None:
     """Raises BadFile for tables that contradict each other."""
     names = [one.name for one in recipe.data]
@@ -119,6 +130,7 @@ def _agree(recipe: Recipe, where: str) -> None:
             raise BadFile(f"{where}: data {one.name}: labels = false leaves no documents", hint="name documents")
         if one.scored and one.documents:
             raise BadFile(f"{where}: data {one.name}: scored rows carry their documents: leave documents out")
+        _check_selection(one, f"{where}: data {one.name}")
     if any(one.queries for one in recipe.data):
         if recipe.label is None:
             raise BadFile(f"{where}: queries need a teacher", hint='add [label] with teachers = [{ model = "…" }]')

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from rankladder.errors import BadOption, NotFound
 from rankladder.retrieve import Index, cached_index, is_index
-from rankladder.textfiles import read_documents
+from rankladder.textfiles import Selection, read_documents
+from rankladder.textfiles.selection import EVERYTHING
 from rankladder.values import Document
 
 _NAMED = 3
@@ -21,12 +22,12 @@ class Corpus(Mapping[str, Document]):
     (``rankladder.retrieve.cached_index``, whose errors it raises). Iterating reads the files.
     """
 
-    def __init__(self, path: Path, *, progress: bool | None = None) -> None:
+    def __init__(self, path: Path, *, progress: bool | None = None, select: Selection = EVERYTHING) -> None:
         if is_index(path):
             raise BadOption(f"{path} is an index: an evaluation reads the documents themselves")
         self.path = path
         self.index: Index
-        self.index, self.report = cached_index(path, progress=progress)
+        self.index, self.report = cached_index(path, progress=progress, select=select)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -40,6 +41,9 @@ class Corpus(Mapping[str, Document]):
         if kinds:
             shown = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(kinds.items()))
             found.append(f"files of kinds that are not read are left out: {shown}")
+        if self.report.left_out:
+            shown = ", ".join(f"{count:,} by {what}" for what, count in sorted(self.report.left_out.items()))
+            found.append(f"files and folders are left out: {shown}")
         return tuple(found)
 
     @property
@@ -66,4 +70,5 @@ class Corpus(Mapping[str, Document]):
 
     def documents(self) -> Iterator[Document]:
         """Every document once, in the order of the files."""
-        return iter(read_documents(self.path, passage_words=self.index.manifest.settings.passage_words))
+        manifest = self.index.manifest
+        return iter(read_documents(self.path, passage_words=manifest.settings.passage_words, select=manifest.select))

@@ -12,8 +12,9 @@ from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.dataset import Dataset, digest_of
 from rankladder.evaluate.fitting import fitted_documents, fitted_queries
 from rankladder.evaluate.judged import read_judged_queries
-from rankladder.textfiles import beir_folder, read_pairs, read_qrels, read_topics
+from rankladder.textfiles import Selection, beir_folder, read_pairs, read_qrels, read_topics
 from rankladder.textfiles.beir import QRELS_ENDINGS
+from rankladder.textfiles.selection import EVERYTHING
 from rankladder.values import Qrels, Query
 
 
@@ -42,6 +43,7 @@ def read_dataset(
     drop_pairs: str | Path | None = None,
     keep_same_ids: bool = False,
     progress: bool | None = None,
+    select: Selection = EVERYTHING,
 ) -> Dataset:
     """A judged collection from files.
 
@@ -60,6 +62,7 @@ def read_dataset(
         keep_same_ids: Let a document that has a query's id be a candidate of that query; by default it is none
             (``Dataset.without_own``).
         progress: Show a bar while the documents are indexed; by default only on a terminal.
+        select: Which files of a folder of documents are read, and what ids their records have.
 
     Ids that the files write differently (``001`` and ``1``) are taken for the same, with a remark.
 
@@ -80,7 +83,7 @@ def read_dataset(
             parts = _beir(root, split or "test", documents, field, grade_scale)
         else:
             parts = _own(root, documents, field, grade_scale)
-    corpus = Corpus(parts.documents, progress=progress)
+    corpus = Corpus(parts.documents, progress=progress, select=select)
     fitted, spelt = fitted_documents(parts.qrels, corpus)
     asked, renamed = fitted_queries(parts.queries, fitted.grades)
     settings = (*([f"field {field}"] if field else ()), *([f"scale {grade_scale}"] if grade_scale != 1 else ()))

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -36,8 +36,9 @@ from rankladder.retrieve.manifest import (
 )
 from rankladder.retrieve.plan import Plan, compare, is_racy, new_digest
 from rankladder.storage import storage_errors
-from rankladder.textfiles import KINDS, PASSAGE_WORDS, Found, NotText, SkippedFile, Source, find_sources, read_source
-from rankladder.textfiles.documents import READERS, check_passage_words
+from rankladder.textfiles import KINDS, PASSAGE_WORDS, Found, Selection, SkippedFile, Source, find_sources
+from rankladder.textfiles.documents import FILE_FAULTS, READERS, check_passage_words, whole_source, why_skipped
+from rankladder.textfiles.selection import DEFAULTS, EVERYTHING
 from rankladder.values import Document
 
 _ENCODED_AT_ONCE = 512
@@ -47,7 +48,8 @@ _FULL_BYTES = 4_000_000  # a disk with less than this left is called full
 @dataclass(frozen=True, slots=True)
 class IndexReport:
     """What a build did. ``documents`` is what the index now holds; added, changed, removed and unchanged count source
-    files; ``skipped`` names the files that hold no text, ``unknown_suffixes`` counts those that are not read.
+    files; ``skipped`` names the files that cannot be read, ``unknown_suffixes`` counts those of kinds that are not, and
+    ``left_out`` the files and folders that were not looked at, by what left them out. ``select`` is what was applied.
     ``damage`` says what was wrong with an index that was there and had to be built anew, "" where nothing was.
     """
 
@@ -59,6 +61,8 @@ class IndexReport:
     unchanged: int
     skipped: tuple[SkippedFile, ...]
     unknown_suffixes: Mapping[str, int]
+    left_out: Mapping[str, int]
+    select: Selection
     seconds: float
     damage: str = ""
 
@@ -70,6 +74,7 @@ def build_index(
     progress: bool | None = None,
     passage_words: int = PASSAGE_WORDS,
     tokens_for: Reranker | None = None,
+    select: Selection = EVERYTHING,
     in_full: bool = True,
 ) -> IndexReport:
     """Builds an index of files and folders, or brings the one in ``into`` up to date, and reports what was done.
@@ -94,14 +99,15 @@ def build_index(
     folder = Path(into)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     scanned_ns = time.time_ns()
-    found = find_sources(given, exclude=folder)
-    if not found.sources:
-        raise _nothing(given, found)
-    settings = Settings(passage_words, ANALYSER, READERS)
     roots = tuple(str(Path(path).resolve()) for path in given)
     with writer_lock(folder), storage_errors(folder), closing(_Live(folder, in_full=in_full)) as live:
         if live.named is not None:
             remove_leftovers(folder, live.named)
+        select, base = _as_before(select, roots, live.manifest)
+        found = find_sources(given, select=select, apart_from=folder, base=base)
+        if not found.sources:
+            raise _nothing(given, found)
+        settings = Settings(passage_words, ANALYSER, READERS, str(select.ids))
         plan = compare(found.sources, live.manifest, settings=settings, roots=roots)
 
         def manifest_of(states: Mapping[str, SourceState], files: Mapping[str, FileState]) -> Manifest:
@@ -110,7 +116,17 @@ def build_index(
                 raise _nothing(given, found)
             ordered = {source.name: states[source.name] for source in found.sources}
             return Manifest(
-                FORMAT, package_version(), settings, roots, scanned_ns, documents, plan.dead, ordered, files
+                FORMAT,
+                package_version(),
+                settings,
+                select,
+                roots,
+                str(found.base),
+                scanned_ns,
+                documents,
+                plan.dead,
+                ordered,
+                files,
             )
 
         if not plan.idle or live.manifest is None or live.generation is None:
@@ -134,7 +150,7 @@ def build_index(
         else:
             manifest = manifest_of(plan.kept, live.manifest.files)
             racy = any(is_racy(state, live.manifest.scanned_ns) for state in plan.kept.values())
-            if racy or (manifest.sources, manifest.roots) != (live.manifest.sources, live.manifest.roots):
+            if racy or replace(manifest, scanned_ns=live.manifest.scanned_ns) != live.manifest:
                 save_manifest(live.generation, manifest)  # touched, not changed: spares the next update the digests
     states_skipped = (SkippedFile(s.path, manifest.sources[s.name].skipped) for s in found.sources)
     skipped = [*found.skipped, *(one for one in states_skipped if one.reason)]
@@ -147,6 +163,8 @@ def build_index(
         unchanged=len(plan.kept),
         skipped=tuple(sorted(skipped, key=lambda one: one.path)),
         unknown_suffixes=dict(found.unknown_suffixes),
+        left_out=dict(found.left_out),
+        select=select,
         seconds=time.perf_counter() - began,
         damage=live.damage,
     )
@@ -183,11 +201,26 @@ class _Live:
             self.index.close()
 
 
+def _as_before(select: Selection, roots: Sequence[str], manifest: Manifest | None) -> tuple[Selection, str | None]:
+    """The selection, and what names are relative to: the index's own as far as nothing else is said.
+
+    Names stay relative to the path that the index began with while it has one of its paths; where all have moved, the
+    first of the new ones takes its place.
+    """
+    if manifest is None:
+        return select.over(DEFAULTS), None
+    return select.over(manifest.select), manifest.base if set(roots) & set(manifest.roots) else None
+
+
 def _nothing(given: Sequence[str | Path], found: Found) -> BadInput:
     why = [f"{count} {suffix}" for suffix, count in found.unknown_suffixes.most_common(5)]
+    why += [f"{count} by {what}" for what, count in found.left_out.most_common()]
     why += [f"{one.path}: {one.reason}" for one in found.skipped[:3]]
-    beside = f" (left out: {', '.join(why)})" if why else ""
-    return BadInput(f"no documents in {', '.join(map(str, given))}{beside}", hint=f"{', '.join(KINDS)} are read")
+    beside = f" (left out: {'; '.join(why)})" if why else ""
+    hint = f"{', '.join(KINDS)} are read"
+    if found.left_out:
+        hint = "--no-ignore reads hidden, installed and built files too; --include '' and --exclude '' lift the globs"
+    return BadInput(f"no documents in {', '.join(map(str, given))}{beside}", hint=hint)
 
 
 def _write(
@@ -209,24 +242,38 @@ def _write(
     with Progress("indexing", None, "documents", wanted=progress) as bar:
         for source in plan.to_read:
             digest, count, skipped = new_digest(), 0, ""
+            documents = _readable(whole_source(source, passage_words=passage_words, digest=digest), source)
             try:
-                documents = read_source(source, passage_words=passage_words, digest=digest)
                 for document in documents if tokens_for is None else _encoded(documents, tokens_for):
                     ids.add(document, source)
                     with _writing(generation.parent):
                         writer.add_document(pack(document, source.name))
                     count += 1
                     bar.add(1)
-            except NotText as error:
-                if source.named:
-                    raise
-                skipped = error.reason
+            except _Unreadable as error:
+                if count:  # it was whole a moment ago
+                    raise StorageFailed(f"{source.path}: it changed while it was read", hint="run it again") from error
+                skipped = str(error)
             known = digest.hexdigest() if not skipped else ""
             states[source.name] = SourceState(source.size, source.mtime_ns, known, count, skipped)
     with _writing(generation.parent):
         writer.commit()
         writer.wait_merging_threads()
     return states
+
+
+class _Unreadable(Exception):
+    """A file of a folder that cannot be read; the message is the reason."""
+
+
+def _readable(documents: Iterator[Document], source: Source) -> Iterator[Document]:
+    """The documents of a source. Raises _Unreadable for what is wrong with a file that nobody named."""
+    try:
+        yield from documents
+    except FILE_FAULTS as error:
+        if source.named:
+            raise
+        raise _Unreadable(why_skipped(error, source.path)) from error
 
 
 def _encoded(documents: Iterator[Document], reranker: Reranker) -> Iterator[Document]:
@@ -262,18 +309,20 @@ class _Ids:
         """Raises DuplicateId, naming both places, for an id that is there already."""
         place = self._number[source.name] << 40 | _line(document)
         if document.id in self._places:
-            raise self._twice(document.id, self._shown(self._places[document.id]), place)
+            first = self._places[document.id]
+            raise self._twice(document.id, self._shown(first), place, one_file=first >> 40 == place >> 40)
         self._places[document.id] = place
         if self._live is not None and (name := self._live.source_of(document.id)) in self._kept:
             before = _place(str(name), _line(self._live.document(document.id)))
-            raise self._twice(document.id, before, place)
+            raise self._twice(document.id, before, place, one_file=False)
 
-    def _twice(self, id: str, first: str, second: int) -> DuplicateId:
+    def _twice(self, id: str, first: str, second: int, *, one_file: bool) -> DuplicateId:
         again = self._shown(second)
         places = f"both in {first}" if first == again else f"{first} and {again}"
-        return DuplicateId(
-            f"two documents have the id {id!r}: {places}", hint="make the ids unique, or leave one file out"
-        )
+        hint = "make the ids unique, or leave the file out: --exclude FILE"
+        if not one_file:
+            hint = "--ids file puts each file's name before its ids, --exclude FILE leaves a file out"
+        return DuplicateId(f"two documents have the id {id!r}: {places}", hint=hint)
 
     def _shown(self, place: int) -> str:
         return _place(self._sources[place >> 40].name, place & (1 << 40) - 1)

@@ -17,7 +17,8 @@ from rankladder.retrieve.index import Index, open_index
 from rankladder.retrieve.manifest import FORMAT
 from rankladder.storage import private_folder
 from rankladder.temporary import new_temporary_folder, remove_temporary
-from rankladder.textfiles import PASSAGE_WORDS
+from rankladder.textfiles import PASSAGE_WORDS, Selection
+from rankladder.textfiles.selection import DEFAULTS, EVERYTHING
 
 _PATIENCE_S = 120.0
 
@@ -28,26 +29,34 @@ def cached_index(
     progress: bool | None = None,
     passage_words: int = PASSAGE_WORDS,
     tokens_for: Reranker | None = None,
+    select: Selection = EVERYTHING,
 ) -> tuple[Index, IndexReport]:
     """An open index of the documents below a path, and the report of its last update.
 
     The index is built on the first call and brought up to date on every later one.
 
     It lies in ``$RANKLADDER_CACHE`` (else the platform's cache folder) under ``indexes/``, one folder for each absolute
-    path, passage length and tokenizer: ``tokens_for`` is as in ``build_index``, and with a folder for each tokenizer
-    every document has its token ids, whatever searched before. Where another process is updating the index, this one
-    waits, up to two minutes. Where the cache cannot be written, the index is built in a temporary folder, with a
-    RuntimeWarning, and removed when it is closed.
+    path, passage length, selection and tokenizer: ``tokens_for`` is as in ``build_index``, and with a folder for each
+    tokenizer every document has its token ids, whatever searched before. Where another process is updating the index,
+    this one waits, up to two minutes. Where the cache cannot be written, the index is built in a temporary folder, with
+    a RuntimeWarning, and removed when it is closed.
 
     Raises what ``build_index`` and ``open_index`` raise.
     """
     tokenizer = f"\n{tokens_for.tokenizer}" if tokens_for is not None else ""
-    key = f"{Path(path).resolve()}\n{passage_words}{tokenizer}".encode("utf-8", "surrogateescape")
+    settled = select.over(DEFAULTS)
+    key = f"{Path(path).resolve()}\n{passage_words}\n{settled}{tokenizer}".encode("utf-8", "surrogateescape")
     folder = cache_folder("indexes", f"format-{FORMAT}", hashlib.blake2b(key, digest_size=16).hexdigest())
 
     def build(into: Path) -> IndexReport:
         return build_index(
-            [path], into, progress=progress, passage_words=passage_words, tokens_for=tokens_for, in_full=False
+            [path],
+            into,
+            progress=progress,
+            passage_words=passage_words,
+            tokens_for=tokens_for,
+            select=settled,
+            in_full=False,
         )
 
     until = time.monotonic() + _PATIENCE_S

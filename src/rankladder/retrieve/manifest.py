@@ -16,6 +16,7 @@ from typing import Any
 
 from rankladder.errors import IndexCorrupt, IndexMissing, IndexTooNew, StorageFailed
 from rankladder.storage import checked_json, checksum, read_checked_json
+from rankladder.textfiles import Selection
 
 FORMAT = 2
 GENERATION = re.compile(r"gen-\d{6,}")
@@ -39,7 +40,8 @@ class Settings:
 
     passage_words: int
     analyser: str
-    readers: int = 0  # as in manifests that say nothing of it
+    readers: int
+    ids: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,19 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything that is known of a generation. ``files`` holds every file of tantivy's;
-    ``dead`` counts documents that were deleted but may still take room; ``scanned_ns`` is when the folders were read.
+    """Everything that is known of a generation.
+
+    ``select`` is what of the folders is read, ``base`` the path that names are relative to; ``scanned_ns`` is when the
+    folders were read. ``dead`` counts documents that were deleted but may still take room. ``files`` holds every file
+    of tantivy's.
     """
 
     format: int
     package: str
     settings: Settings
+    select: Selection
     roots: tuple[str, ...]
+    base: str
     scanned_ns: int
     documents: int
     dead: int
@@ -77,6 +84,7 @@ class Manifest:
             **{
                 **given,
                 "settings": Settings(**given["settings"]),
+                "select": Selection(**given["select"]),
                 "roots": tuple(given["roots"]),
                 "sources": {name: SourceState(**state) for name, state in given["sources"].items()},
                 "files": {name: FileState(**state) for name, state in given["files"].items()},

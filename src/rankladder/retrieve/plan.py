@@ -96,7 +96,7 @@ def _afresh(sources: Sequence[Source], manifest: Manifest) -> Plan:
 
 
 def _unchanged(source: Source, state: SourceState, *, trusted: bool, scanned_ns: int) -> bool:
-    if source.size != state.size:
+    if source.size != state.size or state.skipped.startswith("cannot be read"):  # a right to read shows in neither
         return False
     if trusted and source.mtime_ns == state.mtime_ns and not is_racy(state, scanned_ns):
         return True

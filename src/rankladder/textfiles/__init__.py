@@ -7,8 +7,10 @@ from rankladder.textfiles.headerless import HeaderMissing
 from rankladder.textfiles.passages import PASSAGE_WORDS
 from rankladder.textfiles.qrels import read_pairs, read_qrels, write_qrels
 from rankladder.textfiles.runs import read_run, read_run_file, write_run
-from rankladder.textfiles.sources import KINDS, Found, SkippedFile, Source, find_sources
+from rankladder.textfiles.selection import Selection
+from rankladder.textfiles.sources import KINDS, Found, Source, find_sources
 from rankladder.textfiles.topics import Topics, read_queries, read_topics
+from rankladder.textfiles.walking import SkippedFile
 from rankladder.textfiles.writing import write_documents_jsonl
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "Found",
     "HeaderMissing",
     "NotText",
+    "Selection",
     "SkippedFile",
     "Source",
     "Topics",

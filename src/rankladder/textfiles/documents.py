@@ -8,19 +8,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from rankladder.errors import BadOption
-from rankladder.textfiles.bytestream import Digest, NotText, read_text, text_head
+from rankladder.errors import BadFile, BadOption, StorageFailed
+from rankladder.textfiles.bytestream import Digest, read_text, text_head
 from rankladder.textfiles.headerless import LAYOUTS, HeaderMissing, headerless_columns, headerless_documents
 from rankladder.textfiles.hypertext import html_page
 from rankladder.textfiles.markdown import markdown_page
 from rankladder.textfiles.passages import PASSAGE_WORDS, Page, cut_passages
 from rankladder.textfiles.plain import plain_page, rst_page
 from rankladder.textfiles.records import csv_documents, jsonl_documents
-from rankladder.textfiles.sources import Found, SkippedFile, Source, find_sources
+from rankladder.textfiles.selection import EVERYTHING, Selection
+from rankladder.textfiles.sources import PROSE, Found, Source, find_sources
 from rankladder.textfiles.trec_documents import begins_with_doc, trec_documents
+from rankladder.textfiles.walking import SkippedFile
 from rankladder.values import Document
 
-READERS = 1
+FILE_FAULTS = (BadFile, StorageFailed)
+"""What reading a file raises: in a folder it is skipped for it, where it was named the whole ends."""
+
+READERS = 2
 """Counts the changes by which the same file gives other documents; another number rebuilds every index."""
 
 
@@ -48,6 +53,11 @@ class Documents:
         return (*self._found.skipped, *self._refused.values())
 
     @property
+    def left_out(self) -> Mapping[str, int]:
+        """How many files and folders were not looked at, by what left them out."""
+        return Counter(self._found.left_out)
+
+    @property
     def unknown_suffixes(self) -> Mapping[str, int]:
         """How many files have a suffix that is not read, by suffix."""
         return Counter(self._found.unknown_suffixes)
@@ -63,30 +73,59 @@ class Documents:
 
     def _read(self, source: Source) -> Iterator[Document]:
         try:
-            yield from read_source(source, passage_words=self.passage_words)
-        except NotText as error:
+            yield from whole_source(source, passage_words=self.passage_words)
+        except FILE_FAULTS as error:
             if source.named:
                 raise
-            self._refused[source.path] = SkippedFile(source.path, error.reason)
+            self._refused[source.path] = SkippedFile(source.path, why_skipped(error, source.path))
 
 
-def read_documents(path: str | Path, *, passage_words: int = PASSAGE_WORDS) -> Documents:
-    """The documents of a file, or of every file below a folder; see ``find_sources`` for which are read.
+def read_documents(
+    path: str | Path, *, passage_words: int = PASSAGE_WORDS, select: Selection = EVERYTHING
+) -> Documents:
+    """The documents of a file, or of every file below a folder; see ``find_sources`` and ``Selection`` for which.
 
     A record file (JSON Lines, CSV, TSV, a BEIR corpus, TREC's ``<DOC>`` files) gives one document a record, a prose
     file (Markdown, text, reStructuredText, HTML) one a passage of about ``passage_words`` words.
 
-    Raises PathMissing, BadOption, BadFile. Duplicate ids are not looked for here: that takes the whole set in memory
+    Raises PathMissing, BadOption, BadFile. A file that was found in a folder is skipped where it has a fault. Duplicate
+    ids are not looked for here: that takes the whole set in memory
     (``rankladder.retrieve.build_index`` does it).
     """
     check_passage_words(passage_words)
-    return Documents(Path(path), find_sources([path]), passage_words)
+    return Documents(Path(path), find_sources([path], select=select), passage_words)
+
+
+def why_skipped(error: BadFile | StorageFailed, path: Path) -> str:
+    """The reason of one of ``FILE_FAULTS``, without the path that it begins with and without the hint.
+
+    >>> why_skipped(BadFile("notes/a.csv:7: not JSON", hint="…"), Path("notes/a.csv"))
+    'line 7: not JSON'
+    """
+    whole = str(error).removesuffix(f"\nhint: {error.hint}").removeprefix(str(path)).lstrip(":").strip()
+    line, colon, rest = whole.partition(": ")
+    return f"line {line}: {rest}" if colon and line.isdecimal() else whole
 
 
 def check_passage_words(passage_words: int) -> None:
     """Raises BadOption for a passage length below 20 words."""
     if passage_words < 20:
         raise BadOption(f"passage_words must be at least 20, got {passage_words}")
+
+
+def whole_source(
+    source: Source, *, passage_words: int = PASSAGE_WORDS, digest: Digest | None = None
+) -> Iterator[Document]:
+    """As ``read_source``, but a file that was found in a folder gives all its documents or none.
+
+    Record files are not held in memory, so they are read twice for it: once to see whether they can be read.
+    """
+    if not source.named and (source.kind not in PROSE or begins_with_doc(source.path)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", HeaderMissing)
+            for _ in read_source(source, passage_words=passage_words):
+                pass
+    yield from read_source(source, passage_words=passage_words, digest=digest)
 
 
 def read_source(
@@ -98,11 +137,21 @@ def read_source(
     BadFile for a record that cannot be used. Warns of a table whose columns had to be guessed (``HeaderMissing``).
     """
     match source.kind:
-        case "jsonl" | "csv" | "trec":
+        case "jsonl" | "csv":
+            return _with_ids(_records(source, text_head(source.path), digest), source)
+        case "trec":
             return _records(source, text_head(source.path), digest)
         case "plain" if begins_with_doc(source.path):
             return _records(replace(source, kind="trec"), text_head(source.path), digest)
     return _passages(_page(source, digest), source.name, passage_words)
+
+
+def _with_ids(documents: Iterator[Document], source: Source) -> Iterator[Document]:
+    """The records with the ids that ``source`` gives them; one that has none of its own is ``name:line`` already."""
+    for document in documents:
+        own = document.id.startswith(f"{source.name}:")
+        id = document.id if own else source.id_of(document.id)
+        yield document if id == document.id else replace(document, id=id)
 
 
 def _records(source: Source, head: str, digest: Digest | None) -> Iterator[Document]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from rankladder.errors import BadFile, BadOption, PathMissing
-from rankladder.textfiles.beir import beir_corpus, is_beir_folder
 from rankladder.textfiles.bytestream import endings
+from rankladder.textfiles.selection import DEFAULTS, EVERYTHING, Selection
 from rankladder.textfiles.trec_documents import begins_with_doc
+from rankladder.textfiles.walking import SkippedFile, walk
 
 Kind = Literal["markdown", "plain", "rst", "html", "jsonl", "csv", "trec"]
 
@@ -37,21 +38,20 @@ KINDS: dict[str, Kind] = {
 TREC_SUFFIXES = (".trec", ".trec.gz", ".sgml", ".sgml.gz", ".sgm", ".sgm.gz", ".xml", ".xml.gz", ".gz")
 """Ends of names of which nothing is read but TREC documents: such a file must begin with ``<DOC>``."""
 
-_SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages"})
+LARGEST_PROSE = 256 * 2**20
+"""Bytes of a file of prose: it is held whole while it is read. Record files are streamed, whatever their size."""
 
+PROSE = frozenset[Kind](("markdown", "plain", "rst", "html"))
+"""Kinds of which a passage is a document, not a record."""
 
-@dataclass(frozen=True, slots=True)
-class SkippedFile:
-    """A file that was left out, and why."""
-
-    path: Path
-    reason: str
+_COLLECTIONS = ("corpus", "collection", "docs", "documents", "passages")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file that holds documents. ``name`` is its path below what the caller named, with ``/`` on every system;
-    ``named`` tells that the caller named the file itself, so that it may not be skipped.
+    ``named`` tells that the caller named the file itself, so that it may not be skipped. ``ids`` says which of its
+    records' ids get ``name`` before them: none, bare numbers, or all.
     """
 
     path: Path
@@ -60,15 +60,32 @@ class Source:
     size: int
     mtime_ns: int
     named: bool = False
+    ids: Literal["plain", "numbers", "file"] = "plain"
+
+    def id_of(self, id: str) -> str:
+        """The id of a document for a record's own id, which is never ``name:line``.
+
+        >>> exports = Source(Path("a.csv"), "a.csv", "csv", 9, 0, ids="numbers")
+        >>> exports.id_of("7"), exports.id_of("B-7")
+        ('a.csv#7', 'B-7')
+        """
+        with_name = self.ids == "file" or (self.ids == "numbers" and id.isdecimal())
+        return f"{self.name}#{id}" if with_name else id
 
 
 @dataclass(slots=True)
 class Found:
-    """The sources below some paths, in the order of their names, and what was left out."""
+    """The sources below some paths, in the order of their names, and what was left out.
 
+    ``unknown_suffixes`` counts files by suffix, ``left_out`` files and folders by what left them out. ``base`` is the
+    path that names are relative to.
+    """
+
+    base: Path
     sources: list[Source] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
     unknown_suffixes: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
 def kind_of(path: Path) -> Kind | None:
@@ -88,13 +105,20 @@ def _suffix(path: Path) -> str:
     return "".join(suffixes if suffixes[-1:] == [".gz"] else suffixes[-1:])
 
 
-def find_sources(paths: Sequence[str | Path], *, exclude: Path | None = None) -> Found:
+def find_sources(
+    paths: Sequence[str | Path],
+    *,
+    select: Selection = EVERYTHING,
+    apart_from: Path | None = None,
+    base: str | Path | None = None,
+) -> Found:
     """The sources below files and folders.
 
-    Folders are searched all the way down; hidden files and folders, ``node_modules``, virtual environments,
-    rankladder's own indexes and ``exclude`` are left out without a word, links to folders are not followed, and a link
-    to a file that is read already is skipped. Of a BEIR folder only the corpus is read. Names are relative to the
-    folder where one path is given, and to the deepest common folder where several are.
+    Folders are searched all the way down. Of a BEIR folder only the corpus is read. What is left out is counted: by
+    ``select``, hidden files and folders, folders of installed code or build output, links to folders, and rankladder's
+    own indexes; ``apart_from`` is left out without a word. A link to a file that is read already is skipped.
+
+    A name is relative to the first path, or to ``base`` where that is given: other paths change no name.
 
     Raises PathMissing, BadOption for no path at all, and BadFile for a named file of a kind that is not read.
     """
@@ -104,19 +128,28 @@ def find_sources(paths: Sequence[str | Path], *, exclude: Path | None = None) ->
     for given, root in zip(paths, roots, strict=True):
         if not os.path.exists(root):  # noqa: PTH110 — Path.exists raises where a folder above may not be entered
             raise PathMissing(f"no file or folder at {given}")
-    shared = Path(os.path.commonpath([root if root.is_dir() else root.parent for root in roots]))
-    hidden = None if exclude is None else exclude.resolve()
-    found, seen = Found(), set[Path]()
+    settled = select.over(DEFAULTS)
+    found = Found(roots[0] if base is None else Path(base))
+    start = found.base if found.base.is_dir() else found.base.parent
+    seen = set[Path]()
     named = {root for root in roots if not root.is_dir()}
     for root in roots:
-        for path in _files(root, hidden, found):
+        for path in walk(root, settled, found, apart_from=apart_from):
             if path not in seen:
                 seen.add(path)
-                _sort_out(path, path.relative_to(shared).as_posix(), path in named, found)
+                _sort_out(path, _name(path, start), path in named, found, settled)
     found.sources.sort(key=lambda source: source.name)
     _skip_links(found)
     found.skipped.sort(key=lambda skipped: skipped.path)
     return found
+
+
+def _name(path: Path, start: Path) -> str:
+    """The path from a folder, with ``/`` on every system; the whole path where there is none (another drive)."""
+    try:
+        return Path(os.path.relpath(path, start)).as_posix()
+    except ValueError:
+        return path.as_posix()
 
 
 def _skip_links(found: Found) -> None:
@@ -135,39 +168,21 @@ def _skip_links(found: Found) -> None:
     found.sources = [source for source in found.sources if source.name not in again]
 
 
-def _files(root: Path, exclude: Path | None, found: Found) -> Iterator[Path]:
-    def refused(error: OSError) -> None:
-        found.skipped.append(SkippedFile(Path(error.filename), f"cannot be read ({error.strerror})"))
-
-    if not root.is_dir():
-        yield root
+def _sort_out(path: Path, name: str, named: bool, found: Found, select: Selection) -> None:
+    try:
+        name.encode()
+        status = path.stat()
+    except UnicodeEncodeError:
+        found.skipped.append(SkippedFile(path, "its name is not UTF-8"))
         return
-    for place, folders, every in os.walk(root, onerror=refused):
-        folder, files = Path(place), every
-        if is_beir_folder(folder):
-            folders.clear()
-            files = [beir_corpus(folder).name]
-        folders[:] = sorted(name for name in folders if not _left_out(folder / name, exclude))
-        for name in sorted(files):
-            if not name.startswith("."):
-                yield folder / name
-
-
-def _left_out(folder: Path, exclude: Path | None) -> bool:
-    return (
-        folder.name.startswith(".")
-        or folder.name in _SKIPPED_FOLDERS
-        or _holds(folder, "pyvenv.cfg")
-        or (_holds(folder, "CURRENT") and _holds(folder, ".lock"))
-        or (exclude is not None and folder.resolve() == exclude)
-    )
-
-
-def _holds(folder: Path, name: str) -> bool:
-    return os.path.exists(folder / name)  # noqa: PTH110 — see above
-
-
-def _sort_out(path: Path, name: str, named: bool, found: Found) -> None:
+    except OSError as error:
+        found.skipped.append(SkippedFile(path, f"cannot be read ({error.strerror or error})"))
+        return
+    if not stat.S_ISREG(status.st_mode):  # asked first: opening a pipe would wait for ever
+        if named:
+            raise BadFile(f"{path}: not a regular file", hint="save it to a file, and name that")
+        found.skipped.append(SkippedFile(path, "not a regular file"))
+        return
     kind = kind_of(path)
     if kind is None:
         if named:
@@ -178,15 +193,18 @@ def _sort_out(path: Path, name: str, named: bool, found: Found) -> None:
             )
         found.unknown_suffixes[_suffix(path) or "(none)"] += 1
         return
-    try:
-        name.encode()
-        status = path.stat()
-    except UnicodeEncodeError:
-        found.skipped.append(SkippedFile(path, "its name is not UTF-8"))
-    except OSError as error:
-        found.skipped.append(SkippedFile(path, f"cannot be read ({error.strerror or error})"))
-    else:
-        if stat.S_ISREG(status.st_mode):
-            found.sources.append(Source(path, name, kind, status.st_size, status.st_mtime_ns, named))
-        else:
-            found.skipped.append(SkippedFile(path, "not a regular file"))
+    if kind in PROSE and status.st_size > LARGEST_PROSE:
+        reason = f"too large ({status.st_size / 2**20:,.0f} MiB; prose is read up to {LARGEST_PROSE / 2**20:,.0f} MiB)"
+        if named:
+            raise BadFile(f"{path}: {reason}", hint="split it, or turn it into JSON Lines, which are read line by line")
+        found.skipped.append(SkippedFile(path, reason))
+        return
+    ids = _ids(path, select, first=path == found.base)
+    found.sources.append(Source(path, name, kind, status.st_size, status.st_mtime_ns, named, ids))
+
+
+def _ids(path: Path, select: Selection, *, first: bool) -> Literal["plain", "numbers", "file"]:
+    """A number says which record of its file it is, but where the file is the collection: named first, or by name."""
+    if select.ids in {"file", "plain"}:
+        return select.ids
+    return "plain" if first or path.name.partition(".")[0].lower() in _COLLECTIONS else "numbers"
