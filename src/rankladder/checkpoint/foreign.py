@@ -29,10 +29,16 @@ from rankladder.checkpoint.modular import (
     read_transformer_settings,
 )
 from rankladder.checkpoint.opening import Found
+from rankladder.checkpoint.sizes import read_layers
 from rankladder.checkpoint.tensorfile import INDEX, StoredTensor, open_part
 from rankladder.checkpoint.tokenizer_settings import LEAST, read_foreign_settings
 from rankladder.checkpoint.tokens import load_tokenizer
 from rankladder.errors import BadConfig
+
+LAYERS = {"num_hidden_layers": 5, "n_layers": 5, "num_hidden_groups": 5, "inner_group_num": 5}
+"""Keys that say how often a part of the network is built, and the fewest tensors that it has each time. The layers of
+ALBERT share theirs.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,9 @@ def read_foreign(found: Found) -> Foreign:
     kind = config.value("model_type")
     if not isinstance(kind, str) or kind not in ENCODERS | CAUSAL:
         config.refuse("model_type", " or ".join(sorted(ENCODERS | CAUSAL)))
+    for key, tensors in LAYERS.items():
+        if key in config:
+            read_layers(config, key, tensors=0 if key == "num_hidden_layers" and kind == "albert" else tensors)
     modules = tuple(read_modules(folder / MODULES)) if (folder / MODULES).is_file() else ()
     configs = [config.path, *([folder / MODULES] if modules else [])]
     configs += [folder / part / "config.json" for _, part in modules[1:]]
@@ -104,8 +113,7 @@ def read_foreign(found: Found) -> Foreign:
         configs += files
         positions = config.integer("max_position_embeddings")
         if kind in OFFSET_POSITIONS:
-            pad = config.value("pad_token_id", 1)
-            positions -= 1 + (pad if isinstance(pad, int) else 1)
+            positions -= 1 + config.integer("pad_token_id", least=0, default=1)
     parts = ["", *(part for name, part in modules[1:] if name in {"Dense", "LayerNorm"})]
     tensors = {part: open_part(folder / part) for part in parts}
     tokenizer, content, parsed = _read_tokenizer(folder / TOKENIZER, config)

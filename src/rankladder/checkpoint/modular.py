@@ -9,7 +9,7 @@ from typing import Literal
 from rankladder.checkpoint.bert import bert_shapes, read_bert
 from rankladder.checkpoint.classifier import POOLINGS, read_classifier
 from rankladder.checkpoint.config_keys import TORCH_ACTIVATIONS
-from rankladder.checkpoint.jsonfile import Section, read_json
+from rankladder.checkpoint.jsonfile import Section, read_json, shown
 from rankladder.checkpoint.layout import Layout, Slot, prefixed
 from rankladder.checkpoint.modernbert import modernbert_shapes, read_modernbert
 from rankladder.checkpoint.network import Dense, Network, Norm
@@ -96,14 +96,14 @@ def read_modules(path: Path) -> list[tuple[str, str]]:
     modules: list[tuple[str, str]] = []
     for place, values in enumerate(entries):
         if not isinstance(values, dict):
-            raise BadConfig(f"{path}: expected an object for module {place}, found {values!r}")
+            raise BadConfig(f"{path}: expected an object for module {place}, found {shown(values)}")
         entry = Section(path, values, within=f"[{place}]")
         entry.expect("idx", place)
         entry.expect("kwargs", [], None)
         kind, part = entry.value("type"), entry.value("path")
         entry.finish(("name",))
         if not isinstance(kind, str) or not isinstance(part, str):
-            raise BadConfig(f"{path}: expected a type and a path for module {place}, found {values!r}")
+            raise BadConfig(f"{path}: expected a type and a path for module {place}, found {shown(values)}")
         if not kind.startswith("sentence_transformers."):
             raise UnsafeFile(
                 f"{path}: module {place} is {kind}, code from outside Sentence Transformers",
@@ -195,8 +195,8 @@ def _read_pooling(folder: Path, width: int) -> Literal["cls", "mean"]:
     modes = legacy if mode is None else mode if isinstance(mode, list) else [mode]
     if mode is not None and legacy and modes != legacy:
         config.refuse("pooling_mode", f"{legacy}, as in the older keys")
-    if len(modes) != 1 or modes[0] not in POOLINGS:
-        raise BadConfig(f"{config.path}: expected one pooling mode, cls or mean, found {modes}")
+    if len(modes) != 1 or not isinstance(modes[0], str) or modes[0] not in POOLINGS:
+        raise BadConfig(f"{config.path}: expected one pooling mode, cls or mean, found {shown(modes)}")
     return POOLINGS[modes[0]]
 
 

@@ -1,4 +1,4 @@
-"""Panics of libraries that are written in Rust: a BaseException in Python, which no caller expects."""
+"""What the libraries that are written in Rust raise: a bare Exception, or a panic, which is no Exception at all."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from contextlib import contextmanager
 
 @contextmanager
 def panics_as(refused: Callable[[str], Exception]) -> Iterator[None]:
-    """Turns a panic of a Rust library into the error that ``refused`` makes of its first line.
+    """Turns a panic or a bare Exception of such a library into the error that ``refused`` makes of its first line.
 
-    pyo3 makes a class of its own for each library and exports none: the name is all there is to know it by.
+    pyo3 makes a class of panics for each library, below BaseException, and exports none: its name is all there is.
     """
     try:
         yield
-    except Exception:
-        raise
     except BaseException as error:
-        if type(error).__name__ != "PanicException":
+        if type(error) is not Exception and type(error).__name__ != "PanicException":
             raise
         raise refused(str(error).strip().partition("\n")[0] or "no message") from error

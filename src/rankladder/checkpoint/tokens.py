@@ -82,9 +82,7 @@ def load_tokenizer(path: Path) -> tuple[Tokenizer, bytes, object]:
         parsed = parse_json(content)
         with _refusing_panics(path):
             tokenizer = Tokenizer.from_str(content.decode("utf-8"))
-    except BadConfig:
-        raise
-    except Exception as error:  # the tokenizers library raises bare Exception
+    except ValueError as error:
         raise BadConfig(f"{path}: not a tokenizer: {error}", hint="download the file again") from error
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -94,7 +92,7 @@ def load_tokenizer(path: Path) -> tuple[Tokenizer, bytes, object]:
 def _refusing_panics(path: Path) -> AbstractContextManager[None]:
     return panics_as(
         lambda message: BadConfig(
-            f"{path}: the tokenizers library fails on it: {message}", hint="download the file again"
+            f"{path}: not a tokenizer that the library tokenizers can use: {message}", hint="download the file again"
         )
     )
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding, Tokenizer
+from tokenizers import Tokenizer
 
+from rankladder.checkpoint.panics import panics_as
+from rankladder.errors import BadInput
 from rankladder.rerank.segments import PIECE, Cutter, Pieces
 from rankladder.surrogates import encodable
 
@@ -35,7 +37,8 @@ class TextEncoder:
         found: list[list[NDArray[np.int32]]] = [[] for _ in texts]
         pieces = ((row, piece) for row, text in enumerate(texts) for piece in self._pieces(text).texts)
         for batch in _batches(pieces, one=self._one_core):
-            rows = self._tokenizer.encode_batch_fast([piece for _, piece in batch], add_special_tokens=False)
+            with panics_as(_refusal_of(texts)):
+                rows = self._tokenizer.encode_batch_fast([piece for _, piece in batch], add_special_tokens=False)
             for (row, _), encoding in zip(batch, rows, strict=True):
                 found[row].append(np.array(encoding.ids, dtype=np.int32))
         return [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in found]
@@ -45,7 +48,8 @@ class TextEncoder:
         pieces = self._pieces(text, offsets=True)
         found = []
         for batch in _batches(enumerate(pieces.texts), one=self._one_core):
-            rows: list[Encoding] = self._tokenizer.encode_batch([piece for _, piece in batch], add_special_tokens=False)
+            with panics_as(_refusal_of([text])):
+                rows = self._tokenizer.encode_batch([piece for _, piece in batch], add_special_tokens=False)
             for (number, _), encoding in zip(batch, rows, strict=True):
                 found.append(np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2) + pieces.starts[number])
         return pieces.places(np.concatenate(found, dtype=np.int32))
@@ -55,6 +59,14 @@ class TextEncoder:
         if len(readable) <= 2 * PIECE or (offsets and not self._cutter.keeps_offsets):
             return Pieces((readable,), (0,))
         return self._cutter.pieces(readable)
+
+
+def _refusal_of(texts: Sequence[str]) -> Callable[[str], BadInput]:
+    """Makes the error for texts on which the tokenizers library fails, of its message."""
+    return lambda message: BadInput(
+        f"the model's tokenizer fails on one of {len(texts)} texts, the first is {texts[0][:60]!r}: {message}",
+        hint="leave out what is unusual in the text, or use another model",
+    )
 
 
 def _batches(pieces: Iterable[tuple[int, str]], *, one: bool) -> Iterator[list[tuple[int, str]]]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rankladder.checkpoint import find_checkpoint, read_checkpoint, read_foreign
-from rankladder.errors import BadOption
+from rankladder.checkpoint.panics import panics_as
+from rankladder.errors import BadOption, CheckpointRefused
 from rankladder.rerank.engine import (
     DtypeWish,
     EngineWish,
@@ -58,29 +59,30 @@ def open_scorer(
     found = find_checkpoint(Path(name) if isinstance(name, os.PathLike) else name, revision=revision, offline=offline)
     chosen = choose_engine(found, engine)
     check_torch_options(chosen.engine, attention=attention, cuda_graphs=cuda_graphs)
-    if chosen.engine == "sentence-transformers":
-        foreign = read_foreign(found)
-        limit = _limit(foreign.name, max_tokens, foreign.max_tokens)
-        choice = choose_dtype(foreign, dtype, engine=chosen.engine)
-        need("sentence_transformers", extra="sentence-transformers")
-        from rankladder.rerank.sentence.scorer import sentence_scorer
+    with panics_as(lambda message: CheckpointRefused(f"{found.folder}: a library fails on its files: {message}")):
+        if chosen.engine == "sentence-transformers":
+            foreign = read_foreign(found)
+            limit = _limit(foreign.name, max_tokens, foreign.max_tokens)
+            choice = choose_dtype(foreign, dtype, engine=chosen.engine)
+            need("sentence_transformers", extra="sentence-transformers")
+            from rankladder.rerank.sentence.scorer import sentence_scorer
 
-        return sentence_scorer(
-            foreign, dtype=choice, why=chosen.reason, max_tokens=limit, device=device, threads=threads
+            return sentence_scorer(
+                foreign, dtype=choice, why=chosen.reason, max_tokens=limit, device=device, threads=threads
+            )
+        checkpoint = read_checkpoint(found.folder, name=found.name, revision=found.revision)
+        limit = _limit(checkpoint.name, max_tokens, checkpoint.max_tokens)
+        choice = choose_dtype(checkpoint, dtype, engine=chosen.engine)
+        runner = open_engine(
+            checkpoint,
+            engine=chosen.engine,
+            dtype=choice.dtype,
+            threads=threads,
+            device=device,
+            attention=attention,
+            cuda_graphs=cuda_graphs,
         )
-    checkpoint = read_checkpoint(found.folder, name=found.name, revision=found.revision)
-    limit = _limit(checkpoint.name, max_tokens, checkpoint.max_tokens)
-    choice = choose_dtype(checkpoint, dtype, engine=chosen.engine)
-    runner = open_engine(
-        checkpoint,
-        engine=chosen.engine,
-        dtype=choice.dtype,
-        threads=threads,
-        device=device,
-        attention=attention,
-        cuda_graphs=cuda_graphs,
-    )
-    return native_scorer(checkpoint, runner, dtype=choice, max_tokens=limit, one_core=threads == 1)
+        return native_scorer(checkpoint, runner, dtype=choice, max_tokens=limit, one_core=threads == 1)
 
 
 def _limit(name: str, wish: int | None, most: int) -> int:

@@ -6,34 +6,48 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from logging import ERROR
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 from sentence_transformers import CrossEncoder
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+)
 from transformers.utils import logging
 
 from rankladder.checkpoint import Foreign
 from rankladder.checkpoint.tensorfile import StoredTensor
-from rankladder.checkpoint.weights import check_counter, check_tensor
+from rankladder.checkpoint.weights import check_counter, check_tensor, old_name
 from rankladder.errors import BadConfig, BadTensor, CheckpointRefused
 
-Network = TypeVar("Network", bound=nn.Module)
-
-OLD_NAMES = (("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta"))
-"""Endings of a parameter's name, and what files from before 2019 call it; transformers renames them too."""
+Made = TypeVar("Made")
 
 COUNTER = "position_ids"
 """Ending of a tensor that older versions stored and that is only 0, 1, 2, …"""
 
 CHUNK = 1 << 24
 
-PROBE = ("what is rain?", "Rain falls.")
-"""A plain pair that tokenizer.json and transformers must read alike. transformers 5 builds some tokenizers anew from
-their vocabulary; where such a one treats unusual characters otherwise, tokenizer.json is what is read here.
+PROBES = (
+    ("what is rain?", "Rain falls."),
+    ("WHAT is Été?", "Naïve CAFÉ, Straße 12.50 Ελλάδα Страна İ"),
+    ("\u4e2d\u6587 rain", "\u65e5\u672c\u8a9e \ud55c\uad6d\uc5b4 a_b don't"),
+)
+"""Pairs that tokenizer.json and transformers must read alike: case, accents, scripts, and the added tokens.
+transformers 5 builds some tokenizers anew from their vocabulary; where such a one treats rarer characters otherwise
+(of control, of compatibility, several spaces), tokenizer.json is what is read here.
 """
+
+TOKENS_PROBED = 40
+
+UNFOUND = 1 << 26
+"""Numbers that a network may have beyond those that the files hold under its own names: 256 MB in fp32."""
 
 
 def load_classifier(foreign: Foreign, dtype: torch.dtype) -> CrossEncoder:
@@ -54,6 +68,7 @@ def load_classifier(foreign: Foreign, dtype: torch.dtype) -> CrossEncoder:
         )
         return cast(CrossEncoder, model)
 
+    _check_on_paper(foreign, AutoModel if len(foreign.modules) > 1 else AutoModelForSequenceClassification)
     model = built(foreign, build)
     if model.num_labels != 1:
         raise BadConfig(f"{foreign.folder}: expected one output, a reranker's score, found {model.num_labels}")
@@ -64,12 +79,7 @@ def load_classifier(foreign: Foreign, dtype: torch.dtype) -> CrossEncoder:
             parts[part] = model[place].to(dtype)
     for part, module in parts.items():
         check_parameters(module, foreign.tensors[part], where=f"{foreign.folder / part}")
-    theirs, ours = list(model.tokenizer(*PROBE)["input_ids"]), foreign.tokenizer.encode(*PROBE).ids
-    if theirs != ours:
-        raise BadConfig(
-            f"{foreign.folder}: the tokenizer that transformers makes of it reads {PROBE} as {theirs}, "
-            f"tokenizer.json as {ours}"
-        )
+    _check_tokenizer(foreign, model.tokenizer)
     return model
 
 
@@ -87,7 +97,10 @@ def load_causal(foreign: Foreign, dtype: torch.dtype) -> PreTrainedModel:
         )
         return cast(PreTrainedModel, model)
 
+    _check_on_paper(foreign, AutoModelForCausalLM)
     model = built(foreign, build)
+    tokenizer = built(foreign, lambda: AutoTokenizer.from_pretrained(os.fspath(foreign.folder), local_files_only=True))
+    _check_tokenizer(foreign, tokenizer)
     check_parameters(model, foreign.tensors[""], where=str(foreign.folder))
     head, embedding = (cast(nn.Linear, owner) for owner in (model.lm_head, model.get_input_embeddings()))
     if model.config.tie_word_embeddings and not torch.equal(head.weight, embedding.weight):
@@ -95,6 +108,46 @@ def load_causal(foreign: Foreign, dtype: torch.dtype) -> PreTrainedModel:
             f"{foreign.folder}: lm_head.weight: expected the embedding, as the config ties them, found other values"
         )
     return model
+
+
+def _check_on_paper(foreign: Foreign, kind: Any) -> None:
+    """Describes the network without memory for its numbers; BadTensor where the files do not hold it by far."""
+
+    def describe() -> nn.Module:
+        where = os.fspath(foreign.folder)
+        config = AutoConfig.from_pretrained(where, local_files_only=True, trust_remote_code=False)
+        with torch.device("meta"):
+            network: nn.Module = kind.from_config(config, trust_remote_code=False)
+        return network
+
+    network = built(foreign, describe)
+    files = foreign.tensors[""]
+    unfound: dict[str, Tensor] = dict(network.named_buffers())
+    for name, value in network.named_parameters():
+        stored = files.get(name) or files.get(old_name(name) or name)
+        if stored is None or stored.shape != tuple(value.shape):
+            unfound[name] = value
+    if sum(value.numel() for value in unfound.values()) > UNFOUND:
+        name = max(unfound, key=lambda one: unfound[one].numel())
+        raise BadTensor(
+            f"{foreign.folder}: {name}: expected {list(unfound[name].shape)} by the config, found no such tensor",
+            hint="the config belongs to another model",
+        )
+
+
+def _check_tokenizer(foreign: Foreign, theirs: Any) -> None:
+    """Refuses a tokenizer that is not, to transformers, what ``tokenizer.json`` says: BadConfig, naming the pair."""
+    added = [token.content for token in foreign.tokenizer.get_added_tokens_decoder().values()]
+    named = [str(token) for token in theirs.all_special_tokens]
+    tokens = list(dict.fromkeys([*added[:TOKENS_PROBED], *named[:TOKENS_PROBED], *added[-TOKENS_PROBED:]]))
+    for pair in (*PROBES, *((f"why {token} so", f"it {token} is") for token in tokens)):
+        ids = list(theirs(*pair)["input_ids"])
+        if ids != foreign.tokenizer.encode(*pair).ids:
+            raise BadConfig(
+                f"{foreign.folder}: the tokenizer that transformers makes of it reads {pair} as {ids}, "
+                f"tokenizer.json as {foreign.tokenizer.encode(*pair).ids}",
+                hint="save the tokenizer again with transformers, so that all of its files say the same",
+            )
 
 
 def check_parameters(module: nn.Module, files: Mapping[str, StoredTensor], *, where: str) -> None:
@@ -110,9 +163,8 @@ def check_parameters(module: nn.Module, files: Mapping[str, StoredTensor], *, wh
     lacking: list[tuple[str, Tensor]] = []
     for name, value in module.state_dict().items():
         stored = left.pop(name, None)
-        for new, old in OLD_NAMES if stored is None else ():
-            if name.endswith(new):
-                stored = left.pop(name.removesuffix(new) + old, None) or stored
+        if stored is None and (older := old_name(name)) is not None:
+            stored = left.pop(older, None)
         if stored is None:
             lacking.append((name, value))
             continue
@@ -147,7 +199,7 @@ def _same(value: Tensor, stored: StoredTensor) -> bool:
     return True
 
 
-def built(foreign: Foreign, build: Callable[[], Network]) -> Network:
+def built(foreign: Foreign, build: Callable[[], Made]) -> Made:
     """What ``build`` makes, its messages silenced, its errors turned into a refusal."""
     try:
         with _quiet():
