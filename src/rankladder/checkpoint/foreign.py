@@ -94,9 +94,9 @@ def read_foreign(found: Found) -> Foreign:
     kind = config.value("model_type")
     if not isinstance(kind, str) or kind not in ENCODERS | CAUSAL:
         config.refuse("model_type", " or ".join(sorted(ENCODERS | CAUSAL)))
-    for key, tensors in LAYERS.items():
+    for key, least in LAYERS.items():
         if key in config:
-            read_layers(config, key, tensors=0 if key == "num_hidden_layers" and kind == "albert" else tensors)
+            read_layers(config, key, tensors=0 if key == "num_hidden_layers" and kind == "albert" else least)
     modules = tuple(read_modules(folder / MODULES)) if (folder / MODULES).is_file() else ()
     configs = [config.path, *([folder / MODULES] if modules else [])]
     configs += [folder / part / "config.json" for _, part in modules[1:]]
