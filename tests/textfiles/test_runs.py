@@ -1,7 +1,8 @@
-"""Runs, judgements and queries read back as they were written."""
+"""Runs, judgements and queries read back as they were written; runs in the other forms that are met."""
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankladder.errors import BadFile, BadInput, DuplicateId, PathMissing
-from rankladder.textfiles import read_qrels, read_queries, read_run, write_qrels, write_run
+from rankladder.textfiles import read_qrels, read_queries, read_run, read_run_file, write_qrels, write_run
 from rankladder.values import Qrels, Query, Run
 
 ids = st.text(st.characters(exclude_characters=" \t\r\n\v\f\ufeff", exclude_categories=["Cs"]), min_size=1, max_size=9)
@@ -79,6 +80,91 @@ def test_a_pair_that_stands_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "q").write_text("q 0 d 1\nq 0 d 1\nq 0 d 2\n")
     with pytest.raises(DuplicateId, match=r"q:3:"):
         read_qrels(tmp_path / "q")
+
+
+SCORES = {"q1": {"d1": 9.0, "d2": 3.5}, "q2": {"d2": 4.0}}
+RANKS = {"q1": {"d1": -1.0, "d2": -2.0}, "q2": {"d2": -1.0}}
+FORMS = {
+    "six": ("q1 Q0 d1 1 9 t\nq1 Q0 d2 2 3.5 t\nq2 Q0 d2 1 4 t\n", SCORES, "t"),
+    "eight, a tag of words": (
+        "q1 Q0 d1 1 9 my own run\nq1 Q0 d2 2 3.5 my own run\nq2 Q0 d2 1 4 x\n",
+        SCORES,
+        "my own run",
+    ),
+    "five, no tag": ("q1 Q0 d1 1 9\nq1 Q0 d2 2 3.5\nq2 Q0 d2 1 4\n", SCORES, "run"),
+    "five, no Q0": ("q1 d1 1 9 t\nq1 d2 2 3.5 t\nq2 d2 1 4 t\n", SCORES, "t"),
+    "four": ("q1 d1 1 9\nq1 d2 2 3.5\nq2 d2 1 4\n", SCORES, "run"),
+    "four, no rank": ("q1 Q0 d1 9\nq1 Q0 d2 3.5\nq2 Q0 d2 4\n", SCORES, "run"),
+    "three, scores": ("q1\td1\t9\nq1\td2\t3.5\nq2\td2\t4\n", SCORES, "run"),
+    "three, ranks": ("q1\td1\t1\nq1\td2\t2\nq2\td2\t1\n", RANKS, "run"),
+    "three, a header": ("qid\tpid\trank\nq1\td1\t1\nq1\td2\t2\nq2\td2\t1\n", RANKS, "run"),
+    "comments": ("# a run\nq1 Q0 d1 1 9 t\nq1 Q0 d2 2 3.5 t\n#\nq2 Q0 d2 1 4 t\n", SCORES, "t"),
+    "csv, pyterrier": (
+        "qid,docid,docno,rank,score,query\nq1,7,d1,0,9,a\nq1,8,d2,1,3.5,a\nq2,8,d2,0,4,b\n",
+        SCORES,
+        "run",
+    ),
+    "csv, ranx": ("q_id,doc_id,score\nq1,d1,9\nq1,d2,3.5\nq2,d2,4\n", SCORES, "run"),
+    "csv, ranks": ("qid,docno,rank\nq1,d1,1\nq1,d2,2\nq2,d2,1\n", RANKS, "run"),
+    "json": ('{"q1": {"d1": 9, "d2": 3.5}, "q2": {"d2": 4}}', SCORES, "run"),
+    "json, lists": ('{"q1": ["d1", "d2"], "q2": ["d2"]}', RANKS, "run"),
+    "json, pairs": ('{"q1": [["d1", 9], ["d2", 3.5]], "q2": [["d2", 4]]}', SCORES, "run"),
+    "json, hits": (
+        '{"q1": [{"docid": "d1", "score": 9}, {"docid": "d2", "score": 3.5}], "q2": [{"corpus_id": "d2", "score": 4}]}',
+        SCORES,
+        "run",
+    ),
+    "json, mteb": (
+        '{"mteb_model_meta": {"a": {}}, "default": {"test": {"q1": {"d1": 9, "d2": 3.5}, "q2": {"d2": 4}}}}',
+        SCORES,
+        "run",
+    ),
+    "json lines": (
+        '{"query_id": "q1", "doc_id": "d1", "score": 9}\n{"query_id": "q1", "doc_id": "d2", "score": 3.5}\n'
+        '{"query_id": "q2", "doc_id": "d2", "score": 4}\n',
+        SCORES,
+        "run",
+    ),
+    "json lines, candidates": (
+        '{"query": {"text": "a", "qid": "q1"}, "candidates": [{"docid": "d1", "score": 9},'
+        ' {"docid": "d2", "score": 3.5}]}\n'
+        '{"query": {"text": "b", "qid": "q2"}, "candidates": [{"docid": "d2", "score": 4}]}\n',
+        SCORES,
+        "run",
+    ),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids="plain gzip".split())
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_a_run_gives_its_scores(tmp_path: Path, form: str, packed: bool) -> None:
+    text, scores, name = FORMS[form]
+    ending = ".csv" if form.startswith("csv") else ""
+    path = tmp_path / f"run{ending}{'.gz' if packed else ''}"
+    path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    run, remarks = read_run_file(path)
+    assert (run.name, run.scores) == (name, scores)
+    ranked = scores == RANKS and not form.startswith("json")
+    assert remarks == ((f"{path.name}: its values are taken for ranks, the lowest for the best",) if ranked else ())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("q1 d1\n", "found 2 that do not read as a run"),
+        ("q1 0 d1 1\n", "found 4 that do not read as a run"),
+        ('{"q1": "d1"}', "expected documents with values"),
+        ('{"q1": {"d1": null}}', "expected a finite score, found None"),
+        ('{"q1": {"d1": 1e999}}', "expected a finite score, found inf"),
+        ('{"q1": ["d1", "d1"]}', "under query 'q1' already"),
+        ("q1 d1 1\nq1 d2\n", "expected 3 columns, as on the first line, found 2"),
+    ],
+)
+def test_what_is_no_run_is_called_by_its_name(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "run").write_text(text)
+    with pytest.raises((BadFile, DuplicateId), match="run") as refused:
+        read_run(tmp_path / "run")
+    assert said in str(refused.value)
 
 
 @pytest.mark.parametrize("bad", ["", "a b", "a\n"])

@@ -16,6 +16,7 @@ from rankladder.textfiles.records import without_surrogates
 _BLANK = re.compile(r"[ \t\r\v\f]+")
 _QUERY = ["query-id", "query_id", "queryid", "qid", "q_id", "query", "topic", "topic_id", "topicid"]
 _DOCUMENT = [
+    "docno",
     "corpus-id",
     "corpus_id",
     "document-id",
@@ -23,7 +24,6 @@ _DOCUMENT = [
     "doc_id",
     "doc-id",
     "docid",
-    "docno",
     "doc",
     "pid",
     "passage_id",

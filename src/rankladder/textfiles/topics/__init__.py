@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,21 +55,21 @@ def _topics(file: Path, line_ids: bool) -> Iterator[Topic]:
         text = read_text(file)
         if is_markup(text):
             return markup_topics(text, file)
-        if text.lstrip()[:1] in {"{", "["} and _is_json(text, suffixes):
-            several = ".json" not in suffixes or "\n{" in text.strip()
-            return (
-                json_line_topics(file, line_ids=line_ids)
-                if several and _is_lines(text)
-                else json_topics(text, file, line_ids=line_ids)
-            )
+        if text.lstrip()[:1] in {"{", "["} and (".json" in suffixes or _holds_json(text)):
+            lines = _parsed(text) is None and text.lstrip().startswith("{")
+            return json_line_topics(file, line_ids=line_ids) if lines else json_topics(text, file, line_ids=line_ids)
     return line_topics(list(numbered_lines(file)), file, commas=".csv" in suffixes, line_ids=line_ids)
 
 
-def _is_json(text: str, suffixes: set[str]) -> bool:
-    return ".json" in suffixes or text.lstrip()[1:].lstrip()[:1] in {'"', "{", "}", "]"}
+def _holds_json(text: str) -> bool:
+    """Whether a text goes on as JSON does after its first sign: an id may begin with one too."""
+    return text.lstrip()[1:].lstrip()[:1] in {'"', "{", "}", "]"}
 
 
-def _is_lines(text: str) -> bool:
-    """Whether each line holds an object of its own."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    return all(line.lstrip().startswith("{") and line.rstrip().endswith("}") for line in lines)
+def _parsed(text: str) -> object:
+    """The one value that a text holds; None where it is no JSON, or several values."""
+    try:
+        found: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found

@@ -9,7 +9,7 @@ from typing import Any
 
 from rankladder.errors import BadFile
 from rankladder.textfiles.records import json_objects, without_surrogates
-from rankladder.textfiles.topics.topic import ID_NAMES, LANGUAGE_MARK, Topic
+from rankladder.textfiles.topics.topic import ID_NAMES, LANGUAGE_MARK, ROLE, Topic
 
 _HINT = 'a query reads {"_id": "1", "text": "…"}'
 _LISTS = ("topics", "questions", "queries", "data")
@@ -22,9 +22,9 @@ def json_topics(text: str, file: Path, *, line_ids: bool) -> Iterator[Topic]:
         value = without_surrogates(json.loads(text))
     except (ValueError, RecursionError) as error:
         raise BadFile(f"{file}: not JSON: {error}", hint="one object a line is written to a .jsonl file") from error
-    if isinstance(value, dict) and (wrapped := next((value[key] for key in _LISTS if _is_list(value.get(key))), None)):
-        value = wrapped
-    if isinstance(value, dict) and not _id_of(value):
+    if isinstance(value, dict) and _id_of(value) is None:
+        value = next((value[key] for key in _LISTS if _is_list(value.get(key))), value)
+    if isinstance(value, dict) and _id_of(value) is None and not _vectors(value) and not _asks(value):
         for id, one in value.items():
             fields = one if isinstance(one, dict) else {"text": one}
             yield from _topics({"id": id, **fields}, f"{file} ({id!r})", None)
@@ -98,8 +98,17 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
 
 
+def _vectors(record: Mapping[str, Any]) -> bool:
+    return bool({"vector", "embedding", "embeddings"} & record.keys())
+
+
+def _asks(record: Mapping[str, Any]) -> bool:
+    """Whether an object is one query itself, and not queries by their ids."""
+    return any(isinstance(value, str) and key.lower() in ROLE for key, value in record.items())
+
+
 def _hint(record: Mapping[str, Any], id: str | None) -> str:
-    if {"vector", "embedding", "embeddings"} & record.keys():
+    if _vectors(record):
         return "the file holds vectors, not texts: take the topics that these were made from"
     if id is None:
         return f"give each an id, the one that its judgements have; {_HINT}"
