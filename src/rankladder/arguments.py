@@ -48,7 +48,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
     that is longer than any file's name.
     """
     signature = inspect.signature(function)
-    forms = [(name, _forms(one.annotation)) for name, one in signature.parameters.items() if one.annotation]
+    forms = [(name, _forms(one.annotation)) for name, one in signature.parameters.items()]
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -69,7 +69,7 @@ def check_fields(instance: Any) -> None:
     """Checks the fields of a frozen dataclass as ``checked`` checks arguments; for ``__post_init__``."""
     scope = sys.modules[type(instance).__module__].__dict__
     for field in dataclasses.fields(instance):
-        if form := _forms(field.type):
+        if form := _forms(str(field.type)):
             value = getattr(instance, field.name)
             if (taken := _taken(field.name, value, form, scope)) is not value:
                 object.__setattr__(instance, field.name, taken)
@@ -133,17 +133,20 @@ def _as(name: str, value: Any, form: str, scope: Mapping[str, Any]) -> Any:
     meant = scope.get(form)
     if words := typing.get_args(meant) if typing.get_origin(meant) is typing.Literal else ():
         return _Taken(value) if isinstance(value, str) and value in words else _UNKNOWN
-    if inspect.isclass(meant) and not getattr(meant, "_is_protocol", False):
+    if inspect.isclass(meant) and getattr(meant, "_is_protocol", False):
+        members = [one for one in (*vars(meant), *vars(meant).get("__annotations__", ())) if not one.startswith("_")]
+        return _Taken(value) if all(hasattr(value, one) for one in members) else _UNKNOWN
+    if inspect.isclass(meant):
         return _Taken(value) if isinstance(value, meant) else _UNKNOWN
     return _Taken(value)
 
 
 def _as_many(name: str, value: Any, many: re.Match[str], scope: Mapping[str, Any]) -> Any:
     inner = _forms(many[2])
-    if many[1] == "Iterable" and not set(inner) <= {*_SCALARS, *_PATHS}:
-        return _Taken(value)  # the function reads it as it comes, and says what is wrong with which
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or inspect.isclass(value):
         return _UNKNOWN
+    if many[1] == "Iterable" and not isinstance(value, Sequence):
+        return _Taken(_taken(f"{name}[{place}]", one, inner, scope) for place, one in enumerate(value))
     given = value if isinstance(value, Sequence) else list(value)
     taken = [_taken(f"{name}[{place}]", one, inner, scope) for place, one in enumerate(given)]
     return _Taken(given if all(map(operator.is_, given, taken)) else taken)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadQuery, DuplicateId
 from rankladder.other_names import HIT_NAMES, RANKING_NAMES, missing
 
@@ -144,6 +145,7 @@ class Ranking(Sequence[Hit]):
     stage: str
 
     @classmethod
+    @checked
     def of(cls, query: Query, hits: Iterable[Hit], stage: str, *, top_k: int | None = None) -> Ranking:
         """The hits in order: score descending, equal scores by ``index``; the first ``top_k`` where given.
 
@@ -227,6 +229,7 @@ class Run:
                     raise BadInput(f"run {self.name!r}: query {query!r}, document {document!r} has the score {score}")
 
     @classmethod
+    @checked
     def of(cls, name: str, rankings: Iterable[Ranking]) -> Run:
         """The run that rankings make, one query each."""
         return cls(name, {r.query.id: {hit.document.id: hit.score for hit in r} for r in rankings})

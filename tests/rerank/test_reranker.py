@@ -161,7 +161,7 @@ def test_options_out_of_range_are_refused(bert: Path, tiny: Reranker) -> None:
         ({"engine": "torch", "dtype": "int8"}, "torch engine's dtype must be one of auto, fp32, bf16, fp16"),
         ({"engine": "torch", "device": "cuda"}, "cuda"),
         ({"dtype": "bf16"}, r'onnx engine.* got .bf16.\nhint: engine="torch" has it'),
-        ({"dtype": "fp8"}, "onnx engine's dtype must be one of auto, fp32, int8"),
+        ({"dtype": "fp8"}, "dtype must be one of auto, fp32, int8, bf16, fp16, got .fp8."),
     ):
         with pytest.raises(BadOption, match=message):
             Reranker.open(bert, **options)  # type: ignore[arg-type]

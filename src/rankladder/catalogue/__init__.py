@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
+from rankladder.arguments import checked
 from rankladder.catalogue.foreign import FOREIGN
 from rankladder.catalogue.model import Model
 from rankladder.catalogue.native import BOX, NATIVE
@@ -21,6 +22,7 @@ def all_models() -> tuple[Model, ...]:
     return _TABLE
 
 
+@checked
 def find_model(name: str) -> Model:
     """The known model of a name; ModelMissing, with the nearest names, for any other.
 

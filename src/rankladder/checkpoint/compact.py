@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
+from rankladder.arguments import checked
 from rankladder.checkpoint.digests import write_digests
 from rankladder.checkpoint.folder import files_read, read_layout
 from rankladder.checkpoint.layout import Layout
@@ -22,6 +23,7 @@ from rankladder.checkpoint.weights import SCALE, Weights, open_weights
 from rankladder.errors import BadOption, PathMissing, StorageFailed
 
 
+@checked
 def write_compact(source: Path, into: Path) -> Path:
     """Writes a checkpoint in the compact dialect and returns its folder.
 
@@ -122,6 +124,7 @@ def _write_part(into: Path, part: str, layout: Layout, weights: Weights) -> Path
     return target
 
 
+@checked
 def write_expanded(source: Path, into: Path) -> Path:
     """Writes a checkpoint with all weights as float32, under its own names, and returns the folder.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from rankladder.arguments import checked
 from rankladder.checkpoint.added_tokens import TOKENIZER
 from rankladder.checkpoint.bert import TYPE_EMBEDDINGS
 from rankladder.checkpoint.beside import check_beside
@@ -36,6 +37,7 @@ def read_layout(folder: Path) -> Layout:
     return read_modular(folder) if (folder / MODULES).is_file() else read_classifier(folder)
 
 
+@checked
 def read_checkpoint(folder: Path, *, name: str, revision: str | None = None) -> Checkpoint:
     """The checkpoint in a folder, read and understood in full.
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from rankladder.arguments import checked
 from rankladder.catalogue import BOX, Model, all_models, find_model
 from rankladder.checkpoint.folder import read_checkpoint
 from rankladder.checkpoint.hub import cached_folder, fetch
 from rankladder.checkpoint.network import Checkpoint
 from rankladder.errors import BadOption, PathMissing
-from rankladder.paths import expanded
+from rankladder.paths import expanded, is_folder, is_there
 
 HUB_ID = re.compile(r"(?P<id>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 
@@ -28,6 +29,7 @@ class Found:
     """The hub commit, where it came from the hub."""
 
 
+@checked
 def open_checkpoint(
     name: str | Path | None = None, *, revision: str | None = None, offline: bool | None = None
 ) -> Checkpoint:
@@ -39,6 +41,7 @@ def open_checkpoint(
     return read_checkpoint(found.folder, name=found.name, revision=found.revision)
 
 
+@checked
 def find_checkpoint(
     name: str | Path | None = None, *, revision: str | None = None, offline: bool | None = None
 ) -> Found:
@@ -69,11 +72,11 @@ def find_checkpoint(
     if isinstance(name, str) and name in known:
         return _find_known(known[name], name, revision, offline)
     folder = expanded(name)
-    if folder.is_dir():
+    if is_folder(folder):
         _expect_no_revision(revision, f"the folder {name}")
         return Found(str(name), folder)
-    if isinstance(name, Path) or folder.exists() or _looks_like_a_path(name):
-        found = "a file" if folder.exists() else "nothing"
+    if isinstance(name, Path) or is_there(folder) or _looks_like_a_path(name):
+        found = "a file" if is_there(folder) else "nothing"
         raise PathMissing(f"no checkpoint folder at {name}: found {found}", hint="give the folder of config.json")
     if match := HUB_ID.fullmatch(name):
         return _find_hub(name, match["id"], _one_revision(name, match["revision"], revision), offline)

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from rankladder.arguments import checked
 from rankladder.catalogue import all_models
 from rankladder.choose.concluding import conclude
 from rankladder.choose.contenders import (
@@ -34,6 +35,7 @@ from rankladder.rerank import Long, ModelRequest
 from rankladder.rerank.hosted import is_hosted
 
 
+@checked
 def choose(
     dataset: Dataset,
     candidates: Candidates,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from rankladder.arguments import check_fields, checked
 from rankladder.choose.evidence import CONFIDENCE, Distance, Further, distance, queries_missing
 from rankladder.errors import BadInput, BadOption
 
@@ -42,6 +43,7 @@ class Wishes:
     memory_mb: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if (self.target is None) == (self.target_value is None):
             raise BadOption("expected a share of the best or a value to reach, one of the two")
         for name in ("target", "target_value"):
@@ -117,6 +119,7 @@ class Decision:
         raise KeyError(name)
 
 
+@checked
 def decide(
     entries: Sequence[Entry],
     wishes: Wishes,
@@ -149,6 +152,8 @@ def decide(
 
     Raises BadInput for a name given twice, an unknown reference, or values of different queries.
     """
+    if not 0 < share <= 1:
+        raise BadOption(f"share must be above 0 and at most 1, got {share}")
     running = _checked(entries, reference)
     if not running:
         return Decision(None, None, None, tuple(Verdict(one.name, Reason.FAILED, None) for one in entries))

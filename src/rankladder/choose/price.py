@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from rankladder.arguments import check_fields, checked
 from rankladder.errors import BadOption
 from rankladder.rerank import ModelRequest
 from rankladder.rerank.hosted import is_hosted
@@ -42,6 +43,7 @@ class Price:
     model: str | None = None
 
     @classmethod
+    @checked
     def parse(cls, text: str) -> Price:
         """Reads ``[MODEL=]AMOUNT/UNIT``; the units are ``h``, ``request``, ``Mtok`` and ``1000units``.
 
@@ -62,6 +64,7 @@ class Price:
         return cls(float(found["amount"]), _UNITS[found["unit"].lower()], found["model"])
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 <= self.amount < math.inf:
             raise BadOption(f"a price must be 0 or more, got {self.amount}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadOption, PathMissing
 from rankladder.evaluate import Candidates, Dataset
 from rankladder.evaluate.candidates import in_order
@@ -21,6 +22,7 @@ DEPTH = 10
 """Documents of the reference's ranking that count: the first has grade 10, the tenth 1, all others 0."""
 
 
+@checked
 def read_unjudged(
     path: str | Path | None = None,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rankladder.arguments import checked
 from rankladder.cost.asking import Asked, asked_of_service
 from rankladder.cost.configuration import Configuration, Failure, Plan, plan_grid
 from rankladder.cost.cost import Cost
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 
+@checked
 def measure_cost(
     request: ModelRequest,
     tasks: Sequence[tuple[str, Sequence[Document]]],
@@ -62,6 +64,7 @@ def measure_cost(
     return found
 
 
+@checked
 def measure_costs(
     requests: Sequence[ModelRequest],
     tasks: Sequence[tuple[str, Sequence[Document]]],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rankladder.arguments import checked
 from rankladder.cost.configuration import Configuration
 from rankladder.cost.measuring import REPEATS
 from rankladder.cost.workload import Workload
@@ -20,6 +21,7 @@ class Asked:
     documents: int
 
 
+@checked
 def asked_of_service(
     configuration: Configuration, workload: Workload, *, passes: int, repeats: int | None = None
 ) -> Asked:

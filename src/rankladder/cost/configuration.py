@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
+from rankladder.arguments import checked
 from rankladder.checkpoint import Network
 from rankladder.cost.files import ModelFiles, find_files
 from rankladder.cost.machine import shows_nvidia_gpu
@@ -91,6 +92,7 @@ class Plan:
     """What was left out, and why."""
 
 
+@checked
 def plan_grid(
     requests: Sequence[ModelRequest],
     *,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from rankladder.arguments import checked
 from rankladder.cost.configuration import Configuration, Failure
 from rankladder.cost.cost import Cost
 from rankladder.cost.flops import flops
@@ -71,6 +72,7 @@ class Measurement:
     Raises BadOption for a number below 1.
     """
 
+    @checked
     def __init__(
         self,
         configurations: Sequence[Configuration],

@@ -7,7 +7,10 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rankladder.arguments import checked
 
+
+@checked
 def percentile(samples: Sequence[float], percent: float) -> float | None:
     """The nearest-rank percentile: a sample that occurred, with at least ``percent`` % of all at or below it.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rankladder.arguments import checked, shown
 from rankladder.cost.prose import question, sentences
 from rankladder.errors import BadInput, BadOption
 from rankladder.textfiles import read_documents, read_queries
@@ -26,6 +27,10 @@ PASS_PAIRS = 128
 """The most pairs of a user's own that one pass scores."""
 
 
+_MOST_PAIRS, _MOST_DOCUMENTS, _MOST_TOKENS = 1_000_000, 10_000, 1_000_000
+"""More is no measurement that anybody waits for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """Texts to score. The same for every configuration that is compared."""
@@ -39,12 +44,16 @@ class Workload:
     """Every sequence has exactly this many tokens: the texts are longer, and a model is opened with this limit."""
 
     @classmethod
+    @checked
     def of(cls, about: str, tasks: Sequence[tuple[str, Sequence[Document]]]) -> Workload:
         """A user's own queries with their candidates: a sample ranks one query's list, and one pass scores every pair,
         or ``PASS_PAIRS`` of them, evenly spaced, where there are more: a large model would take minutes for them.
 
         Raises BadInput where there is no pair.
         """
+        for task in tasks:
+            if not (isinstance(task, tuple | list) and len(task) == 2 and isinstance(task[1], Sequence)):
+                raise BadInput(f"{about}: expected a query and its documents, got {shown(task)}")
         lists = tuple((query, tuple(document.full_text for document in documents)) for query, documents in tasks)
         every = [(query, text) for query, texts in lists for text in texts]
         wanted = min(PASS_PAIRS, len(every))
@@ -61,6 +70,7 @@ class Workload:
         return sum(len(texts) for _, texts in self.lists) / len(self.lists)
 
 
+@checked
 def natural_workload(*, pairs: int, top: int, seed: int = 0) -> Workload:
     """Made-up texts with lengths like those of Natural Questions: log-normal, about 150 tokens a pair.
 
@@ -78,20 +88,22 @@ def natural_workload(*, pairs: int, top: int, seed: int = 0) -> Workload:
     return Workload(f"made-up text, natural lengths, seed {seed}", drawn, lists)
 
 
+@checked
 def fixed_workload(tokens: int, *, pairs: int, top: int, seed: int = 0) -> Workload:
     """Made-up texts that every tokenizer cuts to sequences of exactly ``tokens`` tokens, as a word is at least one.
 
     Raises BadOption for fewer than 16 tokens, one pair, or one document of a list.
     """
     _check(pairs, top)
-    if tokens < 16:
-        raise BadOption(f"a length must be at least 16 tokens, got {tokens}")
+    if not 16 <= tokens <= _MOST_TOKENS:
+        raise BadOption(f"a length must be at least 16 tokens and at most {_MOST_TOKENS:,}, got {tokens}")
     draw = random.Random(seed)  # noqa: S311 — text to measure with, no secret
     drawn = tuple((question(draw), sentences(tokens, draw)) for _ in range(pairs))
     lists = ((question(draw), tuple(sentences(tokens, draw) for _ in range(top))),)
     return Workload(f"made-up text, {tokens} tokens each, seed {seed}", drawn, lists, tokens)
 
 
+@checked
 def own_workload(data: Path, *, queries: Path | None = None, pairs: int, top: int, seed: int = 0) -> Workload:
     """A seeded sample of the user's documents, with the user's queries where there are any.
 
@@ -144,6 +156,6 @@ def _sampled(texts: Iterable[str], wanted: int, draw: random.Random) -> list[str
 
 
 def _check(pairs: int, top: int) -> None:
-    for name, number in (("pairs", pairs), ("top", top)):
-        if number < 1:
-            raise BadOption(f"{name} must be at least 1, got {number}")
+    for name, value, most in (("pairs", pairs, _MOST_PAIRS), ("top", top, _MOST_DOCUMENTS)):
+        if not 1 <= value <= most:
+            raise BadOption(f"{name} must be at least 1 and at most {most:,}, got {value}")

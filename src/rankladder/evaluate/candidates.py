@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rankladder.arguments import checked
 from rankladder.errors import BadOption, PathMissing
 from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.dataset import Dataset, named
@@ -44,6 +45,7 @@ class Candidates:
     remarks: tuple[str, ...] = ()
 
     @classmethod
+    @checked
     def of(cls, name: str, run: Run, dataset: Dataset, *, depth: int | None = None) -> Candidates:
         """The candidates that a run gives a data set: judged queries only, its dropped pairs and the tail left out.
 
@@ -95,6 +97,7 @@ def in_order(row: Mapping[str, float]) -> list[str]:
     return [document for document, _ in sorted(row.items(), key=lambda item: (item[1], item[0]), reverse=True)]
 
 
+@checked
 def candidates_from_run(
     dataset: Dataset, path: str | Path, *, depth: int | None = None, name: str | None = None
 ) -> Candidates:
@@ -109,6 +112,7 @@ def candidates_from_run(
     return replace(found, remarks=(*told, *(f"{run.name}: {one}" for one in spelt), *found.remarks))
 
 
+@checked
 def bm25_candidates(dataset: Dataset, *, depth: int = 100, progress: bool | None = None) -> Candidates:
     """The best ``depth`` documents of each query by BM25 (our index; k1 1.2, b 0.75, English stemming).
 
@@ -119,6 +123,7 @@ def bm25_candidates(dataset: Dataset, *, depth: int = 100, progress: bool | None
     return retrieved(dataset, dataset.documents.index, "bm25", depth=depth, progress=progress)
 
 
+@checked
 def dense_candidates(
     dataset: Dataset,
     model: str,
@@ -136,6 +141,7 @@ def dense_candidates(
     return replace(found, remarks=(*found.remarks, *_cut(dense)))
 
 
+@checked
 def hybrid_candidates(
     dataset: Dataset,
     model: str,
@@ -154,6 +160,7 @@ def hybrid_candidates(
     return replace(found, remarks=(*found.remarks, *_cut(dense)))
 
 
+@checked
 def open_candidates(
     dataset: Dataset,
     retriever: str,
@@ -195,6 +202,7 @@ def check_retriever(retriever: str) -> tuple[str, str]:
     return kind, argument
 
 
+@checked
 def open_lists(
     dataset: Dataset,
     retrievers: Sequence[str],
@@ -221,6 +229,7 @@ def open_lists(
     return found
 
 
+@checked
 def retrieved(
     dataset: Dataset,
     retriever: Retriever,

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from rankladder.arguments import checked, shown
 from rankladder.errors import BadInput, BadOption
 from rankladder.values import Document, Qrels, Query
 
@@ -43,6 +44,7 @@ class Dataset:
     own: frozenset[str] = frozenset()
 
     @classmethod
+    @checked
     def of(
         cls,
         name: str,
@@ -105,6 +107,7 @@ class Dataset:
         digest = digest_of("own", *sorted(own), self.digest)
         return replace(found, remarks=(*self.remarks, *_same_ids(found)), digest=digest)
 
+    @checked
     def first(self, count: int) -> Dataset:
         """The data set's first ``count`` judged queries, named as such. Raises BadOption below 1.
 
@@ -112,12 +115,13 @@ class Dataset:
         """
         return self._part("first", count, range(count))
 
+    @checked
     def spread(self, count: int) -> Dataset:
         """``count`` judged queries at even steps through the data set, named as such: a file may be sorted by source.
 
         Raises BadOption below 1.
         """
-        return self._part("spread", count, [place * len(self.qrels.grades) // max(1, count) for place in range(count)])
+        return self._part("spread", count, (place * len(self.qrels.grades) // max(1, count) for place in range(count)))
 
     def _part(self, how: str, count: int, places: Iterable[int]) -> Dataset:
         if count < 1:
@@ -147,7 +151,12 @@ class Dataset:
         Ids that the data set does not know are counted and named in ``remarks``.
         """
         dropped: dict[str, set[str]] = {}
-        for query, document in pairs:
+        if isinstance(pairs, str | bytes) or not isinstance(pairs, Iterable):
+            raise BadInput(f"pairs must be pairs of a query's and a document's id, got {shown(pairs)}")
+        for pair in pairs:
+            if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(id, str) for id in pair)):
+                raise BadInput(f"expected a query's and a document's id, two texts, got {shown(pair)}")
+            query, document = pair
             dropped.setdefault(query, set()).add(document)
         count = sum(len(row) for row in dropped.values())
         listed = sorted((query, document) for query, row in dropped.items() for document in row)

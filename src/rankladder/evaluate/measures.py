@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadOption
 from rankladder.rerank.engine import need
 from rankladder.values import Qrels, Run
@@ -24,6 +25,7 @@ _LOWEST_GRADE = -2
 """The lowest that means something of its own to trec_eval (a document in the pool that nobody judged)."""
 
 
+@checked
 def parse_measures(texts: Iterable[str]) -> tuple[str, ...]:
     """The measures as ir-measures writes them, each once; a text may hold several between spaces.
 
@@ -64,6 +66,7 @@ def check_grades(measures: Sequence[str], highest: int) -> None:
             )
 
 
+@checked
 def measure_run(run: Run, qrels: Qrels, measures: Sequence[str]) -> dict[str, dict[str, float]]:
     """Values by measure and query, for every judged query in the order of the judgements.
 

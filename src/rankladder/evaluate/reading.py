@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from rankladder.arguments import checked
 from rankladder.errors import BadFile, BadOption, NotFound, PathMissing
 from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.dataset import Dataset, digest_of
@@ -30,6 +31,7 @@ class _Parts:
     remarks: tuple[str, ...] = ()
 
 
+@checked
 def read_dataset(
     path: str | Path | None = None,
     *,

@@ -10,6 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import get_args
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadOption, RankladderError, StorageFailed
 from rankladder.evaluate.candidates import Candidates
 from rankladder.evaluate.comparing import compare_systems, largest_changes
@@ -24,6 +25,7 @@ from rankladder.rerank import Long, ModelRequest, Reranker
 from rankladder.storage import expect_writable
 
 
+@checked
 def evaluate(
     dataset: Dataset,
     candidates: Sequence[Candidates],

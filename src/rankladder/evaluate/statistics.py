@@ -10,6 +10,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadOption
 
 EXACT_UP_TO = 15
@@ -26,6 +27,10 @@ class Interval:
     high: float | None
 
 
+_MOST_RESAMPLES = 10_000_000
+
+
+@checked
 def bootstrap_interval(
     values: Sequence[float] | NDArray[np.float64],
     *,
@@ -86,8 +91,8 @@ def unseen_share(count: int, confidence: float = 0.95) -> float:
 
 def check_draws(resamples: int, seed: int) -> None:
     """Raises BadOption for fewer than one resample, and for a negative seed."""
-    if resamples < 1:
-        raise BadOption(f"resamples must be at least 1, got {resamples}")
+    if not 1 <= resamples <= _MOST_RESAMPLES:
+        raise BadOption(f"resamples must be at least 1 and at most {_MOST_RESAMPLES:,}, got {resamples}")
     if seed < 0:
         raise BadOption(f"seed must be at least 0, got {seed}")
 
@@ -115,6 +120,7 @@ def _student(z: float, freedom: int) -> float:
     )
 
 
+@checked
 def randomisation_test(
     a: Sequence[float] | NDArray[np.float64],
     b: Sequence[float] | NDArray[np.float64],
@@ -176,6 +182,7 @@ def holm_at_most(p_values: Sequence[float], *, resamples: int = 10_000) -> list[
     return [one < other for one, other in zip(holm(least), holm(p_values), strict=True)]
 
 
+@checked
 def holm(p_values: Sequence[float]) -> list[float]:
     """Each p corrected for the number of tests, in the order given: reject where it is at most alpha.
 

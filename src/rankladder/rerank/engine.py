@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from rankladder.arguments import shown
 from rankladder.checkpoint import Checkpoint, Foreign, Found, foreign_family
 from rankladder.errors import BadOption, MissingExtra
 from rankladder.rerank.pairs import TokenPair
@@ -129,6 +130,8 @@ def precision_of(dtype: str) -> Precision:
 
 def check_torch_options(engine: str, *, attention: AttentionWish, cuda_graphs: bool) -> None:
     """Raises BadOption where another engine, or a service, is asked for what the torch engine alone has."""
+    if not isinstance(attention, str):
+        raise BadOption(f"attention must be a text, got {shown(attention)}")
     for option, wanted in (("attention", attention != "auto"), ("cuda_graphs", cuda_graphs)):
         if wanted and engine != "torch":
             raise BadOption(f"{option} is for the torch engine, not for {engine}", hint='engine="torch"')

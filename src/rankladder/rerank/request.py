@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rankladder.arguments import checked
 from rankladder.errors import BadOption
 from rankladder.rerank.hosted import is_hosted
 from rankladder.rerank.reranker import Reranker
@@ -40,6 +41,7 @@ class ModelRequest:
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @classmethod
+    @checked
     def parse(cls, text: str) -> ModelRequest:
         """Reads ``NAME[,OPTION=VALUE]…`` with the options of ``Reranker.open``.
 
@@ -76,6 +78,7 @@ class ModelRequest:
         """Whether a service runs the model (``Facts.hosted``), which its name says before it is opened."""
         return is_hosted(self.name)
 
+    @checked
     def open(self, *, offline: bool | None = None) -> Reranker:
         """The reranker; ``offline`` holds where the request does not say. Raises as ``Reranker.open``."""
         return Reranker.open(self.name, **{"offline": offline, **self.options})

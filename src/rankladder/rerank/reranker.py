@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, SupportsIndex, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from rankladder.arguments import checked, shown
 from rankladder.errors import BadInput, BadOption
 from rankladder.other_names import RERANKER_NAMES, missing, names_checked
 from rankladder.progress import Progress
@@ -49,6 +50,7 @@ class Reranker:
 
     @classmethod
     @names_checked
+    @checked
     def open(
         cls,
         name: str | os.PathLike[str] | None = None,
@@ -157,6 +159,7 @@ class Reranker:
         return self.facts.digest
 
     @names_checked
+    @checked
     def predict(
         self, pairs: Iterable[tuple[str, str]], *, long: Long = "truncate", progress: bool | None = None
     ) -> NDArray[np.float32]:
@@ -186,6 +189,7 @@ class Reranker:
         return np.array(scores, dtype=np.float32)
 
     @names_checked
+    @checked
     def rank(
         self,
         query: str | Query,
@@ -211,6 +215,7 @@ class Reranker:
         return self.rank_many([(query, documents)], top_k=top_k, long=long, progress=progress)[0]
 
     @names_checked
+    @checked
     def rank_many(
         self,
         tasks: Iterable[tuple[str | Query, Documents]],
@@ -275,10 +280,19 @@ def probability(logits: NDArray[np.float32] | float) -> NDArray[np.float32]:
     >>> probability(np.array([0.0, 4.0], dtype=np.float32)).round(3).tolist()
     [0.5, 0.9819999933242798]
     """
-    x = np.asarray(logits, dtype=np.float32)
+    x = _numbers(logits)
     # Each sign takes the form whose exponential cannot overflow.
     small = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
+
+
+def _numbers(logits: object) -> NDArray[np.float32]:
+    if logits is not None and not isinstance(logits, str | bytes):
+        try:
+            return np.asarray(logits, dtype=np.float32)
+        except (TypeError, ValueError):
+            pass
+    raise BadInput(f"logits must be a number or an array of numbers, got {shown(logits)}")
 
 
 def _blocks(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput, IndexCorrupt, IndexMissing, StorageFailed
 from rankladder.progress import Progress
 from rankladder.rerank import Reranker
@@ -68,6 +69,7 @@ class IndexReport:
     damage: str = ""
 
 
+@checked
 def build_index(
     paths: Sequence[str | Path],
     into: str | Path,

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable
 from pathlib import Path
 
+from rankladder.arguments import checked
 from rankladder.errors import IndexLocked, StorageFailed
 from rankladder.folders import cache_folder
 from rankladder.rerank import Reranker
@@ -23,6 +24,7 @@ from rankladder.textfiles.selection import DEFAULTS, EVERYTHING
 _PATIENCE_S = 120.0
 
 
+@checked
 def cached_index(
     path: str | Path,
     *,

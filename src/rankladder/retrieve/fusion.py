@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from math import fsum, isfinite
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadOption
 from rankladder.retrieve.retriever import Retriever, Stage, retrieve_many, timed
 from rankladder.values import Document, Hit, Query, Ranking
@@ -14,6 +15,7 @@ CONSTANT = 60
 DEPTH = 100
 
 
+@checked
 def reciprocal_rank_fusion(rankings: Sequence[Ranking], *, k: int | None = None, constant: float = CONSTANT) -> Ranking:
     """Rankings of one query, fused: a document's score is the sum of ``1 / (constant + rank)``, ranks from 1.
 
@@ -66,6 +68,7 @@ class HybridRetriever:
 
     name = "hybrid"
 
+    @checked
     def __init__(
         self, retrievers: Sequence[Retriever], *, depth: int | None = None, constant: float = CONSTANT
     ) -> None:
@@ -77,10 +80,12 @@ class HybridRetriever:
         self.depth = depth
         self.constant = constant
 
+    @checked
     def retrieve(self, query: Query, *, k: int) -> Ranking:
         """The best ``k`` of what the retrievers found. Raises BadOption for ``k`` below 1 or above ``depth``."""
         return self.retrieve_stages(query, k=k)[-1].ranking
 
+    @checked
     def retrieve_stages(self, query: Query, *, k: int) -> list[Stage]:
         """What each retriever found, then what was made of it, with the time that each took."""
         depth = self._depth_for(k)
@@ -88,6 +93,7 @@ class HybridRetriever:
         found = [stage.ranking for stage in stages]
         return [*stages, timed(lambda: reciprocal_rank_fusion(found, k=k, constant=self.constant))]
 
+    @checked
     def retrieve_many(self, queries: Sequence[Query], *, k: int) -> list[Ranking]:
         """``retrieve`` for each query, each retriever asked for all of them at once where it can be."""
         depth = self._depth_for(k)

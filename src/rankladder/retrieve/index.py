@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 import tantivy
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadOption, IndexCorrupt, NotFound, StorageFailed
 from rankladder.rerank import EncodedDocument
 from rankladder.retrieve.analysis import analyser, query_terms
@@ -35,6 +36,7 @@ def schema() -> tantivy.Schema:
     return builder.build()
 
 
+@checked
 def open_index(path: str | Path, *, in_full: bool = False) -> Index:
     """The index in a folder, at its last complete state; later updates are seen by opening it again.
 
@@ -124,6 +126,7 @@ class Index:
         """Runs ``action`` when the index is closed (it removes a temporary folder)."""
         self._on_close = action
 
+    @checked
     def retrieve(self, query: Query, *, k: int) -> Ranking:
         """The best ``k`` documents by BM25, fewer where fewer share a word with the query, none where none does.
 
@@ -151,6 +154,7 @@ class Index:
         found = self._search(tantivy.Query.all_query(), len(self)) if len(self) else []
         return sorted((document for _, document in found), key=lambda document: document.id)
 
+    @checked
     def document(self, id: str) -> Document:
         """The document with an id. Raises NotFound."""
         found = self._search(self._term("id", id, "basic"), 1) if len(self) else []
@@ -158,6 +162,7 @@ class Index:
             raise NotFound(f"{self.path}: no document has the id {id!r}")
         return found[0][1]
 
+    @checked
     def source_of(self, id: str) -> str | None:
         """The name of the source that a document came from, None where no document has the id."""
         with self._undamaged():

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from rankladder.arguments import checked
 from rankladder.errors import IndexCorrupt, IndexMissing, IndexTooNew, StorageFailed
 from rankladder.storage import checked_json, checksum, read_checked_json
 from rankladder.textfiles import Selection
@@ -105,6 +106,7 @@ def rebuild_hint(folder: Path, roots: Sequence[str] = ("documents",)) -> str:
     return f"rankladder index {shlex.join(roots)} --into {shlex.quote(str(folder))}"
 
 
+@checked
 def is_index(path: str | Path) -> bool:
     """Whether a folder is an index (a harmed one too), and not documents or something else."""
     folder = Path(path)

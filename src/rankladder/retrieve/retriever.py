@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from rankladder.arguments import checked
 from rankladder.values import Query, Ranking
 
 
@@ -33,6 +34,7 @@ class StagedRetriever(Protocol):
         """The stages in order; the last one's ranking is what ``retrieve`` returns."""
 
 
+@checked
 def retrieve_many(retriever: Retriever, queries: Sequence[Query], *, k: int) -> Iterable[Ranking]:
     """One ranking for each query; a retriever with a ``retrieve_many`` of its own is asked for all at once."""
     many = getattr(retriever, "retrieve_many", None)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from rankladder.arguments import checked
 from rankladder.errors import BadOption
+from rankladder.rerank import Long, Reranker
 from rankladder.retrieve.retriever import Retriever, Stage, StagedRetriever, timed
 from rankladder.values import Query, Ranking
-
-if TYPE_CHECKING:
-    from rankladder.rerank import Long, Reranker
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +29,13 @@ class SearchResult:
         last = self.stages[-1].ranking
         return Ranking.of(last.query, last.hits[: self.top_k], last.stage)
 
+    @checked
     def rank_in(self, stage: int) -> dict[str, int]:
         """Document id → place, from 1, in the ranking of one stage."""
         return {hit.document.id: place for place, hit in enumerate(self.stages[stage].ranking, start=1)}
 
 
+@checked
 def search(
     query: str | Query,
     retriever: Retriever,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rankladder.arguments import checked
 from rankladder.errors import BadOption
 from rankladder.retrieve.analysis import Word, query_terms, words_of
 
@@ -24,6 +25,7 @@ class Snippet:
     end: int
 
 
+@checked
 def snippet(
     text: str, query_text: str, *, words: int = 30, start: int | None = None, end: int | None = None
 ) -> Snippet:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from rankladder.arguments import checked
 from rankladder.errors import BadFile, PathMissing
 
 QRELS_ENDINGS = (".tsv", ".csv", ".jsonl", ".json", ".txt", ".qrels", ".qrel", ".trec")
@@ -36,6 +37,7 @@ def beir_corpus(folder: Path) -> Path:
     return _packed_or_not(folder, "corpus") or folder / "corpus.jsonl"
 
 
+@checked
 def beir_folder(path: str | Path) -> BeirFolder:
     """The parts of a BEIR folder. Raises PathMissing for no folder, BadFile naming a part that is not there."""
     folder = Path(path)

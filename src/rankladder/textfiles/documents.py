@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from rankladder.arguments import checked
 from rankladder.errors import BadFile, BadOption, StorageFailed
 from rankladder.textfiles.bytestream import Digest, read_text, text_head
 from rankladder.textfiles.headerless import LAYOUTS, HeaderMissing, headerless_columns, headerless_documents
@@ -80,6 +81,7 @@ class Documents:
             self._refused[source.path] = SkippedFile(source.path, why_skipped(error, source.path))
 
 
+@checked
 def read_documents(
     path: str | Path, *, passage_words: int = PASSAGE_WORDS, select: Selection = EVERYTHING
 ) -> Documents:
@@ -128,6 +130,7 @@ def whole_source(
     yield from read_source(source, passage_words=passage_words, digest=digest)
 
 
+@checked
 def read_source(
     source: Source, *, passage_words: int = PASSAGE_WORDS, digest: Digest | None = None
 ) -> Iterator[Document]:

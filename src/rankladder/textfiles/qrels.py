@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from rankladder.arguments import checked
 from rankladder.errors import BadFile, BadOption, DuplicateId
 from rankladder.storage import whole_file
 from rankladder.textfiles.pair_rows import (
@@ -27,6 +28,7 @@ _LARGEST_SCALE = 10_000
 _MEANT = "a line of judgements reads: query 0 document grade (TREC), or query document grade (BEIR)"
 
 
+@checked
 def read_qrels(path: str | Path, *, scale: int = 1) -> Qrels:
     """The judgements of a file: TREC's ``query 0 document grade``, BEIR's ``query document grade``, CSV or TSV whose
     header names the columns, JSON (``{query: {document: grade}}``, or an object a line).
@@ -147,6 +149,7 @@ def _refuse_second(where: str, query: str, document: str, value: int, before: in
     raise DuplicateId(said, hint="keep one of the two lines")
 
 
+@checked
 def write_qrels(qrels: Qrels, path: str | Path) -> None:
     """Writes judgements: in BEIR form with a header where the name ends in ``.tsv``, else in TREC form.
 

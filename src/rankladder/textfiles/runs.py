@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rankladder.arguments import checked
 from rankladder.errors import BadFile, DuplicateId
 from rankladder.storage import whole_file
 from rankladder.textfiles.pair_rows import (
@@ -37,6 +38,7 @@ class _Row:
     tag: str | None = None
 
 
+@checked
 def read_run(path: str | Path, name: str | None = None) -> Run:
     """The run of a file: TREC's ``query Q0 document rank score tag`` in any mix of tabs and spaces, the same without
     its tag or its ``Q0``, MS MARCO's ``query document rank``, ``query document score``, CSV or TSV with a header, JSON
@@ -149,6 +151,7 @@ def _stem(file: Path) -> str:
     return name or file.stem
 
 
+@checked
 def write_run(run: Run, path: str | Path) -> None:
     """Writes a run in TREC form, best first, equal scores by document id descending, as trec_eval breaks them.
 

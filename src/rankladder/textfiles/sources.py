@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from rankladder.arguments import checked
 from rankladder.errors import BadFile, BadOption, PathMissing
 from rankladder.textfiles.bytestream import endings
 from rankladder.textfiles.selection import DEFAULTS, EVERYTHING, Selection
@@ -105,6 +106,7 @@ def _suffix(path: Path) -> str:
     return "".join(suffixes if suffixes[-1:] == [".gz"] else suffixes[-1:])
 
 
+@checked
 def find_sources(
     paths: Sequence[str | Path],
     *,

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput
 from rankladder.storage import whole_file
 from rankladder.textfiles.records import ID_KEYS, TEXT_KEYS, TITLE_KEY, without_surrogates
 from rankladder.values import Document
 
 
+@checked
 def write_documents_jsonl(documents: Iterable[Document], path: str | Path) -> None:
     """Writes one object a line: ``_id``, ``title`` where there is one, ``text``, then the metadata's own keys.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rankladder.arguments import checked
 from rankladder.errors import BadOption, RankladderError, StorageFailed
 from rankladder.evaluate.mteb.reranker import MtebReranker, catalogue_model
 from rankladder.evaluate.mteb.stages import Bm25Stage, FirstStage
@@ -56,6 +57,7 @@ class TaskScore:
     failed: str | None = None
 
 
+@checked
 def rerank_tasks(
     tasks: Sequence[AbsTaskRetrieval],
     models: Sequence[ModelRequest],

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput
 from rankladder.evaluate.dataset import Dataset
 from rankladder.evaluate.reading import read_dataset
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+@checked
 def local_task(folder: str | Path, name: str, *, split: str = "test", language: str = "eng-Latn") -> AbsTaskRetrieval:
     """A retrieval task over a BEIR folder: an object of mteb's AbsTaskRetrieval, for any model and any tool of mteb's.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from rankladder.arguments import checked
 from rankladder.catalogue import find_model
 from rankladder.evaluate.mteb.flow import TOP_K, TaskScore
 
@@ -61,6 +62,7 @@ class MeanScore:
     published: float | None
 
 
+@checked
 def mean_scores(scores: Sequence[TaskScore], *, top_k: int) -> list[MeanScore]:
     """The means of each first stage and each model over it; with several first stages, also each model's over all."""
     stages = list(dict.fromkeys(score.first_stage for score in scores))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rankladder.arguments import checked
 from rankladder.catalogue import BOX, Model, all_models
 from rankladder.errors import BadInput
 from rankladder.evaluate.mteb.kept_scores import TextPair, kept_scores
@@ -61,6 +62,7 @@ class MtebReranker:
         MissingExtra: mteb is not installed.
     """
 
+    @checked
     def __init__(
         self, reranker: Reranker, *, settings: Mapping[str, str | int] | None = None, store: str | Path | None = None
     ) -> None:

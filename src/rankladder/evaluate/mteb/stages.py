@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadOption, MissingExtra, ModelMissing, PathMissing
 from rankladder.evaluate.mteb.tasks import first_line
 from rankladder.rerank.engine import need
@@ -46,6 +47,7 @@ class FirstStage(Protocol):
         ...
 
 
+@checked
 def first_stage(text: str) -> FirstStage:
     """``bm25``; ``run:FOLDER`` of TREC runs, one a task (``SciFact.trec``); or an embedder's hub id, folder, or name.
 

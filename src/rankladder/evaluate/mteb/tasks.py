@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput, NotFound, RankladderError, Unavailable
 from rankladder.evaluate.mteb.local import local_task
 from rankladder.rerank.engine import need
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mteb.models import ModelMeta
 
 
+@checked
 def find_task(name: str) -> AbsTaskRetrieval:
     """The retrieval task of a name (``SciFact``, ``NanoSciFact``), or of a BEIR folder.
 
@@ -44,6 +46,7 @@ def find_task(name: str) -> AbsTaskRetrieval:
     )
 
 
+@checked
 def benchmark_tasks(name: str) -> list[AbsTaskRetrieval]:
     """The text retrieval tasks of a benchmark, in its order: ten for ``MTEB(eng, v2)``, thirteen for ``NanoBEIR``.
 

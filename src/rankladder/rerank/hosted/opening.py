@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rankladder.arguments import checked
 from rankladder.errors import BadOption, ModelMissing, RequestRefused
 from rankladder.rerank.hosted.address import Address, parse_address
 from rankladder.rerank.hosted.caller import Caller
@@ -16,6 +17,7 @@ IN_FLIGHT = 4
 """Requests open at once where ``threads`` does not say; a guess that spares small accounts."""
 
 
+@checked
 def open_hosted(
     name: str,
     *,

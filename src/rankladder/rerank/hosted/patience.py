@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+from rankladder.arguments import check_fields
 from rankladder.errors import BadOption
 
 
@@ -34,6 +35,7 @@ class Patience:
     longest_wait_s: float = 30.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.attempts < 1 or not all(
             0 < value < math.inf for value in (self.timeout_s, self.total_s, self.first_wait_s, self.longest_wait_s)
         ):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadOption, DuplicateId
 from rankladder.progress import Progress
 from rankladder.retrieve.dense.embedder import Embedder
@@ -39,6 +40,7 @@ class DenseIndex:
         self.cut = sum(bool(store.blocks[block].cut[row]) for block, row in places)
 
     @classmethod
+    @checked
     def of(
         cls,
         documents: Iterable[Document],
@@ -87,10 +89,12 @@ class DenseIndex:
         limit, count = self.embedder.max_tokens, len(self)
         return f"{self.cut:,} of {count:,} documents are longer than {self.embedder.name} reads ({limit} tokens): cut"
 
+    @checked
     def retrieve(self, query: Query, *, k: int) -> Ranking:
         """The best ``k`` documents (all, where there are fewer). Raises BadOption for ``k`` below 1."""
         return self.retrieve_many([query], k=k)[0]
 
+    @checked
     def retrieve_many(self, queries: Sequence[Query], *, k: int) -> list[Ranking]:
         """The best ``k`` documents for each query; equal scores in the documents' order.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rankladder.arguments import checked
 from rankladder.checkpoint.hub import fetch
 from rankladder.checkpoint.opening import HUB_ID
 from rankladder.errors import BadOption, PathMissing
-from rankladder.paths import expanded
+from rankladder.paths import expanded, is_folder, is_there
 from rankladder.rerank.engine import need
 from rankladder.retrieve.dense.embedder import SentenceEmbedder, load_embedder
 from rankladder.retrieve.dense.folder import NEEDS, read_folder
@@ -16,6 +17,7 @@ from rankladder.retrieve.dense.known import KnownEmbedder, is_reranker, known_em
 DEFAULT = "all-MiniLM-L6-v2"
 
 
+@checked
 def open_embedder(
     name: str | Path = DEFAULT,
     *,
@@ -72,12 +74,12 @@ def _locate(name: str | Path, *, revision: str | None, offline: bool | None) -> 
     if isinstance(name, str) and (known := known_embedder(name)) is not None:
         return fetch(known.hub_id, revision or known.revision, offline=offline, needs=NEEDS).folder, known, False
     folder = expanded(name)
-    if folder.is_dir():
+    if is_folder(folder):
         if revision is not None:
             raise BadOption(f"the folder {name} has no revisions, got {revision!r}", hint="leave the revision out")
         return folder, None, True
-    if isinstance(name, Path) or folder.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        found = "a file" if folder.exists() else "nothing"
+    if isinstance(name, Path) or is_there(folder) or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        found = "a file" if is_there(folder) else "nothing"
         raise PathMissing(f"no embedder's folder at {name}: found {found}", hint="give the folder of modules.json")
     match = HUB_ID.fullmatch(name)
     if match is None or is_reranker(match["id"]):

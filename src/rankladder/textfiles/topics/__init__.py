@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from rankladder.arguments import checked
 from rankladder.errors import PathMissing
 from rankladder.textfiles.beir import beir_folder
 from rankladder.textfiles.bytestream import endings, numbered_lines, read_text
@@ -42,6 +43,7 @@ def read_topics(path: str | Path, *, field: str | None = None, line_ids: bool = 
     return queries_of(file, list(_topics(file, line_ids)), field)
 
 
+@checked
 def read_queries(path: str | Path, *, field: str | None = None, line_ids: bool = False) -> list[Query]:
     """The queries of ``read_topics``, without its remarks."""
     return list(read_topics(path, field=field, line_ids=line_ids).queries)
