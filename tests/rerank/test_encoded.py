@@ -86,7 +86,7 @@ def test_an_index_keeps_token_ids_and_search_reads_them(
     reranker = Reranker.open(bert)
     (tmp_path / "documents.txt").write_text("\n\n".join(f"rain {text}" for text in TEXTS))
     build_index([tmp_path / "documents.txt"], tmp_path / "with", tokens_for=reranker)
-    build_index([tmp_path / "documents.txt"], tmp_path / "without")
+    build_index([tmp_path / "documents.txt"], tmp_path / "without", passages_for=reranker)
     with open_index(tmp_path / "with") as kept, open_index(tmp_path / "without") as plain:
         expected = search("rain", plain, reranker)
         monkeypatch.setattr(reranker.scorer.reader, "tokenise", _only(reranker, "rain"))
@@ -110,7 +110,7 @@ def test_token_ids_are_stored_with_what_is_read_and_the_rest_is_read_as_text(ber
     folder = tmp_path / "documents"
     folder.mkdir()
     (folder / "a.txt").write_text("rain falls")
-    build_index([folder], tmp_path / "index")
+    build_index([folder], tmp_path / "index", passages_for=reranker)
     (folder / "b.txt").write_text("rain condenses")
     build_index([folder], tmp_path / "index", tokens_for=reranker)
     with open_index(tmp_path / "index") as index:

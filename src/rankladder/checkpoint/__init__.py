@@ -2,7 +2,7 @@
 
 from rankladder.checkpoint.compact import quantise_rows, write_compact, write_expanded
 from rankladder.checkpoint.families import foreign_family
-from rankladder.checkpoint.folder import read_checkpoint
+from rankladder.checkpoint.folder import read_checkpoint, read_tokens
 from rankladder.checkpoint.foreign import Foreign, read_foreign
 from rankladder.checkpoint.hub import UnpinnedRevision
 from rankladder.checkpoint.network import Bert, Checkpoint, Dense, Int8Gate, ModernBert, Network, Norm
@@ -26,6 +26,7 @@ __all__ = [
     "quantise_rows",
     "read_checkpoint",
     "read_foreign",
+    "read_tokens",
     "write_compact",
     "write_expanded",
 ]

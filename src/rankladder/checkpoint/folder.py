@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
+
+from tokenizers import Tokenizer
 
 from rankladder.arguments import checked
 from rankladder.checkpoint.added_tokens import TOKENIZER
@@ -61,6 +64,24 @@ def read_checkpoint(folder: Path, *, name: str, revision: str | None = None) -> 
         tokenizer_digest=hashlib.sha256(read.content).hexdigest(),
         int8_gate=read_gate(folder),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What of a checkpoint reads texts: its tokenizer and the longest sequence, special tokens included."""
+
+    tokenizer: Tokenizer
+    tokenizer_digest: str
+    max_tokens: int
+    vocabulary: int
+
+
+def read_tokens(folder: Path) -> Tokens:
+    """What of a checkpoint reads texts; its weights are not opened. Raises CheckpointRefused."""
+    layout = read_layout(folder)
+    read = open_tokenizer(folder, layout)
+    digest = hashlib.sha256(read.content).hexdigest()
+    return Tokens(read.tokenizer, digest, read.max_tokens, layout.network.encoder.vocabulary)
 
 
 def files_read(folder: Path, layout: Layout, weights: Weights, tokenizer: ReadTokenizer) -> list[Path]:

@@ -60,8 +60,10 @@ def source_of(hit: Hit, below: Path | None = None) -> str:
     return printable(f"{file}:{where['line']}")
 
 
-def note_cuts(ranking: Ranking) -> None:
-    """Says how many of the documents shown were not read whole, or that the model does not say."""
+def note_cuts(ranking: Ranking, *, shown: int | None = None) -> None:
+    """Says how many of all documents that were ranked were not read whole, and how many of those that are shown (the
+    first so many, None for all); or that the model does not say.
+    """
     from rankladder.rerank.hosted import is_hosted
 
     if is_hosted(ranking.stage) and ranking:
@@ -69,7 +71,10 @@ def note_cuts(ranking: Ranking) -> None:
         if blank := sum(hit.reading is not None for hit in ranking):
             note(f"{blank} blank {'document was' if blank == 1 else 'documents were'} not sent; blank comes last")
     if cut := sum(hit.truncated for hit in ranking):
+        among = ""
+        if shown is not None and shown < len(ranking):
+            among = f", {sum(hit.truncated for hit in ranking.hits[:shown])} of the {shown} shown among them"
         note(
-            f"{cut} of {len(ranking)} documents were longer than the model reads and were cut; "
+            f"{cut} of {len(ranking)} documents were longer than the model reads and were cut{among}; "
             "--long passages reads them whole"
         )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from rankladder.cli.left_out import note_kept, note_left_out
+from rankladder.cli.options import given
 from rankladder.cli.output import Form, form_options, print_json, print_table, resolve_form
+from rankladder.cli.retrieving import check_passage_options, passage_options, passages_for
 from rankladder.cli.selecting import selection_options
 
 if TYPE_CHECKING:
@@ -19,12 +21,15 @@ if TYPE_CHECKING:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--into", required=True, type=click.Path(path_type=Path), help="The index's folder; made or updated.")
 @click.option(
-    "--passage-words",
-    type=click.IntRange(20),
-    default=200,
+    "--model",
+    default="box",
     show_default=True,
-    help="Prose (Markdown, text, reStructuredText, HTML) is split into passages of about this many words.",
+    envvar="RANKLADDER_MODEL",
+    show_envvar=True,
+    help="The reranker that will read the passages: they are made so that it need not cut them.",
 )
+@click.option("--max-tokens", type=click.IntRange(1), help="Longest sequence that it will read, as in search.")
+@passage_options
 @click.option(
     "--tokens-for",
     metavar="MODEL",
@@ -32,10 +37,16 @@ if TYPE_CHECKING:
 )
 @selection_options
 @form_options
+@click.pass_context
 def index(
+    context: click.Context,
+    /,
     paths: tuple[Path, ...],
     into: Path,
-    passage_words: int,
+    model: str,
+    max_tokens: int | None,
+    passage_words: int | None,
+    passage_tokens: int | None,
     tokens_for: str | None,
     select: Selection,
     form: Form | None,
@@ -51,13 +62,31 @@ def index(
     rankladder index docs/ notes.jsonl --into my-index
     """
     from rankladder.retrieve import build_index
+    from rankladder.textfiles import PASSAGE_WORDS
 
-    reranker = None
-    if tokens_for is not None:
-        from rankladder.rerank import Reranker
-
-        reranker = Reranker.open(tokens_for)
-    report = build_index(list(paths), into, passage_words=passage_words, tokens_for=reranker, select=select)
+    check_passage_options(passage_words, passage_tokens)
+    if passage_words is not None and (useless := given(context, "model", "max_tokens")):
+        raise click.UsageError(f"--passage-words counts no model's tokens, so {', '.join(useless)} would be ignored")
+    kept = None if tokens_for is None else passages_for(tokens_for, max_tokens=None, offline=None)
+    if tokens_for is not None and kept is None:
+        raise click.UsageError(f"--tokens-for {tokens_for}: a hosted model takes texts, there are no token ids to keep")
+    reader = None
+    if passage_words is None:
+        named = tokens_for if tokens_for is not None and not given(context, "model") else model
+        reader = passages_for(named, max_tokens=max_tokens, offline=None)
+        if reader is None:  # a hosted model: nobody knows its tokens
+            if passage_tokens is not None:
+                raise click.UsageError(f"{named} is hosted, so its tokens are not known: give --passage-words")
+            passage_words = PASSAGE_WORDS
+    report = build_index(
+        list(paths),
+        into,
+        passage_words=passage_words,
+        passage_tokens=passage_tokens,
+        passages_for=reader,
+        tokens_for=kept,
+        select=select,
+    )
     note_left_out(report)
     note_kept(report, select)
     counts = {

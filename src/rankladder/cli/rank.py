@@ -17,7 +17,7 @@ from rankladder.cli.output import Form, form_options, note, print_json, print_ta
 from rankladder.errors import BadFile, BadInput, PathMissing
 from rankladder.textfiles.bytestream import reading
 from rankladder.textfiles.records import document_of, parse_record
-from rankladder.values import Document, Query
+from rankladder.values import Document, Query, Ranking
 
 
 @click.command()
@@ -48,7 +48,8 @@ def rank(query: str, file: Path, top_k: int | None, layout: str, long: Any, form
     documents = list(_read(file, layout))
     if not documents:
         note(f"{'standard input' if str(file) == '-' else file} holds no documents")
-    ranking = reranker.rank(asked, documents, top_k=top_k, long=long)
+    every = reranker.rank(asked, documents, long=long)
+    ranking = Ranking.of(asked, every.hits, every.stage, top_k=top_k)
     if resolve_form(form) == "json":
         for place, hit in enumerate(ranking, start=1):
             print_json(hit_row(place, hit, ranking.stage))
@@ -58,7 +59,7 @@ def rank(query: str, file: Path, top_k: int | None, layout: str, long: Any, form
             for place, hit in enumerate(ranking, start=1)
         ]
         print_table(["rank", "score", "id", "text"], rows, right=(0, 1))
-    note_cuts(ranking)
+    note_cuts(every, shown=top_k)
 
 
 def _expect_stdin() -> TextIO:

@@ -10,11 +10,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from rankladder.cli.left_out import note_left_out
-from rankladder.cli.output import note
-from rankladder.errors import BadOption
+from rankladder.cli.output import note, printable
+from rankladder.errors import BadOption, RankladderError
 
 if TYPE_CHECKING:
-    from rankladder.rerank import Reranker
+    from rankladder.rerank import Long, ModelTokens, Reranker
     from rankladder.retrieve import DenseIndex, Index, Retriever
     from rankladder.textfiles import Selection
 
@@ -52,10 +52,52 @@ def retriever_options(command: F) -> F:
     return command
 
 
-def open_index_of(path: Path, reranker: Reranker | None, select: Selection) -> Index:
+def passage_options(command: F) -> F:
+    """Adds ``--passage-words`` and ``--passage-tokens``."""
+    for option in (
+        click.option(
+            "--passage-tokens",
+            type=click.IntRange(16),
+            help="Prose is split into passages of at most so many of the model's tokens, title included.  "
+            "[default: what it reads beside a query of 32 tokens, at most 256]",
+        ),
+        click.option(
+            "--passage-words",
+            type=click.IntRange(20),
+            help="Split prose into passages of about so many words instead, whatever model reads them.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def check_passage_options(passage_words: int | None, passage_tokens: int | None) -> None:
+    """Raises UsageError where a length is given in words and in tokens."""
+    if passage_words is not None and passage_tokens is not None:
+        raise click.UsageError("--passage-words and --passage-tokens exclude each other")
+
+
+def passages_for(model: str, *, max_tokens: int | None, offline: bool | None) -> ModelTokens | None:
+    """What the model that will read passages reads; None for a hosted one."""
+    from rankladder.rerank import open_tokens
+
+    return open_tokens(model, max_tokens=max_tokens, offline=offline)
+
+
+def open_index_of(
+    path: Path,
+    reranker: Reranker | None,
+    select: Selection,
+    *,
+    model: str,
+    passage_words: int | None,
+    passage_tokens: int | None,
+    long: Long,
+) -> Index:
     """The index at a path, or the cached index of the documents there, brought up to date.
 
-    Raises BadOption for an index with a selection: it was made when the index was built.
+    Without a reranker and without a length, the cached index that was used last, else one as ``model`` would read it.
+    Raises BadOption and UsageError for what was settled when an index was built: its selection, its passages.
     """
     from rankladder.retrieve import cached_index, is_index, open_index
     from rankladder.textfiles.selection import EVERYTHING
@@ -66,12 +108,50 @@ def open_index_of(path: Path, reranker: Reranker | None, select: Selection) -> I
                 f"{path} is an index: which files it holds, and their ids, are settled",
                 hint="give --include, --exclude, --no-ignore and --ids to `rankladder index`",
             )
-        return open_index(path)
-    reads_ids = reranker is not None and reranker.tokenizer  # a hosted model reads texts alone
-    index, report = cached_index(path, tokens_for=reranker if reads_ids else None, select=select)
+        if passage_words is not None or passage_tokens is not None:
+            raise click.UsageError(
+                f"{path} is an index, whose passages are made: give --passage-words or --passage-tokens to "
+                "`rankladder index`"
+            )
+        index = open_index(path)
+        if long == "truncate":
+            _note_sizes(index, reranker)
+        return index
+    tokens = _kept_tokens(model) if reranker is None else reranker.tokens
+    index, report = cached_index(
+        path,
+        passage_words=passage_words,
+        passage_tokens=passage_tokens,
+        passages_for=None if passage_words is not None else tokens or reranker,
+        tokens_for=tokens,
+        select=select,
+        any_kept=reranker is None and passage_words is None and passage_tokens is None,
+    )
     if report.added or report.changed or report.removed:
         note_left_out(report)
     return index
+
+
+def _kept_tokens(model: str) -> ModelTokens | None:
+    """What a model reads, the box where it is not on this machine: without a reranker none is fetched."""
+    from rankladder.rerank import open_tokens
+
+    try:
+        return open_tokens(model, offline=True)
+    except RankladderError:
+        return open_tokens()
+
+
+def _note_sizes(index: Index, reranker: Reranker | None) -> None:
+    """Says where the passages of an index are longer than the reranker reads."""
+    sizing, tokens = index.manifest.sizing, None if reranker is None else reranker.tokens
+    if tokens is None or not sizing.tokens or sizing.tokens <= tokens.room:
+        return
+    note(
+        f"the passages of {printable(str(index.path))} have up to {sizing.tokens} tokens of {sizing.model}; "
+        f"{tokens.model} reads {tokens.max_tokens} with the query, so long ones are cut. "
+        f"`rankladder index … --model {tokens.model} --max-tokens {tokens.max_tokens}` makes shorter ones"
+    )
 
 
 def open_retriever(index: Index, choice: Choice, *, embedder: str, offline: bool | None) -> Retriever:

@@ -11,7 +11,14 @@ from rankladder.cli.explanation import DIGITS, print_explanation, stage_rows
 from rankladder.cli.hits import hit_row, note_cuts, source_of, token_row
 from rankladder.cli.options import MODEL_OPTIONS, given, model_options, open_model
 from rankladder.cli.output import Form, emphasise, form_options, note, print_json, printable, resolve_form, say
-from rankladder.cli.retrieving import Choice, open_index_of, open_retriever, retriever_options
+from rankladder.cli.retrieving import (
+    Choice,
+    check_passage_options,
+    open_index_of,
+    open_retriever,
+    passage_options,
+    retriever_options,
+)
 from rankladder.cli.selecting import selection_options
 from rankladder.errors import PathMissing
 from rankladder.values import Query
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--explain", is_flag=True, help="Show what each stage did: ranks, scores, tokens read and cut, time.")
 @retriever_options
 @selection_options
+@passage_options
 @model_options
 @form_options
 @click.pass_context
@@ -46,6 +54,8 @@ def search(
     retriever: Choice,
     embedder: str,
     select: Selection,
+    passage_words: int | None,
+    passage_tokens: int | None,
     long: Any,
     form: Form | None,
     **model: Any,
@@ -69,11 +79,20 @@ def search(
         raise click.UsageError(f"--no-rerank uses no reranker, so {', '.join(useless)} would be ignored")
     if retriever == "bm25" and given(context, "embedder"):
         raise click.UsageError("--retriever bm25 uses no embedder, so --embedder would be ignored")
+    check_passage_options(passage_words, passage_tokens)
     asked = Query("query", query)  # what is wrong with the question is said before a model is opened
     if not path.exists():
         raise PathMissing(f"nothing at {path}", hint="give an index, a file or a folder of documents")
     reranker = None if no_rerank else open_model(**model)
-    with open_index_of(path, reranker, select) as index:
+    with open_index_of(
+        path,
+        reranker,
+        select,
+        model=model["model"],
+        passage_words=passage_words,
+        passage_tokens=passage_tokens,
+        long=long,
+    ) as index:
         first = open_retriever(index, retriever, embedder=embedder, offline=model["offline"])
         result = run_search(asked, first, reranker, top_k=top_k, candidates=candidates or max(100, top_k), long=long)
     if not result.ranking:
@@ -85,7 +104,7 @@ def search(
         _print_text(result, below)
         if explain:
             print_explanation(result, reranker, below)
-    note_cuts(result.ranking)
+    note_cuts(result.stages[-1].ranking, shown=top_k)
 
 
 def _print_text(result: SearchResult, below: Path | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rankladder.errors import BadOption, NotFound
-from rankladder.retrieve import Index, cached_index, is_index
+from rankladder.retrieve import Index, cached_index, is_index, ruler_of
 from rankladder.textfiles import Selection, read_documents
 from rankladder.textfiles.selection import EVERYTHING
 from rankladder.values import Document
@@ -71,4 +71,4 @@ class Corpus(Mapping[str, Document]):
     def documents(self) -> Iterator[Document]:
         """Every document once, in the order of the files."""
         manifest = self.index.manifest
-        return iter(read_documents(self.path, passage_words=manifest.settings.passage_words, select=manifest.select))
+        return iter(read_documents(self.path, ruler=ruler_of(manifest.sizing), select=manifest.select))

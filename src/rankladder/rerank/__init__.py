@@ -2,8 +2,20 @@
 
 from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.facts import Facts
+from rankladder.rerank.opening import open_tokens
 from rankladder.rerank.request import ModelRequest
 from rankladder.rerank.reranker import PairsTruncated, Reranker, probability
 from rankladder.rerank.scorer import Long
+from rankladder.rerank.tokens import ModelTokens
 
-__all__ = ["EncodedDocument", "Facts", "Long", "ModelRequest", "PairsTruncated", "Reranker", "probability"]
+__all__ = [
+    "EncodedDocument",
+    "Facts",
+    "Long",
+    "ModelRequest",
+    "ModelTokens",
+    "PairsTruncated",
+    "Reranker",
+    "open_tokens",
+    "probability",
+]

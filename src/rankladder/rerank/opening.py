@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rankladder.checkpoint import find_checkpoint, read_checkpoint, read_foreign
+from rankladder.checkpoint import find_checkpoint, foreign_family, read_checkpoint, read_foreign, read_tokens
 from rankladder.checkpoint.panics import panics_as
 from rankladder.errors import BadOption, CheckpointRefused
 from rankladder.rerank.engine import (
@@ -19,7 +19,10 @@ from rankladder.rerank.engine import (
     open_engine,
 )
 from rankladder.rerank.hosted import is_hosted, open_hosted
+from rankladder.rerank.pairs import PairReader
 from rankladder.rerank.scorer import Scorer, native_scorer
+from rankladder.rerank.sentence.reading import foreign_reader
+from rankladder.rerank.tokens import ModelTokens
 
 if TYPE_CHECKING:
     from rankladder.rerank.torch.attention import AttentionWish
@@ -83,6 +86,29 @@ def open_scorer(
             cuda_graphs=cuda_graphs,
         )
         return native_scorer(checkpoint, runner, dtype=choice, max_tokens=limit, one_core=threads == 1)
+
+
+def open_tokens(
+    name: str | os.PathLike[str] | None = None,
+    *,
+    max_tokens: int | None = None,
+    revision: str | None = None,
+    offline: bool | None = None,
+) -> ModelTokens | None:
+    """What a model reads, its weights not opened; None for a hosted model, whose tokens nobody knows.
+
+    Arguments and errors are those of ``Reranker.open``.
+    """
+    if isinstance(name, str) and is_hosted(name):
+        return None
+    found = find_checkpoint(Path(name) if isinstance(name, os.PathLike) else name, revision=revision, offline=offline)
+    if foreign_family(found.folder) is not None:
+        foreign = read_foreign(found)
+        read = foreign_reader(foreign, max_tokens=_limit(foreign.name, max_tokens, foreign.max_tokens))
+        return ModelTokens(foreign.name, read.reader, tokenizer=read.tokenizer, vocabulary=foreign.vocabulary)
+    tokens = read_tokens(found.folder)
+    native = PairReader(tokens.tokenizer, max_tokens=_limit(found.name, max_tokens, tokens.max_tokens))
+    return ModelTokens(found.name, native, tokenizer=tokens.tokenizer_digest, vocabulary=tokens.vocabulary)
 
 
 def _limit(name: str, wish: int | None, most: int) -> int:

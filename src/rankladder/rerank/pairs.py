@@ -114,6 +114,8 @@ class Reader(Protocol):
     max_tokens: int
     frame: Frame
     """The special tokens, or the prompt, around every pair."""
+    room: int
+    """Tokens that a query and a document share."""
 
     def queries(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids (n,) of each query, uncut."""

@@ -20,7 +20,8 @@ from rankladder.rerank.engine import DtypeWish, EngineWish
 from rankladder.rerank.facts import Facts
 from rankladder.rerank.inputs import Documents, as_documents, as_pairs, as_tasks, as_top_k
 from rankladder.rerank.opening import open_scorer
-from rankladder.rerank.scorer import Long, Scored, Scorer, score_blocks
+from rankladder.rerank.scorer import Long, Scored, Scorer, TokenScorer, score_blocks
+from rankladder.rerank.tokens import ModelTokens
 from rankladder.values import Document, Hit, Query, Ranking, expect_distinct
 
 if TYPE_CHECKING:
@@ -150,6 +151,11 @@ class Reranker:
     def tokenizer(self) -> str:
         """Says which tokenizer this is: models that share it can read each other's encoded documents."""
         return self.facts.tokenizer
+
+    @property
+    def tokens(self) -> ModelTokens | None:
+        """What the model reads, without its network: sizes passages and keeps token ids; None for a hosted model."""
+        return self.scorer.tokens if isinstance(self.scorer, TokenScorer) else None
 
     @property
     def digest(self) -> str:

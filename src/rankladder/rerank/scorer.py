@@ -16,10 +16,11 @@ import rankladder
 from rankladder.checkpoint import Checkpoint, Foreign
 from rankladder.errors import BadInput
 from rankladder.paths import expanded
-from rankladder.rerank.encoded import EncodedDocument, id_type
+from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.engine import Dtype, DtypeChoice, Engine
 from rankladder.rerank.facts import Facts
 from rankladder.rerank.pairs import PairReader, Reader, TokenPair
+from rankladder.rerank.tokens import ModelTokens
 from rankladder.values import Document, Reading
 
 if TYPE_CHECKING:
@@ -122,14 +123,16 @@ class TokenScorer:
     def usage(self) -> None:
         """None: nobody is asked."""
 
+    @property
+    def tokens(self) -> ModelTokens:
+        """What the model reads, without its network."""
+        return ModelTokens(
+            self.checkpoint.name, self.reader, tokenizer=self.facts.tokenizer, vocabulary=self.checkpoint.vocabulary
+        )
+
     def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
         """The documents with their token ids, uint16 where the vocabulary fits."""
-        kind = id_type(self.checkpoint.vocabulary)
-        tokens = self.reader.documents([document.full_text for document in documents])
-        return [
-            EncodedDocument(one.id, one.text, one.title, one.metadata, ids.astype(kind), self.facts.tokenizer)
-            for one, ids in zip(documents, tokens, strict=True)
-        ]
+        return self.tokens.encode(documents)
 
     def score(
         self,

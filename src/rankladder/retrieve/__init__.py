@@ -17,6 +17,7 @@ from rankladder.retrieve.index import Index, open_index
 from rankladder.retrieve.manifest import Manifest, Settings, SourceState, is_index
 from rankladder.retrieve.retriever import Retriever, Stage, StagedRetriever, retrieve_many
 from rankladder.retrieve.search import SearchResult, search
+from rankladder.retrieve.sizing import Sizing, ruler_of
 from rankladder.retrieve.snippets import Snippet, snippet
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "SearchResult",
     "SentenceEmbedder",
     "Settings",
+    "Sizing",
     "Snippet",
     "SourceState",
     "Stage",
@@ -45,6 +47,7 @@ __all__ = [
     "open_index",
     "reciprocal_rank_fusion",
     "retrieve_many",
+    "ruler_of",
     "search",
     "snippet",
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from rankladder.arguments import checked
 from rankladder.errors import BadInput, IndexCorrupt, IndexMissing, StorageFailed
 from rankladder.progress import Progress
-from rankladder.rerank import Reranker
+from rankladder.rerank import ModelTokens, Reranker
 from rankladder.retrieve.analysis import ANALYSER
 from rankladder.retrieve.distinct import DistinctIds
 from rankladder.retrieve.generations import (
@@ -37,9 +37,10 @@ from rankladder.retrieve.manifest import (
     package_version,
 )
 from rankladder.retrieve.plan import Plan, compare, is_racy, new_digest
+from rankladder.retrieve.sizing import choose_sizing
 from rankladder.storage import storage_errors
-from rankladder.textfiles import KINDS, PASSAGE_WORDS, Found, Selection, SkippedFile, Source, find_sources
-from rankladder.textfiles.documents import FILE_FAULTS, READERS, check_passage_words, whole_source, why_skipped
+from rankladder.textfiles import KINDS, Found, Ruler, Selection, SkippedFile, Source, find_sources
+from rankladder.textfiles.documents import FILE_FAULTS, READERS, whole_source, why_skipped
 from rankladder.textfiles.selection import DEFAULTS, EVERYTHING
 from rankladder.values import Document
 
@@ -75,8 +76,10 @@ def build_index(
     into: str | Path,
     *,
     progress: bool | None = None,
-    passage_words: int = PASSAGE_WORDS,
-    tokens_for: Reranker | None = None,
+    passage_words: int | None = None,
+    passage_tokens: int | None = None,
+    passages_for: Reranker | ModelTokens | None = None,
+    tokens_for: Reranker | ModelTokens | None = None,
     select: Selection = EVERYTHING,
     in_full: bool = True,
 ) -> IndexReport:
@@ -86,6 +89,10 @@ def build_index(
     ``paths``. Searches go on meanwhile; the new state appears at once, at the end, or never. An index that is
     damaged (``in_full``: every byte of it is read, else as ``open_index`` does), or was built with other settings, is
     built anew.
+
+    Prose is split into passages that the model ``passages_for`` reads whole beside an ordinary query: by default the
+    model of ``tokens_for``, else the model in the box. ``passage_tokens`` of that model's tokens, title included, or
+    ``passage_words`` ask for another length. Another length or tokenizer builds the index anew.
 
     ``tokens_for`` stores the token ids of the documents that are read now for that reranker, and for every other with
     the same tokenizer: it then ranks them without tokenising them again. Other rerankers read the text.
@@ -98,7 +105,9 @@ def build_index(
     as it was.
     """
     began = time.perf_counter()
-    check_passage_words(passage_words)
+    sizing, ruler = choose_sizing(
+        passage_words=passage_words, passage_tokens=passage_tokens, passages_for=passages_for, tokens_for=tokens_for
+    )
     folder = Path(into)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     scanned_ns = time.time_ns()
@@ -110,7 +119,7 @@ def build_index(
         found = find_sources(given, select=select, apart_from=folder, base=base)
         if not found.sources:
             raise _nothing(given, found)
-        settings = Settings(passage_words, ANALYSER, READERS, str(select.ids))
+        settings = Settings(sizing.words, sizing.tokens, sizing.tokenizer, ANALYSER, READERS, str(select.ids))
         plan = compare(found.sources, live.manifest, settings=settings, roots=roots)
 
         def manifest_of(states: Mapping[str, SourceState], files: Mapping[str, FileState]) -> Manifest:
@@ -130,6 +139,8 @@ def build_index(
                 plan.dead,
                 ordered,
                 files,
+                sizing.model,
+                sizing.max_tokens,
             )
 
         if not plan.idle or live.manifest is None or live.generation is None:
@@ -140,7 +151,7 @@ def build_index(
                     plan,
                     live.index,
                     progress=progress,
-                    passage_words=passage_words,
+                    ruler=ruler,
                     tokens_for=tokens_for,
                 )
                 known = {} if plan.fresh or live.manifest is None else live.manifest.files
@@ -232,8 +243,8 @@ def _write(
     live: Index | None,
     *,
     progress: bool | None,
-    passage_words: int,
-    tokens_for: Reranker | None,
+    ruler: Ruler,
+    tokens_for: Reranker | ModelTokens | None,
 ) -> dict[str, SourceState]:
     """Fills a generation as planned, and returns the state of every source that was read."""
     with _writing(generation.parent):
@@ -242,21 +253,22 @@ def _write(
             writer.delete_documents_by_term("source", name)
     ids = DistinctIds(plan, live)
     states: dict[str, SourceState] = {}
-    with Progress("indexing", None, "documents", wanted=progress) as bar:
+    with Progress("indexing", len(plan.to_read), "files", wanted=progress, inside="passages") as bar:
         for source in plan.to_read:
             digest, count, skipped = new_digest(), 0, ""
-            documents = _readable(whole_source(source, passage_words=passage_words, digest=digest), source)
+            documents = _readable(whole_source(source, ruler=ruler, digest=digest), source)
             try:
                 for document in documents if tokens_for is None else _encoded(documents, tokens_for):
                     ids.add(document, source)
                     with _writing(generation.parent):
                         writer.add_document(pack(document, source.name))
                     count += 1
-                    bar.add(1)
+                    bar.add(0, inside=1)
             except _Unreadable as error:
                 if count:  # it was whole a moment ago
                     raise StorageFailed(f"{source.path}: it changed while it was read", hint="run it again") from error
                 skipped = str(error)
+            bar.add(1)
             known = digest.hexdigest() if not skipped else ""
             states[source.name] = SourceState(source.size, source.mtime_ns, known, count, skipped)
     with _writing(generation.parent):
@@ -279,7 +291,7 @@ def _readable(documents: Iterator[Document], source: Source) -> Iterator[Documen
         raise _Unreadable(why_skipped(error, source.path)) from error
 
 
-def _encoded(documents: Iterator[Document], reranker: Reranker) -> Iterator[Document]:
+def _encoded(documents: Iterator[Document], reranker: Reranker | ModelTokens) -> Iterator[Document]:
     """The documents with their token ids, tokenised some hundreds at a time on all cores."""
     while block := list(islice(documents, _ENCODED_AT_ONCE)):
         yield from reranker.encode(block)

@@ -16,6 +16,7 @@ from typing import Any
 
 from rankladder.arguments import checked
 from rankladder.errors import IndexCorrupt, IndexMissing, IndexTooNew, StorageFailed
+from rankladder.retrieve.sizing import Sizing
 from rankladder.storage import checked_json, checksum, read_checked_json
 from rankladder.textfiles import Selection
 
@@ -40,6 +41,8 @@ class Settings:
     """What decides how documents are read, cut and analysed; an index with other settings is built anew."""
 
     passage_words: int
+    passage_tokens: int
+    tokenizer: str
     analyser: str
     readers: int
     ids: str
@@ -59,7 +62,7 @@ class Manifest:
 
     ``select`` is what of the folders is read, ``base`` the path that names are relative to; ``scanned_ns`` is when the
     folders were read. ``dead`` counts documents that were deleted but may still take room. ``files`` holds every file
-    of tantivy's.
+    of tantivy's. ``model`` and ``max_tokens`` are of the model that passages are made for, where they count its tokens.
     """
 
     format: int
@@ -73,6 +76,14 @@ class Manifest:
     dead: int
     sources: Mapping[str, SourceState]
     files: Mapping[str, FileState]
+    model: str
+    max_tokens: int
+
+    @property
+    def sizing(self) -> Sizing:
+        """How long the passages are, and the model that they are made for."""
+        made = self.settings
+        return Sizing(made.passage_words, made.passage_tokens, made.tokenizer, self.model, self.max_tokens)
 
     def to_json(self) -> str:
         """The text of ``manifest.json``."""

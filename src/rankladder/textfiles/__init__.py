@@ -4,8 +4,8 @@ from rankladder.textfiles.beir import BeirFolder, beir_folder
 from rankladder.textfiles.bytestream import NotText
 from rankladder.textfiles.documents import Documents, read_documents, read_source
 from rankladder.textfiles.headerless import HeaderMissing
-from rankladder.textfiles.passages import PASSAGE_WORDS
 from rankladder.textfiles.qrels import read_pairs, read_qrels, write_qrels
+from rankladder.textfiles.rulers import PASSAGE_WORDS, Ruler, WordRuler
 from rankladder.textfiles.runs import read_run, read_run_file, write_run
 from rankladder.textfiles.selection import Selection
 from rankladder.textfiles.sources import KINDS, Found, Source, find_sources
@@ -21,10 +21,12 @@ __all__ = [
     "Found",
     "HeaderMissing",
     "NotText",
+    "Ruler",
     "Selection",
     "SkippedFile",
     "Source",
     "Topics",
+    "WordRuler",
     "beir_folder",
     "find_sources",
     "read_documents",

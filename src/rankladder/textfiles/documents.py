@@ -14,9 +14,10 @@ from rankladder.textfiles.bytestream import Digest, read_text, text_head
 from rankladder.textfiles.headerless import LAYOUTS, HeaderMissing, headerless_columns, headerless_documents
 from rankladder.textfiles.hypertext import html_page
 from rankladder.textfiles.markdown import markdown_page
-from rankladder.textfiles.passages import PASSAGE_WORDS, Page, cut_passages
+from rankladder.textfiles.passages import Page, cut_passages
 from rankladder.textfiles.plain import plain_page, rst_page
 from rankladder.textfiles.records import csv_documents, jsonl_documents
+from rankladder.textfiles.rulers import PASSAGE_WORDS, Ruler, WordRuler
 from rankladder.textfiles.selection import EVERYTHING, Selection
 from rankladder.textfiles.sources import PROSE, Found, Source, find_sources
 from rankladder.textfiles.trec_documents import begins_with_doc, trec_documents
@@ -37,9 +38,9 @@ class Documents:
     ``skipped`` and ``unknown_suffixes`` are complete once the iteration has ended.
     """
 
-    def __init__(self, path: Path, found: Found, passage_words: int) -> None:
+    def __init__(self, path: Path, found: Found, ruler: Ruler) -> None:
         self.path = path
-        self.passage_words = passage_words
+        self.ruler = ruler
         self._found = found
         self._refused: dict[Path, SkippedFile] = {}
 
@@ -74,7 +75,7 @@ class Documents:
 
     def _read(self, source: Source) -> Iterator[Document]:
         try:
-            yield from whole_source(source, passage_words=self.passage_words)
+            yield from whole_source(source, ruler=self.ruler)
         except FILE_FAULTS as error:
             if source.named:
                 raise
@@ -83,19 +84,27 @@ class Documents:
 
 @checked
 def read_documents(
-    path: str | Path, *, passage_words: int = PASSAGE_WORDS, select: Selection = EVERYTHING
+    path: str | Path,
+    *,
+    passage_words: int | None = None,
+    ruler: Ruler | None = None,
+    select: Selection = EVERYTHING,
 ) -> Documents:
     """The documents of a file, or of every file below a folder; see ``find_sources`` and ``Selection`` for which.
 
     A record file (JSON Lines, CSV, TSV, a BEIR corpus, TREC's ``<DOC>`` files) gives one document a record, a prose
-    file (Markdown, text, reStructuredText, HTML) one a passage of about ``passage_words`` words.
+    file (Markdown, text, reStructuredText, HTML) one a passage of about ``passage_words`` words (by default 200), or of
+    what ``ruler`` measures: ``Reranker.tokens.ruler(most)`` counts the tokens of a model.
 
     Raises PathMissing, BadOption, BadFile. A file that was found in a folder is skipped where it has a fault. Duplicate
     ids are not looked for here: that takes the whole set in memory
     (``rankladder.retrieve.build_index`` does it).
     """
-    check_passage_words(passage_words)
-    return Documents(Path(path), find_sources([path], select=select), passage_words)
+    if passage_words is not None and ruler is not None:
+        raise BadOption("passage_words and ruler exclude each other")
+    words = PASSAGE_WORDS if passage_words is None else passage_words
+    check_passage_words(words)
+    return Documents(Path(path), find_sources([path], select=select), WordRuler(words) if ruler is None else ruler)
 
 
 def why_skipped(error: BadFile | StorageFailed, path: Path) -> str:
@@ -115,9 +124,7 @@ def check_passage_words(passage_words: int) -> None:
         raise BadOption(f"passage_words must be at least 20, got {passage_words}")
 
 
-def whole_source(
-    source: Source, *, passage_words: int = PASSAGE_WORDS, digest: Digest | None = None
-) -> Iterator[Document]:
+def whole_source(source: Source, *, ruler: Ruler, digest: Digest | None = None) -> Iterator[Document]:
     """As ``read_source``, but a file that was found in a folder gives all its documents or none.
 
     Record files are not held in memory, so they are read twice for it: once to see whether they can be read.
@@ -125,15 +132,13 @@ def whole_source(
     if not source.named and (source.kind not in PROSE or begins_with_doc(source.path)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", HeaderMissing)
-            for _ in read_source(source, passage_words=passage_words):
+            for _ in read_source(source, ruler=ruler):
                 pass
-    yield from read_source(source, passage_words=passage_words, digest=digest)
+    yield from read_source(source, ruler=ruler, digest=digest)
 
 
 @checked
-def read_source(
-    source: Source, *, passage_words: int = PASSAGE_WORDS, digest: Digest | None = None
-) -> Iterator[Document]:
+def read_source(source: Source, *, ruler: Ruler, digest: Digest | None = None) -> Iterator[Document]:
     """The documents of one source, in order. ``digest`` takes every byte of the file once the iteration has ended.
 
     Raises NotText before the first document for a file that is not text, or a table without a column for it, and
@@ -146,7 +151,7 @@ def read_source(
             return _records(source, text_head(source.path), digest)
         case "plain" if begins_with_doc(source.path):
             return _records(replace(source, kind="trec"), text_head(source.path), digest)
-    return _passages(_page(source, digest), source.name, passage_words)
+    return _passages(_page(source, digest), source.name, ruler)
 
 
 def _with_ids(documents: Iterator[Document], source: Source) -> Iterator[Document]:
@@ -183,14 +188,14 @@ def _page(source: Source, digest: Digest | None) -> Page:
             return plain_page(text)
 
 
-def _passages(page: Page, name: str, words: int) -> Iterator[Document]:
+def _passages(page: Page, name: str, ruler: Ruler) -> Iterator[Document]:
     taken: Counter[int] = Counter()
-    for passage in cut_passages(page, words=words):
+    for title, passage in cut_passages(page, ruler=ruler):
         taken[passage.line] += 1
         again = f".{taken[passage.line]}" if taken[passage.line] > 1 else ""
         yield Document(
             f"{name}:{passage.line}{again}",
             passage.text,
-            " › ".join(part for part in (page.title, *passage.path) if part),
+            title,
             {"file": name, "line": passage.line, "end_line": passage.end_line},
         )

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
-PASSAGE_WORDS = 200
-"""Target length of a passage: about 260 tokens of English, well inside a reranker's 512 with its query (a guess)."""
+from rankladder.textfiles.rulers import Laid, Ruler, WordRuler, end_of_word
 
-_CODE_FACTOR = 3  # a code block is kept whole up to this many times the target
-_CHARACTERS = 12  # a text without spaces counts as one word for this many characters
-_WORD = re.compile(r"\S+")
 _SENTENCE_END = re.compile(
     r"(?<=[.!?])[\"'”’)\]]*\s+|(?<=[。！？])|\n(?=[^\S\n]*(?:[-*+•]|\d+[.)])\s)|\n(?=[^\S\n]*\|)|\n\n"
 )
@@ -37,35 +33,19 @@ class Page:
     title: str
     blocks: tuple[Block, ...]
 
+    def title_of(self, block: Block) -> str:
+        """What stands above a block: the page's title and the headings."""
+        return " › ".join(part for part in (self.title, *block.path) if part)
 
-def word_count(text: str) -> int:
-    """Words between spaces; a text with few spaces (Chinese, base64) counts one for every 12 characters.
 
-    >>> word_count("two words"), word_count("x" * 120)
-    (2, 10)
+def cut_passages(page: Page, *, ruler: Ruler) -> Iterator[tuple[str, Block]]:
+    """The passages of a page, in order, each with its title: blocks of one section joined while they fit.
+
+    A longer paragraph is cut at list items, rows and sentences (then words), a longer code block at lines, in even
+    pieces. With its title no passage is longer than ``ruler.most``. A title that would take more than half of that is
+    shortened, and becomes a passage of its own before those that it stands above.
     """
-    return max(len(text.split()), len(text) // _CHARACTERS)
-
-
-def cut_passages(page: Page, *, words: int = PASSAGE_WORDS) -> Iterator[Block]:
-    """The passages of a page, in order: blocks of one section joined while they fit into ``words``.
-
-    A longer paragraph is cut at sentences (then words), a code block longer than three times ``words`` at lines.
-    """
-    held: list[Block] = []
-    size = 0
-    for block in page.blocks:
-        count = word_count(block.text)
-        if held and (block.path != held[0].path or size + count > words):
-            yield _joined(held)
-            held, size = [], 0
-        if count > (words * _CODE_FACTOR if block.is_code else words):
-            yield from _pieces(block, count, words)
-        else:
-            held.append(block)
-            size += count
-    if held:
-        yield _joined(held)
+    return _Cutting(page, ruler).passages()
 
 
 def cut_text(text: str, *, words: int) -> list[str]:
@@ -74,44 +54,105 @@ def cut_text(text: str, *, words: int) -> list[str]:
     >>> cut_text("One two. Three four.", words=2)
     ['One two.', 'Three four.']
     """
-    return [block.text for block in cut_passages(Page("", (Block(text, 1, 1),)), words=words)]
+    page = Page("", (Block(text, 1, 1),))
+    return [block.text for _, block in cut_passages(page, ruler=WordRuler(words))]
 
 
-def _joined(blocks: list[Block]) -> Block:
-    text = "\n\n".join(block.text for block in blocks)
-    return Block(text, blocks[0].line, blocks[-1].end_line, blocks[0].path)
+class _Cutting:
+    """One page under one ruler."""
+
+    def __init__(self, page: Page, ruler: Ruler) -> None:
+        self.page = page
+        self.ruler = ruler
+
+    def passages(self) -> Iterator[tuple[str, Block]]:
+        sizes = self.ruler.sizes([block.text for block in self.page.blocks])
+        held: list[Block] = []
+        used, title, full, limit = 0, "", "", 0
+        for block, size in zip(self.page.blocks, sizes, strict=True):
+            above = self.page.title_of(block)
+            if held and (above != full or used + self.ruler.joint + size > limit):
+                yield from self._joined(title, held, used, limit)
+                held, used = [], 0
+            if above != full or not limit:
+                full = above
+                title, limit = self._room_under(full)
+                if title != full:
+                    yield from self._pieces("", replace(block, text=full, end_line=block.line), self.ruler.most)
+            if size > limit * (self.ruler.whole_code if block.is_code else 1):
+                yield from self._pieces(title, block, limit, size=size)
+            else:
+                used += size + (self.ruler.joint if held else 0)
+                held.append(block)
+        if held:
+            yield from self._joined(title, held, used, limit)
+
+    def _room_under(self, title: str) -> tuple[str, int]:
+        """The title, shortened where it must be, and what it leaves for text."""
+        most = self.ruler.most
+        (size,) = self.ruler.titles([title])
+        if size <= most // 2:
+            return title, most - size
+        end = end_of_word(title, 0, self.ruler.lay(title).reach(0, most // 2 - 1))
+        return f"{title[:end].rstrip()}…", most - most // 2
+
+    def _joined(self, title: str, blocks: Sequence[Block], size: int, limit: int) -> Iterator[tuple[str, Block]]:
+        """Some blocks as one passage, or as two where together they are longer than their sum."""
+        first, last = blocks[0], blocks[-1]
+        block = replace(first, text="\n\n".join(block.text for block in blocks), end_line=last.end_line)
+        over = self._excess(title, block.text, size, limit, borders=len(blocks))
+        if over <= 0:
+            yield title, block
+        elif len(blocks) > 1:
+            for part in (blocks[:-1], blocks[-1:]):
+                yield from self._joined(title, part, sum(self.ruler.sizes([one.text for one in part])), limit)
+        else:
+            yield from self._pieces(title, block, max(1, size - over))
+
+    def _pieces(self, title: str, block: Block, limit: int, *, size: int | None = None) -> Iterator[tuple[str, Block]]:
+        """A long block in even pieces of at most ``limit``."""
+        laid = self.ruler.lay(block.text)
+        count = laid.size(0, len(block.text)) if size is None else size
+        target = math.ceil(count / math.ceil(count / limit))
+        line, counted = block.line, 0
+        for start, end in _spans(block.text, _LINE_END if block.is_code else _SENTENCE_END, laid, target, limit):
+            body = block.text[start:end]
+            kept = body.strip("\n") if block.is_code else body.strip()
+            if not kept.strip():
+                continue
+            first = start + body.index(kept)
+            line += block.text.count("\n", counted, first)
+            counted = first
+            first_line, last_line = (min(at, block.end_line) for at in (line, line + kept.count("\n")))
+            piece = Block(kept, first_line, last_line, block.path, block.is_code)
+            inside = laid.size(start, end)
+            over = self._excess(title, kept, inside, limit, borders=1)
+            if 0 < over < inside:
+                yield from self._pieces(title, piece, inside - over)
+            else:
+                yield title, piece
+
+    def _excess(self, title: str, text: str, size: int, limit: int, *, borders: int) -> int:
+        """By how much a passage is too long: measured as a whole only where the sum of its parts comes near."""
+        if size <= limit - self.ruler.slack * (borders + 1):
+            return 0
+        return self.ruler.excess(title, text)
 
 
-def _pieces(block: Block, count: int, words: int) -> Iterator[Block]:
-    """A long block in even pieces of at most about ``words``."""
-    target = math.ceil(count / math.ceil(count / words))
-    line, counted = block.line, 0
-    for start, end in _spans(block.text, _LINE_END if block.is_code else _SENTENCE_END, target, words):
-        body = block.text[start:end]
-        kept = body.strip("\n") if block.is_code else body.strip()
-        if not kept.strip():
-            continue
-        first = start + body.index(kept)
-        line += block.text.count("\n", counted, first)
-        counted = first
-        first_line, last_line = (min(at, block.end_line) for at in (line, line + kept.count("\n")))
-        yield Block(kept, first_line, last_line, block.path, block.is_code)
-
-
-def _spans(text: str, boundary: re.Pattern[str], target: int, most: int) -> Iterator[tuple[int, int]]:
-    """Spans that cover the text, cut at boundaries, closed once they reach ``target`` words."""
+def _spans(text: str, boundary: re.Pattern[str], laid: Laid, target: int, most: int) -> Iterator[tuple[int, int]]:
+    """Spans that cover the text, cut at boundaries, closed once they reach ``target``."""
     start = end = size = 0
     for stop in [*(match.end() for match in boundary.finditer(text)), len(text)]:
         if stop == end:
             continue
-        count = word_count(text[end:stop])
+        count = laid.size(end, stop)
         if size and size + count > most:
             yield start, end
             start, size = end, 0
         if count > most:
-            *whole, (start, stop) = _hard_spans(text, end, stop, most)  # noqa: PLW2901
+            *whole, (start, stop) = _hard_spans(text, end, stop, laid, most)  # noqa: PLW2901
             yield from whole
-            count = word_count(text[start:stop])
+            count = laid.size(start, stop)
         end, size = stop, size + count
         if size >= target:
             yield start, end
@@ -120,16 +161,10 @@ def _spans(text: str, boundary: re.Pattern[str], target: int, most: int) -> Iter
         yield start, len(text)
 
 
-def _hard_spans(text: str, start: int, end: int, most: int) -> Iterator[tuple[int, int]]:
-    """A sentence that is too long, cut between words, and a word that is too long, cut anywhere."""
-    size = 0
-    for word in _WORD.finditer(text, start, end):
-        weight = max(1, len(word[0]) // _CHARACTERS)
-        if size and size + weight > most:
-            yield start, word.start()
-            start, size = word.start(), 0
-        while word.end() - start > most * _CHARACTERS:
-            yield start, start + most * _CHARACTERS
-            start, size = start + most * _CHARACTERS, 0
-        size += weight
+def _hard_spans(text: str, start: int, end: int, laid: Laid, most: int) -> Iterator[tuple[int, int]]:
+    """A sentence that is too long, cut between words, and a word that is too long, cut between characters."""
+    while (reached := laid.reach(start, most)) < end:
+        stop = end_of_word(text, start, max(reached, start + 1))
+        yield start, stop
+        start = stop
     yield start, end

@@ -5,19 +5,41 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from rankladder.checkpoint import Foreign
 from rankladder.errors import BadConfig, BadOption
 from rankladder.rerank.encoding import TextEncoder
-from rankladder.rerank.pairs import Frame, TokenPair, in_passages
-from rankladder.rerank.sentence.prompts import Prompt
+from rankladder.rerank.pairs import Frame, PairReader, Reader, TokenPair, in_passages
+from rankladder.rerank.sentence.prompts import Prompt, choose_prompt
 from rankladder.surrogates import encodable
 from rankladder.values import Reading
 
 Ids = NDArray[np.int32]
+
+
+class ForeignReader(NamedTuple):
+    """What reads texts for a foreign checkpoint, whose token ids it reads, and the prompt around them."""
+
+    reader: Reader
+    tokenizer: str
+    prompt: Prompt | None
+
+
+def foreign_reader(foreign: Foreign, *, max_tokens: int, one_core: bool = False) -> ForeignReader:
+    """The reader of a foreign checkpoint. Raises CheckpointRefused for an unknown prompt, BadOption for no room."""
+    if foreign.family != "causal":
+        reader = PairReader(foreign.tokenizer, max_tokens=max_tokens, one_core=one_core)
+        return ForeignReader(reader, foreign.tokenizer_digest, None)
+    prompt = choose_prompt(foreign)
+    prompted = PromptReader(
+        foreign.tokenizer, prompt, max_tokens=max_tokens, digest=foreign.tokenizer_digest, one_core=one_core
+    )
+    return ForeignReader(prompted, prompted.digest, prompt)
 
 
 class PromptReader:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from rankladder.checkpoint import Foreign
 from rankladder.rerank.engine import DtypeChoice
-from rankladder.rerank.pairs import PairReader, Reader
 from rankladder.rerank.scorer import TokenScorer
 from rankladder.rerank.sentence.engine import SentenceEngine
-from rankladder.rerank.sentence.prompts import answer_ids, choose_prompt
-from rankladder.rerank.sentence.reading import PromptReader
+from rankladder.rerank.sentence.prompts import answer_ids
+from rankladder.rerank.sentence.reading import foreign_reader
 
 
 def sentence_scorer(
@@ -29,21 +28,9 @@ def sentence_scorer(
         BadOption: As SentenceEngine, or a ``max_tokens`` that leaves no room.
     """
     assert dtype.dtype != "int8"  # choose_dtype has refused it
-    reader: Reader
-    if foreign.family == "causal":
-        prompt = choose_prompt(foreign)
-        reader = PromptReader(
-            foreign.tokenizer,
-            prompt,
-            max_tokens=max_tokens,
-            digest=foreign.tokenizer_digest,
-            one_core=threads == 1,
-        )
-        tokenizer, answers, said = reader.digest, answer_ids(foreign.tokenizer, prompt), f", prompt of {prompt.name}"
-    else:
-        prompt, answers, said = None, None, ""
-        reader = PairReader(foreign.tokenizer, max_tokens=max_tokens, one_core=threads == 1)
-        tokenizer = foreign.tokenizer_digest
+    reader, tokenizer, prompt = foreign_reader(foreign, max_tokens=max_tokens, one_core=threads == 1)
+    answers = None if prompt is None else answer_ids(foreign.tokenizer, prompt)
+    said = "" if prompt is None else f", prompt of {prompt.name}"
     engine = SentenceEngine(foreign, answers=answers, dtype=dtype.dtype, device=device, threads=threads)
     return TokenScorer(
         foreign,
