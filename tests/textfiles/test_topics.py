@@ -154,6 +154,7 @@ FORMS = {
         "<queries><query><id>101001</id><title>headaches</title><desc>d</desc></query></queries>",
         {"101001": "headaches"},
     ),
+    "no quotes": ("<TOPIC number=7><query>rain</query></TOPIC>", {"7": "rain"}),
     "queries by attribute": ('<queries><query id="7">rain &amp; snow</query></queries>', {"7": "rain & snow"}),
     "formatting and comments": (
         '<!DOCTYPE topics>\n<!-- <top> -->\n<topics><topic id="a"><title>El <b>Niño</b> <!-- no -->now</title>'
@@ -191,6 +192,7 @@ FORMS = {
     ),
     "fever": ('{"id": 91198, "label": "x", "claim": "Colin played", "evidence": [[1]]}', {"91198": "Colin played"}),
     "kilt": ('{"id": "k1", "input": "who won", "output": [{"answer": "x"}]}', {"k1": "who won"}),
+    "m-beir": ('{"qid": "9:1", "query_txt": "Find a dress", "query_img_path": null}', {"9:1": "Find a dress"}),
     "bright": ('{"query": "why", "id": "0", "gold_ids": ["a"], "reasoning": "r"}', {"0": "why"}),
     "epidemic": (
         '[{"question_id": "EQ001", "question": "What is?", "query": "origin", "background": "b"}]',
@@ -243,6 +245,14 @@ def test_line_ends_a_byte_order_mark_and_the_name_change_nothing(tmp_path: Path,
 def test_a_comma_separated_table_names_its_columns(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text('qid,query\n1,"rain, and ""snow"""\n2,sun\n')
     assert [query.text for query in read_topics(tmp_path / "q.csv").queries] == ['rain, and "snow"', "sun"]
+    (tmp_path / "q.csv").write_text('id;text\n1;"rain,\nthen sun"\n\n2;sun\n2;rain\n')
+    with pytest.raises(DuplicateId, match=r"q\.csv:6: query '2' appears twice, first at .*q\.csv:5"):
+        read_topics(tmp_path / "q.csv")
+    (tmp_path / "q.csv").write_text('id;text\n1;"rain,\nthen sun"\n')
+    assert [query.text for query in read_topics(tmp_path / "q.csv").queries] == ["rain,\nthen sun"]
+    (tmp_path / "q.csv").write_text('id,text\n1,"rain\n2,sun\n')
+    with pytest.raises(BadFile, match=r"q\.csv:2: the row that starts here"):
+        read_topics(tmp_path / "q.csv")
     (tmp_path / "q.csv").write_text("1,rain\n")
     with pytest.raises(BadFile, match="first row should name the columns"):
         read_topics(tmp_path / "q.csv")
@@ -294,6 +304,7 @@ REFUSED = {
     "no ids": ("how do I undo\nwhy is the sky\n", "give each line the id"),
     "other xml": ("<rss><channel>x</channel></rss>", "the elements are <rss>, <channel>"),
     "a web page": ("<!DOCTYPE html>\n<html><body><p>x</p></body></html>", "no <top>, <topic> or <query> in it"),
+    "nothing in it": ("<topics><topic number='1'/></topics>", "topic '1' has no text to search for"),
     "no number": ("<topics><topic><title>x</title></topic></topics>", "without a number; it has title"),
     "cut": ("<topics><topic number='1'><title>x</title>", "is the file whole"),
     "twice": ("1\ta\n1\tb\n", "appears twice"),

@@ -27,10 +27,10 @@ def line_topics(lines: Sequence[Line], file: Path, *, commas: bool, line_ids: bo
     if kept and _SMART.match(kept[0][1]):
         return _smart(kept, file)
     if commas:
-        return _table(kept, file, [*csv.reader((line for _, line in kept), strict=True)])
+        return _table(file, list(_csv_rows(kept, file)))
     tabs = any("\t" in line for _, line in kept)
     if tabs and kept[0][1].count("\t") > 0 and _is_header(kept[0][1].split("\t")):
-        return _table(kept, file, [line.split("\t") for _, line in kept])
+        return _table(file, [(number, line.split("\t")) for number, line in kept])
     if not tabs and kept and all(_COLON.fullmatch(line) for _, line in kept):
         return (_colon(line, file, number) for number, line in kept)
     if not tabs and any("%20" in line for _, line in kept) and not any(" " in line.strip() for _, line in kept):
@@ -74,19 +74,38 @@ def _page(line: str, file: Path, number: int) -> Topic:
     )
 
 
-def _table(lines: Sequence[Line], file: Path, rows: Sequence[Sequence[str]]) -> Iterator[Topic]:
+def _csv_rows(lines: Sequence[Line], file: Path) -> Iterator[tuple[int, list[str]]]:
+    """Rows with the line that each begins on; a quoted cell may hold line ends."""
+    first = lines[0][1] if lines else ""
+    reader = csv.reader(
+        (f"{line}\n" for _, line in lines), delimiter=";" if "," not in first and ";" in first else ",", strict=True
+    )
+    begun = 0
+    try:
+        for row in reader:
+            yield lines[begun][0], [cell.strip() for cell in row]
+            begun = reader.line_num
+    except csv.Error as error:
+        raise BadFile(
+            f"{file}:{lines[begun][0]}: the row that starts here cannot be read: {error}",
+            hint='a cell that holds a quote is written "like ""this"""; JSON Lines needs no such care',
+        ) from error
+
+
+def _table(file: Path, rows: Sequence[tuple[int, Sequence[str]]]) -> Iterator[Topic]:
     if not rows:
         return
-    columns = [cell.strip().lower() for cell in rows[0]]
+    header = rows[0][1]
+    columns = [cell.strip().lower() for cell in header]
     id = next((place for place, name in enumerate(columns) if name in ID_NAMES), 0)
     if len(columns) == 2:
         columns[1 - id] = columns[1 - id] if columns[1 - id] in ROLE else "text"
-    if not (_is_header(rows[0]) or columns[id] in ID_NAMES):
+    if not (_is_header(header) or columns[id] in ID_NAMES):
         raise BadFile(
-            f"{file}: the first row should name the columns, found {', '.join(rows[0])[:80]!r}",
+            f"{file}: the first row should name the columns, found {', '.join(header)[:80]!r}",
             hint="a header reads id,text",
         )
-    for (number, _), row in zip(lines[1:], rows[1:], strict=False):
+    for number, row in rows[1:]:
         where = f"{file}:{number}"
         if len(row) < len(columns) or not row[id].strip():
             raise BadFile(f"{where}: expected {len(columns)} cells with an id, as in the first row, found {len(row)}")

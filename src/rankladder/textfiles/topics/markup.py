@@ -28,7 +28,7 @@ _ELEMENTS = frozenset(
 )
 """What a topic's element is called; the first of these in a file is the one."""
 _TAG = re.compile(r"<(/?)([a-z][\w:.-]*)((?:\s[^<>]*?)?)(/?)>", re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _NUMBERED = re.compile(r"^<(\d+)>(.*?)(?=^</?\d+>|\Z)", re.DOTALL | re.MULTILINE)
 _MARKUP = re.compile(r"^\s*<(?:\?xml|!doctype|!--|\d+>|[a-z][\w:.-]*[\s>])", re.IGNORECASE | re.MULTILINE)
 _ASIDE = re.compile(r"<!--|<!\[CDATA\[|<\?|<!doctype[^<>]*>", re.IGNORECASE)
@@ -90,7 +90,11 @@ def markup_topics(text: str, file: Path) -> Iterator[Topic]:
     opened: re.Match[str] | None = None
     depth = 0
     for tag in tags:
-        if tag[2].lower() != name or tag[4]:
+        if tag[2].lower() != name:
+            continue
+        if tag[4]:
+            if opened is None:
+                yield _topic(tag, "", where(tag.start()))
             continue
         if tag[1] and depth:
             depth -= 1
@@ -175,7 +179,7 @@ def _closes(tags: Sequence[re.Match[str]]) -> list[bool]:
 
 def _attributes(tag: re.Match[str]) -> dict[str, str]:
     found = _ATTRIBUTE.finditer(tag[3])
-    return {match[1].lower(): html.unescape(match[2] or match[3] or "") for match in found}
+    return {match[1].lower(): html.unescape(match[2] or match[3] or match[4] or "") for match in found}
 
 
 def _words(text: str) -> str:

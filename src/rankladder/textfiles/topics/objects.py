@@ -47,7 +47,7 @@ def _topics(record: Mapping[str, Any], where: str, number: int | None) -> Iterat
     turns = next((record[key] for key in _TURNS if _is_list(record.get(key))), None)
     versions = record.get("topics")
     if id is None or (not fields and turns is None and versions is None):
-        lacks = "no id" if id is None else "no text"
+        lacks = "no id that is a text or a whole number" if id is None else "no text"
         raise BadFile(
             f"{where}: expected a query with an id and a text, found {lacks}; the keys are "
             f"{', '.join(map(repr, record))}",

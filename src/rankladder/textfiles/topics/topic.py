@@ -35,7 +35,7 @@ ID_NAMES = frozenset(
 """Elements, attributes, keys and columns that hold a topic's id."""
 _ROLES = {
     "text": ("text", "content", "contents", "requesttext", "initial_request"),
-    "query": ("query", "querytext", "query_text", "claim", "input", "body", "request"),
+    "query": ("query", "querytext", "query_text", "query_txt", "qtext", "claim", "input", "body", "request"),
     "question": ("question",),
     "title": ("title", "topic_title", "name"),
     "manual": ("manual_rewritten_utterance", "resolved_utterance"),
