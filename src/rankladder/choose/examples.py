@@ -1,14 +1,16 @@
-"""A few queries with the heads of two candidates' lists: the largest gains and the largest losses."""
+"""A few queries with the heads of two contenders' lists: the largest gains and the largest losses."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rankladder.choose.contenders import Scored
 from rankladder.choose.outcome import Example, ShownDocument, ShownList
+from rankladder.choose.request import ChoiceRequest
+from rankladder.errors import BadInput
 from rankladder.evaluate import Dataset
 from rankladder.evaluate.candidates import in_order
-from rankladder.rerank import Long, ModelRequest
-from rankladder.rerank.hosted import is_hosted
+from rankladder.rerank import ModelRequest
 from rankladder.values import Document, Query, Reading, Run
 
 DOCUMENTS = 5
@@ -31,35 +33,43 @@ def changed_most(before: Mapping[str, float], after: Mapping[str, float], count:
     return [*kept, *losses[: count - len(kept)]]
 
 
-def show_lists(
-    queries: Sequence[str],
-    dataset: Dataset,
-    *,
-    candidate: str,
-    run: Run,
-    values: Mapping[str, float],
-    request: ModelRequest | None,
-    long: Long = "truncate",
-    offline: bool | None = None,
-) -> dict[str, ShownList]:
-    """The head of one candidate's list for each query. What is shown is scored once more to say what the model read of
-    it; a model that fails now leaves that out, and so does a hosted one, which says nothing of it. ``request`` is None
-    for the retriever alone.
+def show_examples(
+    dataset: Dataset, rows: Sequence[Scored], before: str, after: str | None, request: ChoiceRequest
+) -> tuple[Example, ...]:
+    """The queries that change most from the contender ``before`` to the one ``after``, with both lists."""
+    if after is None or not request.examples:
+        return ()
+    old, new = (next(row for row in rows if row.name == name) for name in (before, after))
+    values = [row.system.per_query[request.measure] for row in (old, new)]
+    queries = changed_most(values[0], values[1], request.examples)
+    sides = [show_lists(queries, dataset, row, request) for row in (old, new)]
+    texts = {id: query.text for id, query in dataset.queries.items()}
+    return tuple(Example(query, texts.get(query, ""), sides[0][query], sides[1][query]) for query in queries)
+
+
+def show_lists(queries: Sequence[str], dataset: Dataset, row: Scored, request: ChoiceRequest) -> dict[str, ShownList]:
+    """The head of one contender's list for each query. What is shown is scored once more to say what the model read of
+    it; a model that fails now leaves that out, and so does a hosted model, which says nothing of it.
+
+    Raises BadInput for a contender that failed.
     """
+    run = row.system.run
+    if run is None:
+        raise BadInput(f"{row.name} failed, and has no lists")
     shown = {query: in_order(run.scores.get(query, {}))[:DOCUMENTS] for query in queries}
     texts = {id: dataset.documents.get(id) for ids in shown.values() for id in ids}
     readings: dict[tuple[str, str], Reading | None] = {}
-    if request is not None and not is_hosted(request.name):
+    if row.request is not None and not row.hosted:
         tasks = [
-            (dataset.queries[query], [one for one in map(texts.get, ids) if one is not None])
+            (dataset.queries[query], [document for document in map(texts.get, ids) if document is not None])
             for query, ids in shown.items()
             if query in dataset.queries
         ]
-        readings = _read(request, tasks, long, offline)
+        readings = _read(row.request, tasks, request)
     return {
         query: ShownList(
-            candidate,
-            values[query],
+            row.name,
+            row.system.per_query[request.measure][query],
             tuple(
                 _shown(place, id, texts[id], dataset, run, query, readings.get((query, id)))
                 for place, id in enumerate(ids, 1)
@@ -69,17 +79,11 @@ def show_lists(
     }
 
 
-def pair_up(dataset: Dataset, before: Mapping[str, ShownList], after: Mapping[str, ShownList]) -> tuple[Example, ...]:
-    """Both lists of each query."""
-    texts = {id: query.text for id, query in dataset.queries.items()}
-    return tuple(Example(query, texts.get(query, ""), one, after[query]) for query, one in before.items())
-
-
 def _read(
-    request: ModelRequest, tasks: Sequence[tuple[Query, list[Document]]], long: Long, offline: bool | None
+    model: ModelRequest, tasks: Sequence[tuple[Query, list[Document]]], request: ChoiceRequest
 ) -> dict[tuple[str, str], Reading | None]:
     try:
-        rankings = request.open(offline=offline).rank_many(tasks, long=long, progress=False)
+        rankings = model.open(offline=request.offline).rank_many(tasks, long=request.long, progress=False)
     except Exception:  # it may fail in any way by now, and all that is lost are notes beside what was measured
         return {}
     return {(ranking.query.id, hit.document.id): hit.reading for ranking in rankings for hit in ranking}

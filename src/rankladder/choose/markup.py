@@ -73,6 +73,9 @@ FORMS: Mapping[str, Callable[[float], str]] = {
     "score": lambda value: f"{value:.3f}",
     "signed": lambda value: f"{value:+.3f}",
     "ms": milliseconds,
+    "percent": lambda value: (
+        f"{100 * value:.0f} %" if 0.005 <= value <= 0.995 or value in {0, 1} else f"{100 * value:.1f} %"
+    ),
     "count": lambda value: f"{value:,}",
     "rate": lambda value: f"{value:,.1f}" if value < 100 else f"{value:,.0f}",
     "mib": lambda value: f"{value:,.0f} MiB",

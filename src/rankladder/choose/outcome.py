@@ -1,109 +1,50 @@
-"""What a choice found: every candidate's quality, cost and verdict, and the choice itself."""
+"""What a choice found: every contender's quality, cost and verdict, and the choice itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, Literal
 
-from rankladder.choose.decision import Reason, Wishes
-from rankladder.choose.evidence import Distance
+from rankladder.choose.contenders import Contender
+from rankladder.choose.decision import Reason, Standing
+from rankladder.choose.evidence import Evidence
+from rankladder.choose.forecast import Further
+from rankladder.choose.wishes import Wishes
 from rankladder.evaluate.statistics import Interval
 
-FORMAT = 1
+FORMAT = 2
 """Of the JSON that ``Outcome.to_dict`` gives."""
-NO_RERANKER = "no reranker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """What one candidate costs on this machine, at the data's own lengths and list sizes. None: not measured, or too
-    few samples for that percentile (p95 wants 20, p99 wants 100).
-    """
-
-    p50_ms: float | None
-    p95_ms: float | None
-    p99_ms: float | None
-    worst_ms: float | None
-    latencies_ms: tuple[float, ...]
-    """One query's pass, sample by sample."""
-    pairs_per_second: float | None
-    tokens_per_second: float | None
-    memory_mb: float | None
-    """Peak memory of a process that holds this model alone, MiB: resident, and what it held on a GPU besides."""
-    per_1000_queries: float | None
-    """None where no price is given, or the service does not count what the price is of."""
-    price: str | None
-    """As it was given."""
-    device_memory_mb: float | None = None
-    """The part of ``memory_mb`` that lies on a GPU; None without one."""
-    waited: int = 0
-    """Samples that are not among these, because a hosted service was busy or failed and had to be asked again."""
-
-    @property
-    def budget_ms(self) -> float:
-        """What is held against a budget: the p95, the largest sample where there are too few, 0 without any."""
-        return self.p95_ms if self.p95_ms is not None else self.worst_ms or 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """One candidate as a row.
+class Judged:
+    """A contender with what it means.
 
     Attributes:
-        name: As it was asked for; ``no reranker`` for the retriever alone. Unique.
-        model: The model's own name and number format; "" for the retriever.
-        about: The model's own line on number format and engine.
-        digest: Another wherever a score could differ.
-        parameters: Of the network; None where unknown (hosted) or none.
-        also: Other names that it was asked for by: the same model in the same format, measured once.
-        current: Whether it is what runs today.
-        failed: Why nothing of it could be measured; None where something was.
-        cost_failed: Why its cost, or its memory where that is limited, could not be measured though its quality was;
-            None where it was. It cannot be chosen.
-        values: The measure, query by query.
-        overall: The mean over all queries, with its interval.
-        selection: The same over the part that the choice was made on.
-        held_out: The same over the held-out part; None where nothing is held out.
-        share: Of the best one's mean, on the selection; the interval is that of the distance to the target. None
-            where the target is a value.
-        spent: None where it or its timing failed, and of a reference that does not run today.
-        pairs: Pairs that it scored.
-        truncated: How many of them were cut.
+        contender: What was measured of it.
+        overall: The mean over all queries, with its interval; None where it failed.
         reason: The verdict.
-        sentence: The verdict, said.
-        distance: From the target, on the selection.
+        evidence: What the queries say of it; None where it failed, and of a single query.
+        sentence: The verdict in words.
     """
 
-    name: str
-    model: str = ""
-    about: str = ""
-    digest: str = ""
-    parameters: int | None = None
-    also: tuple[str, ...] = ()
-    current: bool = False
-    failed: str | None = None
-    cost_failed: str | None = None
-    values: Mapping[str, float] = field(default_factory=dict)
-    overall: Interval | None = None
-    selection: Interval | None = None
-    held_out: Interval | None = None
-    share: Interval | None = None
-    spent: Spent | None = None
-    pairs: int = 0
-    truncated: int = 0
-    reason: Reason = Reason.FAILED
-    sentence: str = ""
-    distance: Distance | None = None
+    contender: Contender
+    overall: Interval | None
+    reason: Reason
+    evidence: Evidence | None
+    sentence: str
 
-    def is_same_model(self, other: Measured) -> bool:
-        """Whether both give the same scores by law, and only their costs may differ."""
-        return self.name == other.name or (self.digest != "" and self.digest == other.digest)
+    @property
+    def name(self) -> str:
+        """The contender's."""
+        return self.contender.name
 
 
 @dataclass(frozen=True, slots=True)
 class Versus:
-    """The chosen one against another over some queries: the difference of means, its interval, a paired p."""
+    """The choice against what runs today: the difference of means, its interval, a paired p."""
 
     interval: Interval
     p: float | None
@@ -116,13 +57,14 @@ class Versus:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """Whether the held-out queries bear out that the chosen one meets the target."""
+    """What later queries say of the choice, which was made without them."""
 
     answer: Literal["confirmed", "contradicted", "not settled"]
-    against: str | None
-    """Whose mean the target is a share of here: the best on the selection, the next best where that is the chosen one
-    itself; None where the target is a value."""
-    distance: Distance
+    queries: int
+    means: Mapping[str, float]
+    """The measure on the later queries, by contender."""
+    evidence: Evidence | None
+    """Of the choice, on the later queries alone; None for a single query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +83,9 @@ class ShownDocument:
 
 @dataclass(frozen=True, slots=True)
 class ShownList:
-    """The head of one candidate's list for a query, and the measure there."""
+    """The head of one contender's list for a query, and the measure there."""
 
-    candidate: str
+    contender: str
     value: float
     documents: tuple[ShownDocument, ...]
 
@@ -168,20 +110,21 @@ class Outcome:
         measure: ``nDCG@10``.
         reference: The model whose ranking stands in for judgements; None where people judged.
         wishes: What was asked for.
-        selection: Ids of the queries that the choice was made on.
-        held_out: Ids of the queries that it was confirmed on.
-        candidates: In the order asked for, no reranker first.
-        winner: The chosen candidate; None where the evidence chooses none.
-        leader: Who comes nearest where there is no winner.
-        best: Whose mean the target is a share of.
-        sentences: The choice and what stands behind it, said.
-        confirmation: On the held-out part; None without winner or without such a part.
-        current: What runs today: a candidate's name.
-        versus: The winner (else the leader) against ``current`` by part: ``selection``, ``held_out``.
-        frontier: Candidates that no other beats on both quality and p95 (or slowest sample, without one), fastest
-            first.
-        compared: Who is set against ``current`` query by query: the winner (else the leader), or, where that runs
-            today already, the best of the others.
+        queries: The text of every judged query, by id.
+        contenders: In the order asked for, no reranker first.
+        standing: How well it is known that the choice is right.
+        choice: The contender that is chosen or the best bet; None where there is nothing to choose.
+        surely: The cheapest contender whose claim is beyond doubt, where that is not the choice.
+        best: The contender whose mean the target is a share of.
+        further: How many further queries would settle more; None where it is settled or nothing can be said.
+        headline: The choice, in a sentence.
+        sentences: What stands behind it.
+        confirmation: On later queries; None without them or without a choice.
+        current: What runs today: a contender's name.
+        versus: The choice against ``current``; None where it is that, or there is none.
+        frontier: Contenders that no other beats on both quality and p95 (or slowest sample), fastest first.
+        compared: The contender that is set against ``current`` query by query: the choice, or, where that runs today
+            already, the best of the others.
         examples: Queries side by side, ``current`` before and ``compared`` after.
         remarks: What else the reader should know.
         reproduce: Command, versions, machine, date, seed.
@@ -192,17 +135,18 @@ class Outcome:
     measure: str
     reference: str | None
     wishes: Wishes
-    selection: tuple[str, ...]
-    held_out: tuple[str, ...]
     queries: Mapping[str, str]
-    candidates: tuple[Measured, ...]
-    winner: str | None
-    leader: str | None
+    contenders: tuple[Judged, ...]
+    standing: Standing
+    choice: str | None
+    surely: str | None
     best: str | None
+    further: Further | None
+    headline: str
     sentences: tuple[str, ...]
     confirmation: Confirmation | None
     current: str
-    versus: Mapping[str, Versus]
+    versus: Versus | None
     frontier: tuple[str, ...]
     compared: str | None
     examples: tuple[Example, ...]
@@ -214,23 +158,18 @@ class Outcome:
         """What the figures are, in words: a measure of quality, or agreement with a reference."""
         return self.measure if self.reference is None else agreement(self.reference)
 
-    @property
-    def shown(self) -> str | None:
-        """The winner, else the leader: who is set against what runs today."""
-        return self.winner or self.leader
-
-    def candidate(self, name: str) -> Measured:
-        """The candidate of a name. Raises KeyError."""
-        for one in self.candidates:
-            if one.name == name:
-                return one
+    def contender(self, name: str) -> Judged:
+        """The contender of a name. Raises KeyError."""
+        for judged in self.contenders:
+            if judged.name == name:
+                return judged
         raise KeyError(name)
 
     def _changes(self) -> dict[str, Any] | None:
-        """What becomes of each query with the one that is compared in place of the current one."""
+        """What becomes of each query with the contender that is compared in place of the current one."""
         if self.compared is None:
             return None
-        old, new = self.candidate(self.current), self.candidate(self.compared)
+        old, new = self.contender(self.current).contender, self.contender(self.compared).contender
         differences = {query: new.values[query] - value for query, value in old.values.items()}
         return {
             "before": old.name,
@@ -243,7 +182,6 @@ class Outcome:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON holds it; the report is drawn from this and nothing else."""
-        held_out = set(self.held_out)
         whole = {
             "format": FORMAT,
             "dataset": dict(self.dataset),
@@ -252,26 +190,24 @@ class Outcome:
             "measured": self.measured,
             "reference": self.reference,
             "wishes": asdict(self.wishes),
-            "selection": len(self.selection),
-            "held_out": len(self.held_out),
             "choice": {
-                "winner": self.winner,
-                "leader": self.leader,
+                "standing": self.standing,
+                "name": self.choice,
+                "surely": self.surely,
                 "best": self.best,
-                "sentences": list(self.sentences),
-                "confirmation": None if self.confirmation is None else asdict(self.confirmation),
+                "headline": self.headline,
+                "sentences": self.sentences,
+                "further": None if self.further is None else {**asdict(self.further), "words": str(self.further)},
+                "confirmation": None if self.confirmation is None else _confirmation(self.confirmation),
                 "current": self.current,
-                "versus": {part: asdict(one) for part, one in self.versus.items()},
+                "versus": None if self.versus is None else asdict(self.versus),
             },
-            "candidates": [_row(one) for one in self.candidates],
-            "frontier": list(self.frontier),
+            "contenders": [_row(judged) for judged in self.contenders],
+            "frontier": self.frontier,
             "changes": self._changes(),
-            "queries": [
-                {"id": id, "text": text, "part": "held out" if id in held_out else "selection"}
-                for id, text in self.queries.items()
-            ],
-            "examples": [asdict(one) for one in self.examples],
-            "remarks": list(self.remarks),
+            "queries": [{"id": id, "text": text} for id, text in self.queries.items()],
+            "examples": [asdict(example) for example in self.examples],
+            "remarks": self.remarks,
             "reproduce": dict(self.reproduce),
         }
         plain: dict[str, Any] = _plain(whole)
@@ -283,16 +219,25 @@ def agreement(reference: str) -> str:
     return f"agreement with {reference}, not quality"
 
 
-def _row(one: Measured) -> dict[str, Any]:
+def _row(judged: Judged) -> dict[str, Any]:
     # A Mapping that is not a dict has no deep copy: asdict is kept to the small values.
-    parts = ("overall", "selection", "held_out", "share", "spent", "distance")
-    row = {name: getattr(one, name) for name in Measured.__dataclass_fields__ if name not in parts}
+    contender = judged.contender
+    row = {name: getattr(contender, name) for name in Contender.__dataclass_fields__ if name not in {"values", "spent"}}
     return {
         **row,
-        "values": dict(one.values),
-        "reason": str(one.reason),
-        **{name: None if getattr(one, name) is None else asdict(getattr(one, name)) for name in parts},
+        "cut": contender.cut,
+        "overall": None if judged.overall is None else asdict(judged.overall),
+        "reason": judged.reason,
+        "sentence": judged.sentence,
+        "evidence": None if judged.evidence is None else asdict(judged.evidence),
+        "spent": None if contender.spent is None else asdict(contender.spent),
+        "values": dict(contender.values),
     }
+
+
+def _confirmation(found: Confirmation) -> dict[str, Any]:
+    evidence = None if found.evidence is None else asdict(found.evidence)
+    return {"answer": found.answer, "queries": found.queries, "means": dict(found.means), "evidence": evidence}
 
 
 def _plain(value: Any) -> Any:
@@ -301,4 +246,4 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    return str(value) if isinstance(value, Reason) else value
+    return str(value) if isinstance(value, StrEnum) else value

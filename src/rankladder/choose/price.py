@@ -101,13 +101,13 @@ def prices_of(model: str, prices: Sequence[Price], *, hosted: bool) -> list[Pric
 
 
 def check_prices(asked: Sequence[ModelRequest], prices: Sequence[Price]) -> None:
-    """Raises BadOption for a price that no candidate would have."""
+    """Raises BadOption for a price that no contender would have."""
     names = {one.text: one.name for one in asked}
     for price in prices:
         if price.model is not None and price.model not in names:
             raise BadOption(
-                f"a price is given for {price.model!r}, which is no candidate",
-                hint=f"the candidates are {', '.join(names) or 'none'}",
+                f"a price is given for {price.model!r}, which is no contender",
+                hint=f"the contenders are {', '.join(names) or 'none'}",
             )
         if price.model is not None and price.unit != "h" and not is_hosted(names[price.model]):
             raise BadOption(
@@ -117,6 +117,6 @@ def check_prices(asked: Sequence[ModelRequest], prices: Sequence[Price]) -> None
         if not any(price in prices_of(text, prices, hosted=is_hosted(name)) for text, name in names.items()):
             kind = "runs on this machine" if price.unit == "h" else "is hosted"
             raise BadOption(
-                f"a price of {price} is given, and no candidate without a price of its own {kind}",
-                hint="leave it out, or name a candidate that it holds for with --model",
+                f"a price of {price} is given, and no contender without a price of its own {kind}",
+                hint="leave it out, or name a contender that it holds for with --model",
             )

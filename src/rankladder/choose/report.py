@@ -9,33 +9,35 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from rankladder.arguments import checked
-from rankladder.choose.charts import changes_by_query, latency_distribution, quality_against_latency
+from rankladder.choose.charts import quality_against_latency
+from rankladder.choose.contender_table import choice_figures, contenders_csv, contenders_table
+from rankladder.choose.decision import Standing
+from rankladder.choose.distributions import changes_by_query, latency_distribution
 from rankladder.choose.markup import Figures, Markup, element, embedded, joined
-from rankladder.choose.rows import candidates_table, shown_figures
-from rankladder.choose.sides import changes_table, side_by_side
-from rankladder.errors import BadInput, StorageFailed
-from rankladder.storage import whole_file
+from rankladder.choose.query_tables import changes_table, side_by_side
+from rankladder.errors import StorageFailed
+from rankladder.textfiles import whole_file
 
 _HERE = Path(__file__).parent
 
 
-@checked
-def check_writable(path: Path) -> None:
-    """Raises StorageFailed now where a report could not be written there, not after an hour of measuring."""
+def check_writable(path: Path, what: str = "report") -> None:
+    """Raises StorageFailed now where a file could not be written there, not after an hour of measuring."""
     problem = None
     if path.is_dir():
         problem = "it is a folder"
     elif not path.parent.is_dir():
         problem = f"there is no folder {path.parent}"
     if problem is not None:
-        raise StorageFailed(f"{path}: the report cannot be written: {problem}", hint="--report report.html")
+        raise StorageFailed(
+            f"{path}: the {what} cannot be written: {problem}", hint="name a file in a folder that exists"
+        )
     probe = path.with_name(f".{path.name}.probe")
     try:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise StorageFailed(f"{path}: the report cannot be written: {error.strerror or error}") from error
+        raise StorageFailed(f"{path}: the {what} cannot be written: {error.strerror or error}") from error
 
 
 def make_folder(path: Path) -> None:
@@ -47,16 +49,16 @@ def make_folder(path: Path) -> None:
     check_writable(path / "report.html")
 
 
-@checked
 def write_report(outcome: Mapping[str, Any], path: Path) -> None:
-    """Writes the report of an outcome's JSON (``Outcome.to_dict``).
-
-    Raises BadInput for another mapping, and StorageFailed.
-    """
-    if "dataset" not in outcome or "candidates" not in outcome:
-        raise BadInput("expected the JSON of an outcome, found a mapping without 'dataset' and 'candidates'")
+    """Writes the report of an outcome's JSON (``Outcome.to_dict``). Raises StorageFailed."""
     with whole_file(path) as file:
         file.write(render_report(outcome))
+
+
+def write_csv(outcome: Mapping[str, Any], path: Path) -> None:
+    """Writes the table of an outcome's contenders as CSV. Raises StorageFailed."""
+    with whole_file(path) as file:
+        file.write(contenders_csv(outcome))
 
 
 def render_report(outcome: Mapping[str, Any]) -> str:
@@ -94,7 +96,7 @@ def _head(figures: Figures, title: str) -> Markup:
             "p",
             element("strong", f"These figures are {outcome['measured']}."),
             f" Nobody judged these queries: the first ten documents of {outcome['reference']}'s own ranking stand in "
-            "for judgements. A candidate that finds better documents than the reference counts as worse.",
+            "for judgements. A contender that finds better documents than the reference counts as worse.",
             class_="label",
         )
     return element("header", element("h1", title), element("p", *counts, class_="subtitle"), label)
@@ -104,7 +106,7 @@ def _sections(figures: Figures) -> list[Markup]:
     outcome = figures.outcome
     sections = [
         element("section", _choice(figures), id="choice"),
-        _section("Candidates", candidates_table(figures)),
+        _section("Contenders", contenders_table(figures)),
         _section(
             "Quality against latency",
             element(
@@ -112,8 +114,9 @@ def _sections(figures: Figures) -> list[Markup]:
                 element(
                     "figcaption",
                     "Up is better, left is faster. Bars are 95 % intervals of the mean over all queries. "
-                    "The line joins the candidates that none beats on both. Tab moves from point to point, "
-                    "Enter goes to the candidate's row.",
+                    "The line joins the contenders that none beats on both. Where marks would cover each other, a "
+                    "mark is moved, and a thin line leads to its place. Tab moves from point to point, Enter goes to "
+                    "the contender's row.",
                 ),
                 quality_against_latency(figures),
                 _key(),
@@ -148,22 +151,46 @@ def _section(title: str, *children: object) -> Markup:
 def _choice(figures: Figures) -> Markup:
     outcome = figures.outcome
     choice = outcome["choice"]
+    badge = element("p", _badge(figures), class_="badge")
     said = [element("p", sentence) for sentence in choice["sentences"]]
-    contradicted = choice["confirmation"] is not None and choice["confirmation"]["answer"] == "contradicted"
-    unsettled = choice["winner"] is None or contradicted
     remarks = [element("li", remark) for remark in outcome["remarks"]]
     return joined(
-        element("div", *said, class_="verdict open" if unsettled else "verdict"),
-        shown_figures(figures),
+        element(
+            "div", badge, element("p", choice["headline"], class_="headline"), *said, class_=f"verdict {_tone(choice)}"
+        ),
+        choice_figures(figures),
         element("ul", *remarks, class_="remarks") if remarks else None,
     )
 
 
+def _tone(choice: Mapping[str, Any]) -> str:
+    """The class that colours the verdict."""
+    if choice["confirmation"] is not None and choice["confirmation"]["answer"] == "contradicted":
+        return "nothing"
+    tones = {
+        Standing.SURE: "sure",
+        Standing.PROBABLE: "probable",
+        Standing.BEST_BET: "bet",
+        Standing.NOTHING: "nothing",
+    }
+    return tones[Standing(choice["standing"])]
+
+
+def _badge(figures: Figures) -> Markup:
+    """How well the choice is known, in a word."""
+    choice = figures.outcome["choice"]
+    place = next((at for at, row in enumerate(figures.outcome["contenders"]) if row["name"] == choice["name"]), None)
+    probability = f"/contenders/{place}/evidence/probability"
+    if place is None or not figures.has(probability) or choice["standing"] == Standing.SURE:
+        return joined(choice["standing"])
+    return joined(choice["standing"], ", ", figures.number(probability, "percent"))
+
+
 def _key() -> Markup:
     signs = (
-        ("chosen", element("circle", cx=8, cy=8, r=6, class_="sign"), "chosen (or nearest)"),
+        ("chosen", element("circle", cx=8, cy=8, r=6, class_="sign"), "the choice"),
         ("current", element("polygon", points="8,2 14,8 8,14 2,8", class_="sign"), "runs today"),
-        ("other", element("rect", x=3, y=3, width=10, height=10, class_="sign"), "other candidates"),
+        ("other", element("rect", x=3, y=3, width=10, height=10, class_="sign"), "other contenders"),
     )
     items = [
         element("li", element("svg", sign, viewBox="0 0 16 16", class_=kind, aria_hidden="true"), word)
@@ -177,9 +204,9 @@ def _changes(figures: Figures) -> Markup:
     changes = figures.outcome["changes"]
     choice, after = figures.outcome["choice"], changes["after"]
     caption = f"One bar a query: {figures.outcome['measured']} of {after} less that of {changes['before']}."
-    if after != (choice["winner"] or choice["leader"]):
+    if after != choice["name"]:
         standing = "the reference" if after == figures.outcome["reference"] else "the highest mean of the others"
-        caption += f" No other was chosen; {after} stands here as {standing}."
+        caption += f" {after} is shown as {standing}."
     return joined(
         element("figure", element("figcaption", caption), changes_by_query(figures)),
         changes_table(figures),
@@ -194,7 +221,7 @@ def _reproduce(figures: Figures) -> Markup:
         ("candidate lists", f"{outcome['retriever']['name']}, digest {outcome['retriever']['digest']}"),
         *(
             (row["name"], ", ".join(filter(None, (row["model"], row["about"], f"digest {row['digest']}"))))
-            for row in outcome["candidates"]
+            for row in outcome["contenders"]
             if row["digest"]
         ),
         ("machine", ", ".join(f"{key} {value}" for key, value in told.get("machine", {}).items())),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _GUTTER = 46
@@ -105,3 +105,27 @@ def apart(places: list[float], gap: float, low: float, high: float) -> list[floa
     for at in reversed(order):
         moved[at] = last = min(moved[at], last - gap)
     return moved
+
+
+def clear_places(
+    places: Sequence[tuple[float, float]], left: float, right: float, gap: float = 18.0
+) -> list[tuple[float, float]]:
+    """Places at least ``gap`` apart, each as near to the one wanted as a ring search finds, between ``left`` and
+    ``right``; earlier ones keep theirs.
+
+    >>> clear_places([(50, 50), (52, 50), (90, 50)], 0, 100)
+    [(50, 50), (68.0, 50.0), (90, 50)]
+    """
+    found: list[tuple[float, float]] = []
+    for x, y in places:
+        rings = [(x + gap * ring * dx, y + gap * ring * dy) for ring in (1, 1.5, 2, 2.5, 3, 4, 5) for dx, dy in _AROUND]
+        open_places = (
+            (a, b) for a, b in [(x, y), *rings]
+            if left <= a <= right and all(math.dist((a, b), other) >= gap - 1e-6 for other in found)
+        )  # fmt: skip
+        a, b = next(open_places, (x, y))
+        found.append((a, b) if (a, b) == (x, y) else (round(a, 2), round(b, 2)))
+    return found
+
+
+_AROUND = [(math.cos(turn * math.pi / 4), math.sin(turn * math.pi / 4)) for turn in range(8)]

@@ -1,13 +1,21 @@
-"""Verdicts and the choice in words. Every figure in them stands in the outcome's JSON too."""
+"""Verdicts and the choice in words. Every figure in them is in the outcome's JSON too."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from rankladder.choose.decision import FEW, Decision, Reason, Wishes
-from rankladder.choose.evidence import Distance, queries_to_tell
-from rankladder.choose.outcome import Confirmation, Measured, Spent, Versus
+from rankladder.choose.contenders import Contender, Spent
+from rankladder.choose.decision import Decision, Reason, Standing
+from rankladder.choose.evidence import FEWEST, Evidence
+from rankladder.choose.forecast import Further
+from rankladder.choose.outcome import Confirmation, Versus
+from rankladder.choose.wishes import Wishes
 from rankladder.evaluate.statistics import Interval
+
+FEW = 20
+"""Queries below which a sentence says how little they show."""
+BUSY = 0.25
+"""The share of the machine's processors that other programs use from which its times are in doubt."""
 
 
 def figure(value: float | None, digits: int = 3) -> str:
@@ -17,6 +25,15 @@ def figure(value: float | None, digits: int = 3) -> str:
     ('0.988', '–')
     """
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def percent(value: float) -> str:
+    """A probability or a share as people read it.
+
+    >>> percent(0.843), percent(0.9991), percent(0.001), percent(1.0)
+    ('84 %', '>99 %', '<1 %', '>99 %')
+    """
+    return ">99 %" if value > 0.995 else "<1 %" if value < 0.005 else f"{100 * value:.0f} %"
 
 
 def spread(interval: Interval) -> str:
@@ -47,183 +64,240 @@ def milliseconds(value: float | None) -> str:
 class Telling:
     """Says what came out; ``reference`` is the model whose ranking stands in for judgements, if any."""
 
-    def __init__(self, measure: str, reference: str | None, wishes: Wishes, decision: Decision) -> None:
-        self.measure = measure
-        self.reference = reference
-        self.wishes = wishes
-        self.decision = decision
+    def __init__(
+        self,
+        measure: str,
+        reference: str | None,
+        wishes: Wishes,
+        decision: Decision,
+        rows: Mapping[str, Contender],
+    ) -> None:
+        self._measure, self._reference, self._wishes = measure, reference, wishes
+        self._decision, self._rows = decision, rows
 
-    def verdict(self, one: Measured, rows: Mapping[str, Measured]) -> str:
-        """Why a candidate was taken or passed over."""
-        spent, standing = one.spent, self.standing(one)
-        match one.reason:
+    def headline(self) -> str:
+        """The choice, and how well it is known."""
+        choice, evidence = self._decision.choice, self._evidence(self._decision.choice)
+        if choice is None:
+            return f"Nothing to choose: {self._why_nothing()}."
+        if self._is_alone(choice) and self._wishes.target is not None:
+            return f"Take {choice}: it is the only contender that ran."
+        match self._decision.standing:
+            case Standing.SURE:
+                return f"Take {choice}: beyond doubt it {self._claim}."
+            case Standing.PROBABLE:
+                return f"Take {choice}: probably, {percent(evidence.probability)}, it {self._claim}."
+        return f"Not settled. The best bet is {choice}: {percent(evidence.probability)} that it {self._claim}."
+
+    def verdict(self, one: Contender) -> str:
+        """Why a contender was taken or passed over."""
+        reason, spent, standing = self._decision.verdict(one.name).reason, one.spent, self._standing(one)
+        match reason:
             case Reason.FAILED:
                 return one.failed or ""
             case Reason.REFERENCE:
-                return "its own ranking is the measure: 1 by definition, and not to be chosen by it"
+                return "its own ranking is the measure: 1 by definition, so it cannot be chosen by it"
             case Reason.OVER_BUDGET if spent is not None:
-                return f"takes {time_of(spent)}, the budget is {milliseconds(self.wishes.budget_ms)}; {standing}"
+                busy = "; the machine was busy: measure again when it is quiet" if is_busy(spent) else ""
+                return f"takes {time_of(spent)}, the budget is {milliseconds(self._wishes.budget_ms)}{busy}; {standing}"
             case Reason.TOO_MUCH_MEMORY if spent is not None:
                 card = f" ({spent.device_memory_mb:,.0f} of it on the GPU)" if spent.device_memory_mb else ""
-                limit = f"the limit is {self.wishes.memory_mb:,.0f} MiB"
+                limit = f"the limit is {self._wishes.memory_mb:,.0f} MiB"
                 return f"holds {spent.memory_mb:,.0f} MiB{card}, {limit}; {standing}"
             case Reason.COST_UNKNOWN:
                 return f"{one.cost_failed}; {standing}"
             case Reason.BELOW_TARGET:
-                return f"{standing}: surely less than {self.target}"
-            case Reason.CHOSEN if one.name == self.decision.best and self.wishes.target is not None:
-                return f"{standing}, and nothing cheaper surely keeps {self.wishes.target:g} of it"
-            case Reason.CHOSEN:
-                return f"{standing}: surely at least {self.target}, and the cheapest of which that can be said"
-            case Reason.LARGER_THAN_NEEDED if self.decision.winner is not None and spent is not None:
-                other = rows[self.decision.winner].spent
+                return f"{standing}: below the target beyond doubt"
+            case Reason.LARGER_THAN_NEEDED if self._decision.choice is not None and spent is not None:
+                other = self._rows[self._decision.choice].spent
                 took = "–" if other is None else time_of(other)
-                return f"{standing}; {self.decision.winner} meets {self.target} in {took}, not {time_of(spent)}"
-        if self._nothing_found(rows):
-            return "nothing relevant was found"
-        if one.name == self.decision.best and self.wishes.target is not None:
-            return f"{standing}, but is not surely better than the next: {self._missing(one.distance)} to tell"
-        return f"{standing}: {self._missing(one.distance)} to tell whether that reaches {self.target}"
+                return f"{standing}; takes {time_of(spent)}, the choice takes {took}"
+        return standing
+
+    def sentences(
+        self,
+        current: str,
+        *,
+        further: Further | None,
+        versus: Versus | None,
+        confirmation: Confirmation | None,
+        queries: int,
+    ) -> list[str]:
+        """What stands behind the headline, plain words first."""
+        old = self._rows[current]
+        told = [*self._found(old, queries), *self._cost_of_a_mistake(), *self._surely(), *self._more(further)]
+        if confirmation is not None:
+            told.append(self._confirmed(confirmation))
+        if versus is not None:
+            told.append(self._against(current, versus))
+        elif old.failed is not None:
+            told.append(f"{current}, which runs today, failed: nothing can be compared with it.")
+        elif self._decision.choice == current:
+            told.append(f"That is what runs today ({current}).")
+        return [*told, *self._unknown(), *_few(queries)]
 
     @property
-    def target(self) -> str:
-        """What is to be reached, as a noun."""
-        if self.wishes.target_value is not None:
-            return f"{self.wishes.target_value:g}"
-        return f"{self.wishes.target:g} of {'it' if self.reference else 'the best'}"
+    def _claim(self) -> str:
+        """What the choice is held to, after "it"."""
+        if self._wishes.target_value is not None:
+            return f"reaches {self._wishes.target_value:g} {self._noun}"
+        if self._reference is not None:
+            return f"keeps {100 * (self._wishes.target or 1):g} % of {self._reference}'s agreement with itself"
+        return f"keeps {100 * (self._wishes.target or 1):g} % of the best {self._noun}"
 
-    def standing(self, one: Measured) -> str:
-        """Where a candidate stands, on the selection part."""
-        if self.wishes.target_value is not None and one.selection is not None:
-            return f"{self._noun} is {spread(one.selection)}"
-        if one.share is None:
-            return f"no {self._noun} to compare"
-        if self.reference is not None:
-            return f"agrees with {self.reference} to {spread(one.share)}"
-        return "has the highest mean" if one.name == self.decision.best else f"keeps {spread(one.share)} of the best"
+    @property
+    def _noun(self) -> str:
+        return self._measure if self._reference is None else "agreement"
 
-    def choice(self, rows: Mapping[str, Measured]) -> Sequence[str]:
-        """What to take, or why nothing can be said and what it would need."""
-        decision = self.decision
-        if decision.winner is not None:
-            one = rows[decision.winner]
-            took = (
-                "" if one.spent is None or not one.spent.latencies_ms else f", and takes {time_of(one.spent)} a query"
-            )
-            failed = [row.name for row in rows.values() if row.reason is Reason.FAILED]
-            alone = len(failed) + 1 == len(rows) and one.name == decision.best
-            standing = "is the only candidate that ran" if alone else self._joined(one)
-            unknown = f"Nothing is known of {_listed(failed, 'and')}: see why below."
-            return (f"Take {one.name}: it {standing}{took}.", *([unknown] if failed else []))
-        if self._nothing_found(rows):
-            return (f"No candidate has any {self._noun}: check that judgements and documents share their ids.",)
-        able = [one for one in rows.values() if one.reason in {Reason.CANNOT_TELL, Reason.BELOW_TARGET}]
-        if not able:
-            reasons = sorted({str(one.reason) for one in rows.values()})
-            return (f"No candidate is left to choose: {', '.join(reasons)}.",)
-        leader = rows[decision.leader] if decision.leader else able[0]
-        undecided = [one for one in able if one.reason is Reason.CANNOT_TELL]
-        if not undecided:
-            nearest = f"The nearest is {leader.name}: it {self._joined(leader)}."
-            return (f"No candidate that fits reaches {self.target}.", nearest)
-        names = [one.name for one in undecided]
-        several = _listed(names, "or")
-        to_take = self.wishes.target is not None and decision.best in names
-        question = f"whether to take {several}" if to_take else f"whether {several} reaches {self.target}"
-        missing = "; ".join(f"for {one.name} {self._missing(one.distance)}" for one in undecided)
-        return (
-            f"Cannot tell yet {question}.",
-            f"Of those that fit, {leader.name} has the highest mean, {spread_of(leader)}.",
-            f"To tell, {missing}.",
+    @property
+    def _judged(self) -> str:
+        return "judged " if self._reference is None else ""
+
+    def _evidence(self, name: str | None) -> Evidence:
+        found = None if name is None else self._decision.verdict(name).evidence
+        return found or Evidence(0.0, False, 1.0, None, 0.0, None)
+
+    def _is_alone(self, name: str) -> bool:
+        return all(other == name or row.failed is not None for other, row in self._rows.items())
+
+    def _standing(self, one: Contender) -> str:
+        """Where a contender stands: the probability, then its mean as a share of the best."""
+        evidence = self._decision.verdict(one.name).evidence
+        if evidence is None:
+            return "a single query says nothing about quality"
+        if self._nothing_found:
+            return "nothing relevant was found"
+        if one.name == self._decision.best and self._reference is None and self._wishes.target is not None:
+            share = "the highest mean"
+        elif evidence.share is None:
+            share = f"a mean of {figure(_mean(one))}"
+        else:
+            share = f"{spread(evidence.share)} of {self._reference or 'the best'}"
+        return f"{percent(evidence.probability)} that it {self._claim}; {share}"
+
+    @property
+    def _nothing_found(self) -> bool:
+        """Whether even the best has a mean of 0."""
+        return self._decision.best is not None and _mean(self._rows[self._decision.best]) == 0
+
+    def _why_nothing(self) -> str:
+        reasons = {verdict.reason for verdict in self._decision.verdicts} - {Reason.REFERENCE}
+        if reasons == {Reason.FAILED}:
+            return "every contender failed"
+        if self._nothing_found:
+            return f"no contender has any {self._noun}; do judgements and documents share their ids?"
+        if Reason.UNSETTLED in reasons:
+            return "a single query says nothing about quality"
+        if Reason.BELOW_TARGET in reasons:
+            rest = " that fits budget and memory" if reasons - {Reason.BELOW_TARGET} else ""
+            return f"beyond doubt no contender{rest} {self._claim}"
+        return f"no contender is left ({', '.join(sorted(map(str, reasons)))})"
+
+    def _found(self, old: Contender, queries: int) -> Iterator[str]:
+        """How often a right answer is near the top, in plain words."""
+        if self._decision.choice is None:
+            return
+        one = self._rows[self._decision.choice]
+        if one.near_top is None:
+            return
+        what = "a right answer" if self._reference is None else f"{self._reference}'s first document"
+        today = ""
+        if old.name != one.name and old.near_top is not None:
+            today = f"; {old.name}, which runs today, for {old.near_top:,}"
+        plural = "question" if queries == 1 else "questions"
+        yield f"It puts {what} among the first three for {one.near_top:,} of {queries:,} {plural}{today}."
+
+    def _cost_of_a_mistake(self) -> Iterator[str]:
+        evidence = self._evidence(self._decision.choice)
+        if self._decision.choice is None or evidence.loss_if_short is None or evidence.probability > 0.995:
+            return
+        yield (
+            f"If that is wrong ({percent(1 - evidence.probability)}), it costs about "
+            f"{figure(evidence.loss_if_short)} {self._noun} against the best contender; "
+            f"the expected loss is {figure(evidence.loss)}."
         )
 
-    def cheaper(self, rows: Mapping[str, Measured]) -> Sequence[str]:
-        """What is not known of the candidates that are cheaper than the chosen one."""
-        if self.decision.winner is None:
-            return ()
-        return tuple(
-            f"Cannot tell yet whether the cheaper {one.name} reaches {self.target}: {self._missing(one.distance)}."
-            for one in rows.values()
-            if one.reason is Reason.CANNOT_TELL
-        )
+    def _surely(self) -> Iterator[str]:
+        if self._decision.surely is None or self._decision.choice is None:
+            return
+        one, choice = self._rows[self._decision.surely], self._rows[self._decision.choice]
+        times = ""
+        if one.spent is not None and choice.spent is not None:
+            times = f", at {time_of(one.spent)} a query in place of {time_of(choice.spent)}"
+        yield f"Beyond doubt {one.name} {self._claim}{times}."
 
-    def without_cost(self, rows: Mapping[str, Measured]) -> Sequence[str]:
-        """Who was not a candidate for want of a cost."""
-        names = [one.name for one in rows.values() if one.reason is Reason.COST_UNKNOWN]
-        return [f"Not to be chosen, as the cost is not known: {_listed(names, 'and')}. See why below."] if names else []
+    def _more(self, further: Further | None) -> Iterator[str]:
+        if further is None:
+            return
+        is_bet = self._decision.standing is Standing.BEST_BET
+        aim = f"To choose with {percent(self._wishes.confidence)}" if is_bet else "To be beyond doubt"
+        yield f"{aim} takes {further} further {self._judged}queries, as four in five simulated futures have it."
 
-    def confirmation(self, confirmation: Confirmation) -> str:
-        """Whether the held-out part agrees."""
-        on = f"On the {confirmation.distance.queries} held-out queries"
-        target = self.target if confirmation.against is None else f"{self.wishes.target:g} of {confirmation.against}"
-        where = f"its mean lies {signed(confirmation.distance.interval)} from {target}"
-        match confirmation.answer:
+    def _confirmed(self, found: Confirmation) -> str:
+        on = f"On {found.queries:,} later queries"
+        if found.evidence is None:
+            return f"{on} nothing can be confirmed."
+        said = f"{percent(found.evidence.probability)} that it {self._claim}"
+        match found.answer:
             case "confirmed":
-                return f"{on} this is confirmed: {where}, surely not below."
+                return f"{on} this is confirmed: {said}."
             case "contradicted":
-                return f"{on} this is contradicted: {where}, surely below. Do not rely on this choice."
-        missing = self._missing(confirmation.distance)
-        return f"{on} this is neither confirmed nor contradicted: {where}; {missing} to settle it."
+                return f"{on} this is contradicted: {said}. Do not rely on this choice."
+        return f"{on} this is neither confirmed nor contradicted: {said}."
 
-    def versus(self, shown: str, current: str, versus: Versus, part: str) -> str:
-        """Whether the chosen one is better than what runs today."""
-        interval = versus.interval
-        if interval.low is None or interval.high is None or versus.queries < queries_to_tell():
-            claim = f"{versus.queries} {'query' if versus.queries == 1 else 'queries'} cannot tell whether it is better"
+    def _against(self, current: str, versus: Versus) -> str:
+        """Whether the choice is better than what runs today."""
+        interval, p = versus.interval, versus.p
+        if p is None or p > 0.05 or interval.low is None or interval.high is None:
+            claim = "the queries do not separate the two"
         elif interval.low > 0:
             claim = "it is better"
         elif interval.high < 0:
             claim = "it is worse"
         else:
-            claim = "no difference can be told"
-        p = "" if versus.p is None else f", p = {versus.p:.2g}"
+            claim = "the queries do not separate the two"
+        test = "" if p is None else f", p = {p:.2g}"
         return (
-            f"{shown} against {current} on the {part} queries: {claim}, {signed(interval)} {self._noun}{p}; "
-            f"{versus.wins} better, {versus.ties} equal, {versus.losses} worse."
+            f"{self._decision.choice} against {current}, which runs today: {claim}, {signed(interval)} {self._noun}"
+            f"{test}; {versus.wins:,} better, {versus.ties:,} equal, {versus.losses:,} worse."
         )
 
-    def few_queries(self, count: int, chosen_on: int) -> Sequence[str]:
-        """What so few queries can tell and what not: ``count`` in all, the choice made on ``chosen_on`` of them."""
-        if count == 1:
-            return ("One query says nothing about quality; the costs below are measured all the same.",)
-        if count < queries_to_tell():
-            return (
-                f"{count} queries cannot tell two models apart, however they differ: it takes {queries_to_tell()} that "
-                "all agree. The costs below are measured all the same.",
-            )
-        if chosen_on < FEW:
-            halved = "" if chosen_on == count else f", of which the choice is made on {chosen_on},"
-            return (
-                f"{count} queries{halved} can tell apart what differs on nearly every one of them, such as a good "
-                "reranker from none; they cannot tell neighbouring models apart.",
-            )
-        return ()
-
-    def _nothing_found(self, rows: Mapping[str, Measured]) -> bool:
-        """Whether even the best has a mean of 0."""
-        best = None if self.decision.best is None else rows[self.decision.best].selection
-        return best is not None and best.mean == 0
-
-    @property
-    def _noun(self) -> str:
-        return self.measure if self.reference is None else "agreement"
-
-    def _joined(self, one: Measured) -> str:
-        """The standing as the end of a sentence about the candidate."""
-        standing = self.standing(one)
-        return f"has {standing.replace(' is ', ' of ', 1)}" if standing.startswith(self._noun) else standing
-
-    def _missing(self, distance: Distance | None) -> str:
-        judged = "judged " if self.reference is None else ""
-        if distance is None or distance.further is None:
-            return f"more {judged}queries are needed"
-        plural = "query" if distance.further.count == 1 else "queries"
-        return f"it takes {distance.further} further {judged}{plural}"
+    def _unknown(self) -> Iterator[str]:
+        """Who could not be a contender."""
+        failed, untimed = (
+            [verdict.name for verdict in self._decision.verdicts if verdict.reason is reason]
+            for reason in (Reason.FAILED, Reason.COST_UNKNOWN)
+        )
+        if failed and self._decision.choice is not None:
+            yield f"Nothing is known of {_listed(failed)}: see the reason below."
+        if untimed:
+            yield f"Not to be chosen, as the cost is not known: {_listed(untimed)}. See the reason below."
 
 
-def _listed(names: Sequence[str], word: str) -> str:
-    *first, last = names or [""]
-    return f"{', '.join(first)} {word} {last}" if first else last
+def _few(queries: int) -> Sequence[str]:
+    """What so few queries can show."""
+    if queries < FEWEST:
+        return ("One query says nothing about quality; the costs below are measured all the same.",)
+    if queries < FEW:
+        return (
+            f"{queries} queries separate what differs on nearly every one of them, such as a good reranker from none; "
+            "they do not separate neighbouring models.",
+        )
+    return ()
+
+
+def _mean(one: Contender) -> float:
+    return sum(one.values.values()) / len(one.values)
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def is_busy(spent: Spent) -> bool:
+    """Whether other programs used so much of the machine that its times are in doubt."""
+    return spent.busy is not None and spent.busy >= BUSY
 
 
 def time_of(spent: Spent) -> str:
@@ -233,8 +307,3 @@ def time_of(spent: Spent) -> str:
     if spent.p95_ms is not None:
         return f"{milliseconds(spent.p95_ms)} (p95)"
     return f"{milliseconds(spent.worst_ms)} (the slowest of {len(spent.latencies_ms)})"
-
-
-def spread_of(one: Measured) -> str:
-    """A candidate's mean on the selection part, with its interval."""
-    return "–" if one.selection is None else spread(one.selection)

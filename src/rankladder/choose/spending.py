@@ -1,4 +1,4 @@
-"""What each candidate costs at the data's own lengths and list sizes: time, memory, and money."""
+"""What each contender costs at the data's own lengths and list sizes: time, memory, and money."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from rankladder.choose.outcome import Spent
+from rankladder.choose.contenders import Spent
 from rankladder.choose.price import Price, Use, prices_of
 from rankladder.cost import Cost, Failure, Latency, measure_costs
 from rankladder.errors import RankladderError, ServiceFailed
@@ -87,12 +87,14 @@ def _spent(
         worst_ms=cost.latency.worst,
         latencies_ms=cost.latency.milliseconds,
         pairs_per_second=rate,
-        # Of passages only the best one's tokens are told, and all were read.
+        # Of passages only the tokens of the best are reported, and all were read.
         tokens_per_second=cost.throughput.tokens_per_second if long == "truncate" else None,
         memory_mb=None if memory.peak_mb is None else memory.peak_mb + (memory.device_peak_mb or 0),
         device_memory_mb=memory.device_peak_mb,
         per_1000_queries=money,
         price=price,
+        processor_ms=cost.latency.processor,
+        busy=cost.latency.busy,
     )
 
 

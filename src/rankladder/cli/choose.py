@@ -2,57 +2,67 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankladder.cli.options import JudgedData, judged_options, long_option, offline_option, store_option
-from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
-from rankladder.cli.selecting import selection_options
-from rankladder.errors import BadOption, StorageFailed
+from rankladder.cli.options import judged_options, long_option, offline_option, store_option
+from rankladder.cli.output import Form, form_options, note, resolve_form
+from rankladder.errors import BadOption
 
 if TYPE_CHECKING:
-    from rankladder.choose import Outcome
-    from rankladder.evaluate import Dataset
-    from rankladder.textfiles import Selection
+    from rankladder.choose import ChoiceRequest, Outcome
+    from rankladder.evaluate import Candidates, Dataset
 
-_FAILED = 1
+FAILED, PROBABLE, BEST_BET, NOTHING = 1, 20, 21, 22
+"""Exit statuses: a model failed; the choice is probable, unsettled, or there is none."""
 _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGNORECASE)
 
 
 @click.command()
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @judged_options
-@selection_options
 @click.option(
     "--model",
     "models",
     multiple=True,
     metavar="MODEL[,OPTION=VALUE]...",
-    help="A candidate besides the models that are on this machine, as in ettin-68m,dtype=fp32 or cohere:rerank-v3.5; "
+    help="A contender besides the models that are on this machine, as in ettin-68m,dtype=fp32 or cohere:rerank-v3.5; "
     "repeat it for more.",
 )
-@click.option("--only", is_flag=True, help="No candidates but those of --model and --current.")
+@click.option("--only", is_flag=True, help="No contenders but those of --model and --current.")
 @click.option(
-    "--current", metavar="MODEL", help="What runs today, also a candidate.  [default: the retriever, no reranker]"
+    "--current", metavar="MODEL", help="What runs today, also a contender.  [default: the retriever, no reranker]"
 )
 @click.option(
     "--reference",
     metavar="MODEL",
-    help="For queries without judgements: this model's own ranking stands in for them. It cannot be chosen.",
+    help="For queries without judgements: this model's own ranking is taken for them. It cannot be chosen.",
 )
 @click.option(
     "--target",
     type=float,
-    help="Share of the best candidate's mean to keep, above 0 and at most 1.  [default: 0.98]",
+    help="Share of the best contender's mean to keep, above 0 and at most 1.  [default: 0.95]",
 )
 @click.option("--target-ndcg", "target_value", type=float, help="A mean of the measure to reach, in place of --target.")
+@click.option(
+    "--confidence",
+    type=float,
+    default=0.8,
+    show_default=True,
+    help="Choose the cheapest that keeps the target with this probability, 0.5 to 0.99.",
+)
+@click.option(
+    "--confirm",
+    "later",
+    type=click.Path(path_type=Path),
+    metavar="LATER",
+    help="Judged queries that came later, in the form of DATA: the choice is made without them, and checked on them.",
+)
 @click.option("--budget-ms", type=float, help="The most that reranking one query's list may take, at the p95.")
 @click.option("--memory", metavar="SIZE", help="The most memory that a process with the model may hold: 800MB, 2GB.")
 @click.option(
@@ -76,118 +86,58 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
     "budget.  [default: 100 where 40 seconds hold them, else 20]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the split, the intervals and the tests."
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws, the intervals and the tests."
 )
 @store_option
 @click.option("--report", type=click.Path(path_type=Path), help="Write one HTML file that needs nothing else.")
-@click.option("--out", type=click.Path(path_type=Path), help="A folder for choice.json and report.html.")
+@click.option("--csv", "csv", type=click.Path(path_type=Path), help="Write the table of contenders as CSV.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A folder for choice.json, report.html and contenders.csv."
+)
 @offline_option
 @form_options
-def choose(
-    data: Path | None,
-    judged: JudgedData,
-    select: Selection,
-    models: tuple[str, ...],
-    only: bool,
-    current: str | None,
-    reference: str | None,
-    target: float | None,
-    target_value: float | None,
-    budget_ms: float | None,
-    memory: str | None,
-    prices: tuple[str, ...],
-    retriever: str,
-    top_k: int,
-    long: Any,
-    measure: str,
-    samples: int | None,
-    seed: int,
-    store: Path | None,
-    report: Path | None,
-    out: Path | None,
-    offline: bool | None,
-    form: Form | None,
-) -> int:
-    """Choose a reranker: measure candidates' quality and cost on DATA, here, and take the cheapest that is good enough.
+def choose(data: Path | None, form: Form | None, **options: Any) -> int:
+    """Choose a reranker: measure contenders' quality and cost on DATA, here, and take the cheapest that is good enough.
 
     DATA is a BEIR folder, or a JSON Lines file of judged queries with --documents; a TREC collection is given by
-    --documents, --topics and --qrels. The retriever alone is always a candidate. The choice is made on one half of the
-    queries and confirmed on the other, and every candidate that was passed over is given a reason; where the evidence
-    does not suffice, the number of further judged queries that it takes. Scores are stored as they come: the same
-    command, run again after an interruption, goes on where it was. The exit status is 1 where a model failed.
+    --documents, --topics and --qrels. The retriever alone is always a contender. The answer says how well it is known:
+    beyond doubt, probably (with the probability), or only as the best bet; and every contender that was passed over
+    has a reason. Scores are stored as they come: the same command, run again after an interruption, resumes.
+
+    The exit status is 0 where the choice is beyond doubt, 20 where it is probable, 21 where there is only a best bet,
+    22 where there is nothing to choose, and 1 where a model failed.
 
     \b
     rankladder choose scifact --budget-ms 200 --report report.html
-    rankladder choose judged.jsonl --documents docs/ --current ettin-32m --target 0.99
+    rankladder choose judged.jsonl --documents docs/ --current ettin-32m --target 0.98
     rankladder choose queries.tsv --documents docs/ --reference ettin-400m --target 0.9
     """
-    from rankladder.choose import Price, Wishes, check_writable, local_rungs, rungs_left_out
     from rankladder.choose import choose as make_choice
-    from rankladder.choose.choosing import check_request
-    from rankladder.choose.report import make_folder
-    from rankladder.evaluate import open_candidates, parse_measures
+    from rankladder.cli.choice_output import check_places, print_outcome, write_outcome
     from rankladder.evaluate.candidates import check_retriever
-    from rankladder.evaluate.measures import check_grades, cutoff, highest_grade
-    from rankladder.rerank import ModelRequest
 
     # What these words alone show to be wrong is refused before any data is read.
-    named = [ModelRequest.parse(text) for text in models]
-    if only and not named and current is None:
-        raise click.UsageError("--only leaves no candidate: name some with --model")
-    if target is not None and target_value is not None:
-        raise click.UsageError("--target and --target-ndcg exclude each other")
-    share = 0.98 if target is None and target_value is None else target
-    limit = None if memory is None else parse_memory(memory)
-    wishes = Wishes(target=share, target_value=target_value, budget_ms=budget_ms, memory_mb=limit)
-    priced = [Price.parse(text) for text in prices]
-    today = None if current is None else ModelRequest.parse(current)
-    stand_in = None if reference is None else ModelRequest.parse(reference)
-    wanted = parse_measures([measure])
-    candidate_models = [*([] if only else local_rungs()), *named]
-    check_request(candidate_models, today, stand_in, wanted, priced)
-    check_retriever(retriever)
-    if out is not None:
-        make_folder(out)
-    if report is not None:
-        check_writable(report)
-    dataset = judged.read(data, select) if stand_in is None else _read_unjudged(data, judged, select)
-    check_grades(wanted, highest_grade(dataset.qrels))
+    request = _request(options)
+    check_retriever(options["retriever"])
+    check_places(options["report"], options["csv"], options["out"])
+    dataset = _read(data, options, request)
+    later = None if options["later"] is None else _read_later(options, request)
     try:
-        candidates = open_candidates(dataset, retriever, depth=max(top_k, cutoff(wanted[0]) or 0), offline=offline)
         outcome = make_choice(
             dataset,
-            candidates,
-            candidate_models,
-            current=today,
-            reference=stand_in,
-            wishes=wishes,
-            prices=priced,
-            measure=measure,
-            top_k=top_k,
-            long=long,
-            samples=samples,
-            store=store,
-            seed=seed,
-            offline=offline,
+            _candidates(dataset, options, request),
+            request,
+            later=None if later is None else (later, _candidates(later, options, request)),
             tell=lambda what: click.echo(f"{what} …", err=True),
         )
     except KeyboardInterrupt:
-        note("what was scored is stored: the same command goes on from there")
+        note("what was scored is stored: the same command resumes from there")
         raise
-    command = shlex.join(["rankladder", *sys.argv[1:]])
-    left_out = [] if only else rungs_left_out()
-    outcome = replace(
-        outcome, remarks=(*outcome.remarks, *left_out), reproduce={"command": command, **outcome.reproduce}
-    )
-    told = outcome.to_dict()
     try:  # a report that the disk refuses does not hide the result, nor a closed pipe keep the report from the disk
-        if resolve_form(form) == "json":
-            _print_json(told)
-        else:
-            _print_table(outcome)
+        print_outcome(outcome, resolve_form(form))
     finally:
-        _write(told, report, out)
-    return _FAILED if any(one.failed or one.cost_failed for one in outcome.candidates) else 0
+        write_outcome(outcome, options["report"], options["csv"], options["out"])
+    return _status(outcome)
 
 
 def parse_memory(text: str) -> float:
@@ -204,90 +154,75 @@ def parse_memory(text: str) -> float:
     return float(found["amount"]) * (1024 if found["unit"].upper() == "G" else 1)
 
 
-def _read_unjudged(data: Path | None, given: JudgedData, select: Selection) -> Dataset:
-    from rankladder.choose import read_unjudged
+def _request(options: dict[str, Any]) -> ChoiceRequest:
+    """The choice that the options ask for. Raises BadOption, UsageError."""
+    from rankladder.choose import ChoiceRequest, Price, Wishes
+    from rankladder.rerank import ModelRequest
 
-    judging = (given.qrels, given.split, given.drop_pairs)
-    if any(one is not None for one in judging) or given.grade_scale != 1:
+    named = [ModelRequest.parse(text) for text in options["models"]]
+    today, stand_in = (
+        None if options[name] is None else ModelRequest.parse(options[name]) for name in ("current", "reference")
+    )
+    if options["only"] and not named and today is None:
+        raise click.UsageError("--only leaves no contender: name some with --model")
+    if options["target"] is not None and options["target_value"] is not None:
+        raise click.UsageError("--target and --target-ndcg exclude each other")
+    if stand_in is not None and any(options[name] is not None for name in ("qrels", "split", "drop_pairs")):
+        raise click.UsageError("--reference is taken for judgements: leave --qrels, --split and --drop-pairs out")
+    if options["later"] is not None and (options["topics"] is not None or options["qrels"] is not None):
         raise click.UsageError(
-            "--reference stands in for judgements: leave --qrels, --split, --drop-pairs and --grade-scale out"
+            "--confirm takes a BEIR folder or a file of judged queries: leave --topics and --qrels out"
         )
-    return read_unjudged(
-        data,
-        documents=given.documents,
-        topics=given.topics,
-        field=given.field,
-        queries=given.queries,
-        keep_same_ids=given.keep_same_ids,
-        select=select,
+    return ChoiceRequest(
+        models=named,
+        local=not options["only"],
+        current=today,
+        reference=stand_in,
+        wishes=Wishes(
+            target=options["target"],
+            target_value=options["target_value"],
+            confidence=options["confidence"],
+            budget_ms=options["budget_ms"],
+            memory_mb=None if options["memory"] is None else parse_memory(options["memory"]),
+        ),
+        prices=[Price.parse(text) for text in options["prices"]],
+        **{name: options[name] for name in ("measure", "top_k", "long", "samples", "store", "seed", "offline")},
+        command=shlex.join(["rankladder", *sys.argv[1:]]),
     )
 
 
-def _print_table(outcome: Outcome) -> None:
-    from rankladder.choose.sentences import figure, milliseconds, spread
+def _read(data: Path | None, options: dict[str, Any], request: ChoiceRequest) -> Dataset:
+    from rankladder.choose import read_unjudged
+    from rankladder.evaluate import read_dataset
+    from rankladder.evaluate.measures import check_grades, highest_grade
 
-    count = len(outcome.selection) + len(outcome.held_out)
-    counts = f"{count:,} {'query' if count == 1 else 'queries'}"
-    say(f"{printable(outcome.dataset['name'])}: {counts}, {outcome.measured}, over {outcome.retriever['name']}\n")
-    priced = any(one.spent is not None and one.spent.per_1000_queries for one in outcome.candidates)
-    headers = ["candidate", outcome.measure if outcome.reference is None else "agreement", "held out"]
-    headers += ["p50", "p95", "p99", "pairs/s", "MiB", *(["1,000 queries"] if priced else []), "verdict"]
-    rows = []
-    for one in outcome.candidates:
-        spent = one.spent
-        cells = [one.name, *("–" if each is None else spread(each) for each in (one.overall, one.held_out))]
-        times = (None, None, None) if spent is None else (spent.p50_ms, spent.p95_ms, spent.p99_ms)
-        cells += [milliseconds(each).removesuffix(" ms") for each in times]
-        if spent is not None and spent.p95_ms is None and spent.worst_ms is not None:
-            cells[-2] = f"{milliseconds(spent.worst_ms).removesuffix(' ms')} (slowest)"
-        rate, held = (None, None) if spent is None else (spent.pairs_per_second, spent.memory_mb)
-        cells += ["–" if each is None else f"{each:,.0f}" for each in (rate, held)]
-        if priced:
-            cells.append(figure(None if spent is None else spent.per_1000_queries, 4))
-        mark = "".join((*(f", also {other}" for other in one.also), ", runs today" if one.current else ""))
-        rows.append([*cells, f"{one.reason}{mark}"])
-    print_table(headers, [[*map(printable, row)] for row in rows], right=range(1, len(headers) - 1))
-    say()
-    for sentence in outcome.sentences:
-        say(printable(sentence))
-    say()
-    for one in outcome.candidates:
-        say(printable(f"  {one.name}: {one.reason}; {one.sentence}"))
-    for remark in outcome.remarks:
-        note(printable(remark))
+    where = {name: options[name] for name in ("documents", "topics", "queries")}
+    if request.reference is not None:
+        return read_unjudged(data, **where)
+    dataset = read_dataset(data, **where, **{name: options[name] for name in ("split", "qrels", "drop_pairs")})
+    check_grades([request.measure], highest_grade(dataset.qrels))
+    return dataset
 
 
-def _print_json(told: dict[str, Any]) -> None:
-    """A line for each candidate, then one with all the rest; ``--out`` holds the values query by query."""
-    for row in told["candidates"]:
-        print_json({"dataset": told["dataset"]["name"], **{k: v for k, v in row.items() if k != "values"}})
-    left_out = ("candidates", "queries", "changes", "examples")
-    print_json({key: value for key, value in told.items() if key not in left_out})
+def _read_later(options: dict[str, Any], request: ChoiceRequest) -> Dataset:
+    """The later queries; their documents are those of DATA, or lie in their own BEIR folder."""
+    later: Path = options["later"]
+    documents = None if later.is_dir() else options["documents"]
+    return _read(later, {**options, "documents": documents, "queries": None}, request)
 
 
-def _write(told: dict[str, Any], report: Path | None, out: Path | None) -> None:
-    """Writes the JSON and the reports, each whatever becomes of the others. Raises the first StorageFailed."""
-    from rankladder.choose import write_report
+def _candidates(dataset: Dataset, options: dict[str, Any], request: ChoiceRequest) -> Candidates:
+    from rankladder.evaluate import open_candidates
+    from rankladder.evaluate.measures import cutoff
 
-    failures: list[StorageFailed] = []
-    reports = [path for path in (report, out and out / "report.html") if path is not None]
-    if out is not None:
-        try:
-            _write_json(told, out / "choice.json")
-        except StorageFailed as error:
-            failures.append(error)
-    for path in reports:
-        try:
-            write_report(told, path)
-            note(f"report: {path}")
-        except StorageFailed as error:
-            failures.append(error)
-    if failures:
-        raise failures[0]
+    depth = max(request.top_k, cutoff(request.measure) or 0)
+    return open_candidates(dataset, options["retriever"], depth=depth, offline=request.offline)
 
 
-def _write_json(told: dict[str, Any], path: Path) -> None:
-    from rankladder.storage import whole_file
+def _status(outcome: Outcome) -> int:
+    from rankladder.choose import Standing
 
-    with whole_file(path) as file:
-        file.write(json.dumps(told, ensure_ascii=True, indent=1, allow_nan=False) + "\n")
+    if any(judged.contender.failed or judged.contender.cost_failed for judged in outcome.contenders):
+        return FAILED
+    statuses = {Standing.SURE: 0, Standing.PROBABLE: PROBABLE, Standing.BEST_BET: BEST_BET, Standing.NOTHING: NOTHING}
+    return statuses[outcome.standing]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -46,6 +47,8 @@ class _Row:
     process: Process | None = None
     seconds: list[float] = field(default_factory=list)
     milliseconds: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+    others: list[float | None] = field(default_factory=list)
     tried: dict[str, float] = field(default_factory=dict)
     memory: Memory | None = None
     error: RankladderError | None = None
@@ -198,7 +201,10 @@ class Measurement:
 
     def _rank(self, row: _Row) -> None:
         assert row.process is not None
-        row.milliseconds.append(1000 * row.process.ask("rank", number=len(row.milliseconds))["seconds"])
+        sample = row.process.ask("rank", number=len(row.milliseconds))
+        row.milliseconds.append(1000 * sample["seconds"])
+        row.processor.append(1000 * sample["processor"])
+        row.others.append(sample["others"])
 
     def _last(self, row: _Row) -> None:
         """The memory once more, and then the machine's peak, which must not count in it."""
@@ -247,7 +253,7 @@ class Measurement:
             max_tokens=told["max_tokens"],
             cut=process.cut,
             throughput=Throughput(len(process.tokens), sum(process.tokens), tuple(row.seconds)),
-            latency=Latency(tuple(row.milliseconds), self.workload.list_size),
+            latency=Latency(tuple(row.milliseconds), self.workload.list_size, tuple(row.processor), _busy_share(row)),
             memory=row.memory,
             load_s=process.load_s,
             tried=dict(row.tried),
@@ -255,6 +261,13 @@ class Measurement:
             gflop_per_pair=work,
             peak_gflops=peak,
         )
+
+
+def _busy_share(row: _Row) -> float | None:
+    """The share of all processors that other programs used during the latency samples; None where unknown."""
+    others = [sample for sample in row.others if sample is not None]
+    seconds = sum(row.milliseconds) / 1000
+    return sum(others) / seconds / (os.cpu_count() or 1) if others and seconds > 0 else None
 
 
 def _is_memory_short(row: _Row) -> bool:

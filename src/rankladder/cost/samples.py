@@ -69,6 +69,15 @@ class Latency:
     """Every sample, in the order they were taken."""
     documents: float
     """Of a list, on average."""
+    processor_milliseconds: tuple[float, ...] = ()
+    """Processor time of each sample, all threads together; empty where it was not taken."""
+    busy: float | None = None
+    """The share of the machine's processors that other programs used meanwhile, 0 to 1; None where unknown."""
+
+    @property
+    def processor(self) -> float | None:
+        """The mean processor time of a sample; None where it was not taken."""
+        return statistics.fmean(self.processor_milliseconds) if self.processor_milliseconds else None
 
     @property
     def p50(self) -> float | None:

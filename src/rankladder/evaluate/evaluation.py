@@ -46,6 +46,8 @@ class System:
     pairs: int = 0
     truncated: int = 0
     failed: str | None = None
+    label: str = ""
+    """The model's own name and number format, ``box int8``; "" for a retriever."""
 
 
 @dataclass(frozen=True, slots=True)

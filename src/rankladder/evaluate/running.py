@@ -180,6 +180,7 @@ def _reranked(
             digest,
             pairs=found.pairs,
             truncated=found.truncated,
+            label=label,
         )
 
 

@@ -15,7 +15,7 @@ def changes_table(figures: Figures) -> Markup:
     """The queries that gain most and lose most, as a table."""
     changes = figures.outcome["changes"]
     differences, names = changes["differences"], (changes["before"], changes["after"])
-    places = {row["name"]: at for at, row in enumerate(figures.outcome["candidates"])}
+    places = {row["name"]: at for at, row in enumerate(figures.outcome["contenders"])}
     texts = {row["id"]: row for row in figures.outcome["queries"]}
     ordered = sorted(differences, key=lambda query: (differences[query], query))
     losses = [query for query in ordered if differences[query] < 0][:SHOWN_CHANGES]
@@ -27,14 +27,14 @@ def changes_table(figures: Figures) -> Markup:
         cells = [
             element(
                 "td",
-                figures.number(f"/candidates/{places[name]}/values/{pointer(query)}", "score"),
+                figures.number(f"/contenders/{places[name]}/values/{pointer(query)}", "score"),
                 class_="r",
                 data_label=name,
             )
             for name in names
         ]
         change = figures.number(f"/changes/differences/{pointer(query)}", "signed")
-        about = element("span", f"{query}, {texts[query]['part']}", class_="model")
+        about = element("span", query, class_="model")
         word = element("th", texts[query]["text"] or query, about, scope="row")
         rows.append(element("tr", word, *cells, element("td", change, class_="r", data_label="change")))
     heads = [
@@ -70,7 +70,7 @@ def _example(figures: Figures, at: int, one: Mapping[str, Any]) -> Markup:
             _document(figures, f"{base}/documents/{place}", row) for place, row in enumerate(one[side]["documents"])
         ]
         head = element(
-            "h3", one[side]["candidate"], " ", element("span", figures.number(f"{base}/value", "score"), class_="soft")
+            "h3", one[side]["contender"], " ", element("span", figures.number(f"{base}/value", "score"), class_="soft")
         )
         sides.append(
             element("div", head, element("ol", *items) if items else element("p", "nothing found", class_="soft"))
