@@ -1,11 +1,11 @@
 """Claim: how often ``rankladder choose`` chooses rightly, how often wrongly, and what a wrong choice costs.
 
 Populations are made of real values of nDCG@10 by query (``choosing_values.py``), correlated as they are: the systems of
-each collection; a stronger system beside a weaker one that equals it on most queries, so that its true share of the best
-lies just below, at or above the target; a copy that loses everything on a few queries. Queries are drawn from a population
-again and again, the rule chooses, and its choice is held against the population's own means. Four rules see the same
-draws: ours; the test I at 95 % alone; P >= .95 of a plain Bayesian bootstrap; and the rule before (two halves, the highest
-mean untested). Contenders are in order of price, the cheapest first.
+each collection; a stronger system beside a weaker one that equals it on most queries, so that its true share of the
+best lies just below, at or above the target; a copy that loses everything on a few queries. Queries are drawn from a
+population again and again, the rule chooses, and its choice is held against the population's own means. The same draws
+are seen by our rule, by the test I at 95 % alone, by P >= .95 of a plain Bayesian bootstrap, and by the rule before (two
+halves, the highest mean untested). Contenders are in order of price, the cheapest first.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def populations(rows: dict[str, dict[str, list[float]]], target: float) -> list[
         labels = [*systems]
         rerankers = [at for at, label in enumerate(labels) if "box" in label]
         retrievers = [at for at in range(len(labels)) if at not in rerankers]
-        ladder = [labels.index(one) for one in ("BM25", "older box, 64 tokens", "box int8, 40 tokens", "box int8, 64 tokens")]
+        rungs = ("BM25", "older box, 64 tokens", "box int8, 40 tokens", "box int8, 64 tokens")
+        ladder = [labels.index(one) for one in rungs]
         formats = [labels.index("box int8"), labels.index("box fp32")]
         found += [
             Population(f"{name}: ladder of six", "real", values[:, [*ladder, *formats]]),
@@ -90,8 +91,8 @@ def mixtures(target: float) -> dict[str, list[float | None]]:
 
 
 def mixed(best: Matrix, weak: Matrix, shares: Sequence[float | None]) -> Matrix:
-    """Contenders that have the best's value on most queries and the weak one's on the others, as many as give the share;
-    for a negative share 0 on the others. An equal has the mean of the best, with a third of the queries exchanged in pairs.
+    """Contenders that have the best's value on most queries and the weak one's on the others, as many as give the
+    share; for a negative share 0 on the others. An equal has the best's mean, with a third of the queries exchanged.
     """
     random = np.random.default_rng(7)
     at = random.integers(0, len(best), ROWS)
@@ -172,7 +173,7 @@ def plain_bootstrap(values: Matrix, target: float, level: float, random: np.rand
 
 
 def halves(values: Matrix, target: float) -> int | None:
-    """The rule before: on one half, the cheapest whose two-sided 95 % interval of contender - target x best lies above 0,
+    """The rule before: on one half, the cheapest whose two-sided 95 % interval of contender - target x best is above 0,
     lowered by the rule of three over all queries; the highest mean untested from 20 queries of a half on.
     """
     half = values[: (len(values) + 1) // 2]
@@ -210,10 +211,10 @@ class Reliability:
 
     def told(self) -> list[dict[str, float]]:
         """Bins that hold anything."""
+        shares = [(at, n, self.said[at] / n, self.true[at] / n) for at, n in enumerate(self.count) if n]
         return [
-            {"from": BINS[at], "said": round(self.said[at] / n, 3), "true": round(self.true[at] / n, 3), "statements": n}
-            for at, n in enumerate(self.count)
-            if n
+            {"from": BINS[at], "said": round(said, 3), "true": round(true, 3), "statements": n}
+            for at, n, said, true in shares
         ]
 
 
@@ -255,11 +256,11 @@ def simulate(
     return {"cells": cells, "reliability": {"of the choice": of_choice.told(), "of every contender": of_all.told()}}
 
 
-def peeking(every: Sequence[Population], target: float, *, runs: int, draws: int, seed: int = 0) -> list[dict[str, Any]]:
+def peeking(every: Sequence[Population], target: float, *, runs: int, draws: int) -> list[dict[str, Any]]:
     """People who look after every 20 queries, to 300, and stop where something is sure."""
     rows = []
     for number, population in enumerate(every):
-        random = np.random.default_rng([seed, number, 1])
+        random = np.random.default_rng([1, number])
         keeps, said, false, first = population.keeps(target), 0, 0, 0
         for run in range(runs):
             values = population.values[random.integers(0, len(population.values), PEEKS[-1])]
@@ -289,7 +290,7 @@ def coverage(every: Sequence[Population], target: float, *, size: int, level: fl
         able = [*range(population.values.shape[1])]
         for run in range(runs):
             values = population.values[random.integers(0, len(population.values), size + LOOKS[16])]
-            if weigh(values[:size], target=target, draws=1_000, seed=run) and _settled(values[:size], target, level, run):
+            if _settled(values[:size], target, level, run):
                 continue
             named = further_queries(values[:size], able, level=level, target=target, seed=run)
             taken = next((look for look in LOOKS[:17] if _settled(values[: size + look], target, level, run)), CAP + 1)

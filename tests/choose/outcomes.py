@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from rankladder.choose import Measured, Outcome, Spent, Wishes
-from rankladder.choose.concluding import conclude
+from rankladder.choose import NO_RERANKER, Outcome, Wishes
+from rankladder.choose.contenders import Contender, Spent
 from rankladder.choose.examples import changed_most
-from rankladder.choose.outcome import NO_RERANKER, Example, ShownDocument, ShownList
-from rankladder.choose.split import split_queries
+from rankladder.choose.judging import Question, judge
+from rankladder.choose.outcome import Example, ShownDocument, ShownList
 
 HOSTILE = '</script><img src=x onerror="alert(1)">\x1b[31m\u202e <b>&amp;'
 """A text that would break a page that does not escape."""
 
 
-def spent(times: Sequence[float], *, memory: float | None = 150.0, price: float | None = None) -> Spent:
+def spent(
+    times: Sequence[float], *, memory: float | None = 150.0, price: float | None = None, busy: float = 0.03
+) -> Spent:
     """The costs of passes that took so long."""
     ordered = sorted(times)
     if not ordered:
@@ -27,6 +29,8 @@ def spent(times: Sequence[float], *, memory: float | None = 150.0, price: float 
         p99_ms=ordered[int(len(times) * 0.99)] if len(times) >= 100 else None,
         worst_ms=ordered[-1],
         latencies_ms=tuple(times),
+        processor_ms=1.8 * ordered[len(times) // 2],
+        busy=busy,
         pairs_per_second=100_000 / ordered[len(times) // 2],
         tokens_per_second=1.5e7 / ordered[len(times) // 2],
         memory_mb=memory,
@@ -49,14 +53,14 @@ def drawn(
     seed: int = 0,
     words: str = "what causes rain",
 ) -> Outcome:
-    """An outcome whose candidates have about these means and typical times; per-query values go together."""
+    """An outcome whose contenders have about these means and typical times; per-query values go together."""
     draw = random.Random(seed)
     ids = [f"q/{number}~" if number == 0 else f"q{number}" for number in range(queries)]
     hardness = {id: draw.random() for id in ids}
     rows = []
     for name, mean in quality.items():
         if failed and name in failed:
-            rows.append(Measured(name=name, failed=failed[name], current=name == current))
+            rows.append(Contender(name=name, failed=failed[name], current=name == current))
             continue
         values = {
             id: round(min(1.0, max(0.0, mean + 0.6 * (hardness[id] - 0.5) + draw.gauss(0, 0.09))), 6) for id in ids
@@ -70,7 +74,7 @@ def drawn(
         if untimed and name in untimed:
             cost = None
         rows.append(
-            Measured(
+            Contender(
                 name=name,
                 model=f"{name} int8" if times[name] else "bm25 alone",
                 about="engine onnx, at most 256 tokens" if times[name] else "",
@@ -81,12 +85,13 @@ def drawn(
                 cost_failed=(untimed or {}).get(name),
                 pairs=100 * queries if times[name] else 0,
                 truncated=7 if times[name] else 0,
+                reranks=bool(times[name]),
+                near_top=round(mean * queries),
             )
         )
-    parts = split_queries(ids)
     wishes = wishes or Wishes()
-    found = conclude(rows, parts, wishes, measure="nDCG@10", current=current, reference=reference)
-    by_name = {one.name: one for one in rows}
+    found = judge(rows, Question(wishes=wishes, measure="nDCG@10", current=current, reference=reference))
+    by_name = {row.name: row for row in rows}
     examples: list[Example] = []
     if found.compared is not None:
         for query in changed_most(by_name[current].values, by_name[found.compared].values, 4):
@@ -98,13 +103,14 @@ def drawn(
         measure="nDCG@10",
         reference=reference,
         wishes=wishes,
-        selection=parts.selection,
-        held_out=parts.held_out,
         queries={id: f"{words} {id}" for id in ids},
-        candidates=found.candidates,
-        winner=found.decision.winner,
-        leader=found.decision.leader,
+        contenders=found.contenders,
+        standing=found.decision.standing,
+        choice=found.decision.choice,
+        surely=found.decision.surely,
         best=found.decision.best,
+        further=found.further,
+        headline=found.headline,
         sentences=found.sentences,
         confirmation=found.confirmation,
         current=current,
@@ -112,7 +118,7 @@ def drawn(
         frontier=found.frontier,
         compared=found.compared,
         examples=tuple(examples),
-        remarks=tuple(filter(None, (parts.remark,))),
+        remarks=(),
         reproduce={
             "command": "rankladder choose sample --budget-ms 200 --report report.html",
             "machine": {"processor": "a processor", "cores": 2, "python": "3.11.2"},

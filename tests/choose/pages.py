@@ -79,6 +79,8 @@ def value_at(outcome: Any, path: str) -> Any:
 
 def agrees(text: str, value: float) -> bool:
     """Whether a figure as it is written is the value, rounded to the places that are written."""
+    if text.endswith(" %"):
+        text, value = text.removesuffix(" %"), 100 * value
     for unit in (" ms", " MiB"):
         text = text.removesuffix(unit)
     plain = text.replace(",", "")

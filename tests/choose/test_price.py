@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rankladder.choose import Price, Use
-from rankladder.choose.price import check_prices, prices_of
+from rankladder.choose.price import Price, Use, check_prices, prices_of
 from rankladder.errors import BadOption
 from rankladder.rerank import ModelRequest
 
@@ -28,13 +27,13 @@ def test_a_models_own_price_comes_before_that_of_its_kind() -> None:
 @pytest.mark.parametrize(
     ("models", "prices", "what"),
     [
-        (["box"], ["0.02/Mtok"], "no candidate without a price of its own is hosted"),
-        (["cohere:x"], ["0.34/h"], "no candidate without a price of its own runs on this machine"),
+        (["box"], ["0.02/Mtok"], "no contender without a price of its own is hosted"),
+        (["cohere:x"], ["0.34/h"], "no contender without a price of its own runs on this machine"),
         (["cohere:x"], ["cohere:x=2/1000units", "0.02/Mtok"], "is hosted"),
         ([], ["0.34/h"], "runs on this machine"),
         (["box"], ["box=0.002/request"], "runs here and costs by the hour"),
         (["box"], ["box=2/1000units"], "runs here"),
-        (["box"], ["nobody=2/h"], "'nobody', which is no candidate"),
+        (["box"], ["nobody=2/h"], "'nobody', which is no contender"),
     ],
 )
 def test_a_price_that_no_candidate_has_is_refused(models: list[str], prices: list[str], what: str) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from rankladder.choose import NO_RERANKER, Outcome, Reason, Wishes, check_writable, render_report, write_report
-from rankladder.choose.charts import changes_by_query, quality_against_latency
+from rankladder.choose.charts import quality_against_latency
+from rankladder.choose.contender_table import CSV_COLUMNS, contenders_csv
+from rankladder.choose.distributions import changes_by_query
 from rankladder.choose.markup import FORMS, Figures, embedded, escaped
+from rankladder.choose.report import write_csv
 from rankladder.errors import StorageFailed
 
 from .outcomes import HOSTILE, drawn, ladder
@@ -20,9 +26,11 @@ QUALITY = {NO_RERANKER: 0.5, "box": 0.6}
 TIMES = {NO_RERANKER: 0.0, "box": 40.0}
 OUTCOMES: dict[str, Outcome] = {
     "chosen": ladder(wishes=Wishes(target=0.9, budget_ms=500), current="box"),
-    "cannot tell": ladder(),
+    "sure": drawn({NO_RERANKER: 0.3, "box": 0.7}, TIMES),
+    "best bet": ladder(queries=20, wishes=Wishes(target=0.99, budget_ms=500)),
+    "probable": ladder(queries=60, wishes=Wishes(target=0.93, budget_ms=500)),
     "none fits": ladder(wishes=Wishes(budget_ms=0.5, memory_mb=1.0, target=1.0), current="ettin-68m"),
-    "value": ladder(wishes=Wishes(target=None, target_value=0.6, memory_mb=1000.0)),
+    "value": ladder(wishes=Wishes(target_value=0.6, memory_mb=1000.0)),
     "reference": ladder(reference="ettin-150m", wishes=Wishes(target=0.5), current="box"),
     "one query": drawn(QUALITY, TIMES, queries=1),
     "ten queries": drawn(QUALITY, TIMES, queries=10, samples=5),
@@ -53,10 +61,10 @@ def test_what_is_not_known_is_never_shown_as_a_value(outcome: Outcome) -> None:
     assert not re.search(r"None(?![a-z])|\bnan\b|\bnull\b", Read(render_report(outcome.to_dict())).text)
 
 
-def test_every_candidate_has_a_row_with_its_reason(outcome: Outcome) -> None:
+def test_every_contender_has_a_row_with_its_reason(outcome: Outcome) -> None:
     page = Read(render_report(outcome.to_dict()))
-    for at, one in enumerate(outcome.candidates):
-        assert any(tag == "tr" and given.get("id") == f"candidate-{at}" for tag, given in page.tags)
+    for at, one in enumerate(outcome.contenders):
+        assert any(tag == "tr" and given.get("id") == f"contender-{at}" for tag, given in page.tags)
         assert str(one.reason) in page.text
         assert one.sentence
 
@@ -67,7 +75,7 @@ def test_the_page_needs_no_network_and_says_so_to_the_browser(outcome: Outcome) 
         assert tag not in {"iframe", "object", "embed", "base", "form", "img"}
         assert not any(name.startswith("on") for name in given)
         link = given.get("href") or given.get("src") or ""
-        assert link == "" or link.startswith("#") or link == "data:,"
+        assert link == "" or link.startswith(("#", "data:text/csv")) or link == "data:,"
     policy = next(given["content"] for tag, given in page.tags if given.get("http-equiv") == "Content-Security-Policy")
     assert (policy or "").startswith("default-src 'none'")
     assert re.search(r"script-src 'sha256-[A-Za-z0-9+/]{43}='", policy or "")
@@ -112,7 +120,7 @@ def test_a_stand_in_for_judgements_is_labelled_wherever_its_figures_stand() -> N
     assert outcome.to_dict()["measured"] == label
     assert page.text.count(label) >= 5
     assert "Nobody judged these queries" in page.text
-    assert outcome.winner != "ettin-150m"
+    assert outcome.choice != "ettin-150m"
     assert not any("nDCG@10" in sentence for sentence in outcome.sentences)
 
 
@@ -136,18 +144,44 @@ def test_a_bar_marks_what_was_judged_relevant_and_no_negative_grade() -> None:
 
 def test_what_was_scored_and_not_timed_keeps_its_quality() -> None:
     outcome = OUTCOMES["untimed"]
-    one = outcome.candidate("ettin-17m")
-    assert outcome.current == one.name
-    assert one.reason is Reason.COST_UNKNOWN
-    assert one.overall is not None
-    assert one.sentence.startswith("no memory")
-    assert "of the best" in one.sentence
-    assert outcome.winner == "ettin-68m"
-    assert outcome.versus["held_out"].queries == 60
+    judged = outcome.contender("ettin-17m")
+    assert outcome.current == judged.name
+    assert judged.reason is Reason.COST_UNKNOWN
+    assert judged.overall is not None
+    assert judged.sentence.startswith("no memory")
+    assert "of the best" in judged.sentence
+    assert outcome.choice == "ettin-68m"
+    assert outcome.versus is not None
+    assert outcome.versus.queries == 120
     assert any("cost is not known: ettin-17m and ettin-150m" in sentence for sentence in outcome.sentences)
     page = Read(render_report(outcome.to_dict()))
-    at = [row.name for row in outcome.candidates].index(one.name)
-    assert f"/candidates/{at}/overall/mean" in {shown.path for shown in page.figures}
+    at = [row.name for row in outcome.contenders].index(judged.name)
+    assert f"/contenders/{at}/overall/mean" in {shown.path for shown in page.figures}
+
+
+def test_the_standing_is_said_in_headline_badge_and_colour() -> None:
+    tones = {"sure": "sure", "probable": "probable", "best bet": "bet", "none fits": "nothing"}
+    for name, tone in tones.items():
+        outcome = OUTCOMES[name]
+        page = render_report(outcome.to_dict())
+        assert f'class="verdict {tone}"' in page, (name, outcome.headline)
+        assert f'class="badge">{outcome.standing}' in page
+        assert outcome.headline in Read(page).text
+
+
+def test_the_table_as_csv_holds_every_figure_whole(outcome: Outcome, tmp_path: Path) -> None:
+    write_csv(outcome.to_dict(), tmp_path / "contenders.csv")
+    with (tmp_path / "contenders.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    told = outcome.to_dict()
+    assert [row["contender"] for row in rows] == [judged.name for judged in outcome.contenders]
+    for at, row in enumerate(rows):
+        for column, path in CSV_COLUMNS.items():
+            value = Figures(told).at(f"/contenders/{at}{path}") if Figures(told).has(f"/contenders/{at}{path}") else ""
+            assert row[column].replace("\r\n", "\n") == str(value).replace("\r\n", "\n")
+    page = Read(render_report(told))
+    (link,) = [given["href"] for tag, given in page.tags if tag == "a" and "download" in given]
+    assert unquote((link or "").partition(",")[2]) == contenders_csv(told)
 
 
 def test_a_report_is_written_whole_and_reads_back(tmp_path: Path) -> None:
@@ -204,7 +238,7 @@ def test_models_whose_folders_share_a_name_are_told_apart_in_the_drawings() -> N
 
 def test_no_tick_stands_above_the_largest_value_that_there_can_be() -> None:
     told = ladder(reference="ettin-150m", wishes=Wishes(target=0.5), current="box").to_dict()
-    for row in told["candidates"]:  # a narrow span just below 1
+    for row in told["contenders"]:  # a narrow span just below 1
         row["overall"] = {"low": 0.98, "mean": 0.99, "high": 1.0}
     drawing = quality_against_latency(Figures(told))
     assert re.findall(r'text-anchor="end" class="tick">([0-9.]+)<', drawing)
@@ -227,3 +261,23 @@ def test_names_stay_within_a_narrow_drawing_wherever_their_points_lie() -> None:
     for x, leftwards, name in found:
         wide = 7.5 * len(name)
         assert (float(x) - wide >= 0) if leftwards else (float(x) + wide <= 320), (x, leftwards, name)
+
+
+def test_signs_do_not_cover_each_other_and_each_leads_to_its_place() -> None:
+    quality = {NO_RERANKER: 0.4} | {f"m{number}": 0.6 + number / 1000 for number in range(6)}
+    times = {name: 40.0 + place for place, name in enumerate(quality)} | {NO_RERANKER: 0.0}
+    drawing = quality_against_latency(Figures(drawn(quality, times, samples=20).to_dict()))
+    for form in drawing.split('class="chart ')[1:]:
+        signs = [tuple(map(float, found)) for found in re.findall(r'cx="([0-9.]+)" cy="([0-9.]+)" r="18"', form)]
+        assert len(signs) == len(quality)
+        assert all(math.dist(one, other) > 17 for at, one in enumerate(signs) for other in signs[:at])
+        places = [tuple(map(float, found)) for found in re.findall(r'cx="([0-9.]+)" cy="([0-9.]+)" r="2.5"', form)]
+        leaders = re.findall(r'x1="([0-9.]+)" y1="([0-9.]+)" x2="([0-9.]+)" y2="([0-9.]+)" class="leader"', form)
+        led = {tuple(map(float, one[2:])): tuple(map(float, one[:2])) for one in leaders}
+        assert [led.get(sign, sign) for sign in signs] == places
+
+
+def test_every_axis_says_whether_it_is_linear_or_logarithmic() -> None:
+    page = render_report(OUTCOMES["chosen"].to_dict())
+    assert page.count("(logarithmic scale)") == 4  # two drawings, each wide and narrow
+    assert page.count("(linear scale)") == 4

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rankladder.choose import Reason, Wishes, choose, read_unjudged, write_report
+from rankladder.choose import ChoiceRequest, Reason, Wishes, choose, read_unjudged, write_report
 from rankladder.evaluate import bm25_candidates
 from rankladder.rerank import ModelRequest
 
@@ -37,8 +37,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory, ettin: Path) -> Path:
     path = tmp_path_factory.mktemp("measured") / "report.html"
     dataset = read_unjudged(write_collection(path.parent / "weather", queries=1))
     models = [ModelRequest.parse(name) for name in ("box", "no-such-model")]
-    outcome = choose(dataset, bm25_candidates(dataset), models, reference=ModelRequest.parse(str(ettin)), samples=1)
-    assert {one.reason for one in outcome.candidates} > {Reason.REFERENCE, Reason.FAILED}
+    request = ChoiceRequest(models=models, reference=ModelRequest.parse(str(ettin)), samples=1)
+    outcome = choose(dataset, bm25_candidates(dataset), request)
+    assert {one.reason for one in outcome.contenders} > {Reason.REFERENCE, Reason.FAILED}
     write_report(outcome.to_dict(), path)
     return path
 
@@ -95,8 +96,8 @@ def test_points_and_whiskers_stand_where_the_json_says(page: Page, report: Path)
                             ...middle(text.previousElementSibling)]);
         const points = [...chart.querySelectorAll("a.point")].map((point) => {
             const whisker = box(point.querySelector("line.whisker"));
-            return [Number(point.getAttribute("href").replace("#candidate-", "")),
-                    ...middle(point.querySelector("circle.reach")), whisker.top, whisker.bottom];
+            return [Number(point.getAttribute("href").replace("#contender-", "")),
+                    ...middle(point.querySelector("circle.place")), whisker.top, whisker.bottom];
         });
         return { ticks, points };
     })()"""
@@ -109,11 +110,11 @@ def test_points_and_whiskers_stand_where_the_json_says(page: Page, report: Path)
         (low, start), (high, end) = ends[0], ends[-1]
         return start + (value - low) / (high - low) * (end - start)
 
-    candidates = Read(page.run("document.documentElement.outerHTML")).outcome["candidates"]
-    assert sorted(at for at, *_ in read["points"]) == list(range(len(candidates)))
+    contenders = Read(page.run("document.documentElement.outerHTML")).outcome["contenders"]
+    assert sorted(at for at, *_ in read["points"]) == list(range(len(contenders)))
     logarithms = [(math.log(value), x) for value, x in across]
     for at, x, y, top, bottom in read["points"]:
-        overall, p95 = candidates[at]["overall"], candidates[at]["spent"]["p95_ms"]
+        overall, p95 = contenders[at]["overall"], contenders[at]["spent"]["p95_ms"]
         assert [y, top, bottom] == pytest.approx([between(overall[end], up) for end in ("mean", "high", "low")], abs=1)
         if p95 > 0:
             assert x == pytest.approx(between(math.log(p95), logarithms), abs=1)
@@ -136,17 +137,20 @@ def test_text_stands_out_from_its_ground(page: Page, report: Path, dark: bool) -
         };
         const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
         const found = {};
-        for (const ground of ["paper", "panel", "chosen-paper", "warn-paper"])
-            for (const ink of ["ink", "soft", "chosen", "current", "other"])
+        for (const ground of ["paper", "panel", "chosen-paper", "warn-paper", "sure-paper", "nothing-paper"])
+            for (const ink of ["ink", "soft", "chosen", "current", "other", "sure", "nothing"])
                 if (["paper", "panel"].includes(ground) || ["ink", "soft"].includes(ink))
                     found[`${ink} on ${ground}`] = ratio(light(ink), light(ground));
+        for (const [ink, ground] of
+                [["sure", "sure"], ["chosen", "chosen"], ["current", "warn"], ["nothing", "nothing"]])
+            found[`${ink} on its own`] = ratio(light(ink), light(`${ground}-paper`));
         return found;
     })()"""
     )
     assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}
 
 
-@pytest.mark.parametrize("width", [320, 360, 768, 1200])
+@pytest.mark.parametrize("width", [320, 360, 390, 768, 1200])
 def test_nothing_sticks_out_at_the_side(page: Page, report: Path, width: int) -> None:
     page.open(report, width=width)
     assert page.run("document.documentElement.scrollWidth") <= width
@@ -174,7 +178,7 @@ def test_the_keyboard_reaches_every_point_and_the_point_its_row(page: Page, repo
                 break
     assert len(names) == 5
     page.press("Enter")
-    assert page.run("location.hash") == "#candidate-4"
+    assert page.run("location.hash") == "#contender-4"
 
 
 def test_a_column_sorts_by_its_figures_and_says_so(page: Page, report: Path) -> None:

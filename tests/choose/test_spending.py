@@ -1,17 +1,18 @@
-"""What a candidate costs: requests as they were made, waits left out, what lies on a GPU counted."""
+"""What a contender costs: requests as they were made, waits left out, what lies on a GPU counted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from hosted_server import Reply, ServiceName, rerank_server
-from rankladder.choose import Measured, Price, Spent, Wishes
-from rankladder.choose.concluding import conclude
-from rankladder.choose.remarks import remarks
+from rankladder.choose import Price, Wishes
+from rankladder.choose.contenders import Contender, Spent
+from rankladder.choose.judging import Question, judge
+from rankladder.choose.notices import notices
 from rankladder.choose.spending import LISTS, measure_spending
-from rankladder.choose.split import split_queries
 from rankladder.cost import Configuration, Cost, Latency, Memory, Throughput
 from rankladder.errors import RankladderError, ServiceFailed
 from rankladder.rerank import ModelRequest
@@ -51,7 +52,7 @@ def test_a_hosted_model_is_paid_by_what_was_asked_of_it(
     assert isinstance(found, Spent)
     assert found.per_1000_queries == (None if cost is None else pytest.approx(cost))
     assert found.price == price
-    said = remarks([Measured(name="api", spent=found)], TASKS, {}, ())
+    said = notices([], [Contender(name="api", spent=found)], TASKS, {})
     assert any("does not count what 0.05/Mtok" in one for one in said) == (cost is None and price is not None)
 
 
@@ -61,7 +62,7 @@ def test_a_list_that_met_a_busy_service_is_timed_again_and_that_is_said() -> Non
     assert isinstance(found, Spent)
     assert (len(found.latencies_ms), found.waited) == (3, 2)
     assert found.per_1000_queries == 2.0
-    said = remarks([Measured(name="api", spent=found)], TASKS, {}, ())
+    said = notices([], [Contender(name="api", spent=found)], TASKS, {})
     assert "api: the service had to be asked again for 2 of 5 lists, which do not count in the times" in said
 
 
@@ -92,16 +93,25 @@ def test_what_lies_on_a_gpu_counts_as_memory(monkeypatch: pytest.MonkeyPatch) ->
     assert (found.memory_mb, found.device_memory_mb) == (1500.0, 1100.0)
     ids = [f"q{at}" for at in range(8)]
     rows = [
-        Measured(name=name, values=dict.fromkeys(ids, mean), spent=cost_of)
+        Contender(name=name, values=dict.fromkeys(ids, mean), spent=cost_of)
         for name, mean, cost_of in (("old", 0.2, spent([1.0] * 20)), ("box", 0.7, found))
     ]
     wishes = Wishes(memory_mb=1000.0)
-    concluded = conclude(rows, split_queries(ids), wishes, measure="nDCG@10", current="old")
-    (box,) = [one for one in concluded.candidates if one.name == "box"]
+    concluded = judge(rows, Question(wishes=wishes, measure="nDCG@10", current="old"))
+    (box,) = [one for one in concluded.contenders if one.name == "box"]
     assert box.sentence.startswith("holds 1,500 MiB (1,100 of it on the GPU), the limit is 1,000 MiB")
 
 
 def test_few_samples_and_lists_are_said() -> None:
-    few = [Measured(name="box", spent=spent([1.0] * 19)), Measured(name="large", spent=spent([1.0] * 20))]
-    assert any("the slowest stands in for it, box (19)" in one for one in remarks(few, TASKS, {}, ()))
-    assert not any("the slowest" in one for one in remarks(few[1:], TASKS * LISTS, {}, ()))
+    few = [Contender(name="box", spent=spent([1.0] * 19)), Contender(name="large", spent=spent([1.0] * 20))]
+    assert any("the slowest is taken in its place, box (19)" in one for one in notices([], few, TASKS, {}))
+    assert not any("the slowest" in one for one in notices([], few[1:], TASKS * LISTS, {}))
+
+
+def test_a_busy_machine_is_said_and_processor_time_stands_beside() -> None:
+    def said(busy: float | None) -> list[str]:
+        found = [Contender(name="box", spent=replace(spent([5.0] * 20), busy=busy))]
+        return [one for one in notices([], found, TASKS * LISTS, {}) if "busy" in one]
+
+    assert said(0.8)[0].startswith("the machine was busy: other programs used up to 80 % of its processors")
+    assert said(0.1) == said(None) == []

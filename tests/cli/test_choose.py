@@ -12,7 +12,7 @@ from choose.pages import Read
 from choose.places import write_collection
 from hosted_server import rerank_server
 from rankladder.cli import exits
-from rankladder.cli.choose import parse_memory
+from rankladder.cli.choose import BEST_BET, FAILED, NOTHING, PROBABLE, parse_memory
 from rankladder.cli.main import cli, run
 from rankladder.cost.measuring import REPEAT_S, REPEATS, TAIL_REPEATS
 from rankladder.errors import BadOption, StorageFailed
@@ -27,17 +27,18 @@ def choose(*arguments: object) -> int:
     return run(["choose", *map(str, arguments)])
 
 
-def test_one_candidate_a_line_and_then_the_choice(
+def test_one_contender_a_line_and_then_the_choice(
     folder: Path, tmp_path: Path, ettin: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, report = tmp_path / "out", tmp_path / "report.html"
     options = ["--only", "--model", ettin, "--samples", 2, "--price", "0.36/h", "--out", out, "--report", report]
-    assert choose(folder, *options, "--json") == exits.OK
+    assert choose(folder, *options, "--csv", tmp_path / "table.csv", "--json") == exits.OK
     captured = capsys.readouterr()
     *rows, last = map(json.loads, captured.out.splitlines())
     assert [row["name"] for row in rows] == ["no reranker", str(ettin)]
     assert all({"overall", "spent", "reason", "sentence"} <= row.keys() for row in rows)
-    assert last["choice"]["sentences"]
+    assert last["choice"]["headline"]
+    assert (tmp_path / "table.csv").read_text() == (out / "contenders.csv").read_text()
     assert "timing 1 model" in captured.err
     saved = json.loads((out / "choice.json").read_text())
     assert saved["choice"] == last["choice"]
@@ -52,7 +53,7 @@ def test_the_table_says_what_to_take_and_why_not_the_others(folder: Path, capsys
     assert "no reranker" in captured.out
     assert "p95" in captured.out
     assert "no-such-model: failed; no model is called" in captured.out
-    assert "Take no reranker: it is the only candidate that ran." in captured.out
+    assert "Take no reranker: it is the only contender that ran." in captured.out
     assert "Nothing is known of no-such-model" in captured.out
 
 
@@ -60,7 +61,7 @@ def test_a_reference_is_named_wherever_figures_stand(
     folder: Path, ettin: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--only", "--model", ettin, "--reference", ettin, "--queries", 3, "--samples", 1]
-    assert choose(folder, *options, "--table") == exits.OK
+    assert choose(folder, *options, "--table") in {exits.OK, PROBABLE, BEST_BET, NOTHING}
     table = capsys.readouterr().out
     assert f"agreement with {ettin}, not quality" in table
     assert "nDCG@10" not in table
@@ -80,11 +81,11 @@ def test_a_report_that_the_disk_refuses_does_not_hide_the_result(
     def refused(told: object, path: Path) -> None:
         raise StorageFailed(f"{path}: No space left on device")
 
-    monkeypatch.setattr("rankladder.choose.write_report", refused)
+    monkeypatch.setattr("rankladder.choose.report.write_report", refused)
     options = ["--only", "--model", "no-such-model", "--out", tmp_path / "out", "--table"]
     assert choose(folder, *options) == 8
     printed = capsys.readouterr()
-    assert "Take no reranker: it is the only candidate that ran." in printed.out
+    assert "Take no reranker: it is the only contender that ran." in printed.out
     assert "No space left on device" in printed.err
     assert (tmp_path / "out" / "choice.json").is_file()
 
@@ -95,7 +96,7 @@ def test_the_report_is_written_where_the_json_is_refused(
     def refused(told: object, path: Path) -> None:
         raise StorageFailed(f"{path}: No space left on device")
 
-    monkeypatch.setattr("rankladder.cli.choose._write_json", refused)
+    monkeypatch.setattr("rankladder.cli.choice_output._write_json", refused)
     options = ["--only", "--model", "no-such-model", "--out", tmp_path / "out", "--report", tmp_path / "report.html"]
     assert choose(folder, *options, "--table") == 8
     assert "choice.json: No space left on device" in capsys.readouterr().err
@@ -110,7 +111,7 @@ def test_a_key_is_written_nowhere(
     out = tmp_path / "out"
     with rerank_server("cohere", key=secret) as server:
         common = [folder, "--model", server.model(), "--store", tmp_path / "store", "--out", out, "--json"]
-        assert choose(*common, "--only", "--samples", 1) == exits.OK
+        assert choose(*common, "--only", "--samples", 1) in {exits.OK, PROBABLE, BEST_BET}
         assert run(["evaluate", *map(str, common)]) == exits.OK
         assert {request.headers["authorization"] for request in server.reranks} == {f"Bearer {secret}"}
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -125,7 +126,7 @@ def test_pairs_can_be_dropped_and_passages_asked_for(folder: Path, tmp_path: Pat
     options = ["--only", "--model", "no-such-model", "--out", tmp_path / "out"]
     assert choose(folder, *options, "--drop-pairs", tmp_path / "pairs.tsv", "--long", "passages", "--json") == 1
     saved = json.loads((tmp_path / "out" / "choice.json").read_text())
-    assert saved["candidates"][0]["values"]["q1"] == 0.0
+    assert saved["contenders"][0]["values"]["q1"] == 0.0
     assert any("never candidates" in remark for remark in saved["remarks"])
     assert saved["reproduce"]["long"] == "passages"
 
@@ -137,7 +138,7 @@ def test_models_that_cannot_be_run_here_are_named_and_not_failures(
     monkeypatch.setattr("rankladder.choose.contenders.find_spec", lambda module: None)
     assert choose(folder, "--out", tmp_path / "out", "--json") == exits.OK
     saved = json.loads((tmp_path / "out" / "choice.json").read_text())
-    assert [row["name"] for row in saved["candidates"]] == ["no reranker"]
+    assert [row["name"] for row in saved["contenders"]] == ["no reranker"]
     assert any(remark.endswith(": mxbai-xsmall-v1") for remark in saved["remarks"])
 
 
@@ -172,6 +173,9 @@ def test_a_reference_that_is_not_here_ends_the_command(folder: Path) -> None:
         ["--only"],
         ["--target", "0.9", "--target-ndcg", "0.5"],
         ["--target", "1.5"],
+        ["--confidence", "0.3"],
+        ["--confidence", "1"],
+        ["--confirm", "later.jsonl", "--topics", "topics.tsv"],
         ["--budget-ms", "0"],
         ["--memory", "much"],
         ["--price", "0.3"],
@@ -192,6 +196,24 @@ def test_a_reference_that_is_not_here_ends_the_command(folder: Path) -> None:
 )
 def test_what_cannot_be_honoured_is_refused_before_any_data_is_read(tmp_path: Path, options: list[str]) -> None:
     assert choose(tmp_path / "no-such-data", *options) == exits.USAGE
+
+
+def test_the_exit_status_says_how_well_the_choice_is_known(folder: Path, tmp_path: Path) -> None:
+    many = write_collection(tmp_path / "many", queries=200)
+    only = ["--only", "--model", "box", "--samples", 1, "--json"]
+    assert choose(many, *only, "--target-ndcg", "0.3") == exits.OK
+    assert choose(folder, *only, "--queries", 1) == NOTHING
+    assert choose(folder, *only, "--queries", 2) in {BEST_BET, PROBABLE}
+    assert choose(folder, *only, "--model", "no-such-model") == FAILED
+
+
+def test_later_queries_are_read_in_the_form_of_the_data(folder: Path, tmp_path: Path) -> None:
+    later = write_collection(tmp_path / "later", queries=5)
+    options = ["--only", "--model", "box", "--samples", 1, "--out", tmp_path / "out", "--json"]
+    assert choose(folder, *options, "--confirm", later) in {exits.OK, PROBABLE, BEST_BET}
+    saved = json.loads((tmp_path / "out" / "choice.json").read_text())
+    assert saved["choice"]["confirmation"]["queries"] == 5
+    assert choose(folder, *options, "--confirm", tmp_path / "nothing") == 3
 
 
 @pytest.mark.parametrize("text", ["", "2", "GB", "-1GB", "1TB", "1e9MB"])

@@ -129,7 +129,7 @@ def _point(
     kind = kind_of(row, figures.outcome["choice"])
     if (sign_x, sign_y) != (x, y):
         parts.append(element("line", x1=x, y1=y, x2=sign_x, y2=sign_y, class_="leader"))
-        parts.append(element("circle", cx=x, cy=y, r=2.5, class_="place"))
+    parts.append(element("circle", cx=x, cy=y, r=2.5, class_="place"))
     parts.append(_sign(kind, sign_x, sign_y))
     name = names_of(figures, 24 if form is WIDE else 18)[row["name"]]
     leftwards = sign_x + 12 + _LETTER * len(name) > form.width

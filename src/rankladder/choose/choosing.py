@@ -121,13 +121,12 @@ def _contender(
         cost_failed, spent = f"could not be timed: {spent}", None
     elif request.wishes.memory_mb is not None and spent is not None and spent.memory_mb is None:
         cost_failed = None if row.hosted or row.request is None else "this system does not say how much memory it holds"
-    asked = None if row.request is None else row.request.name
     return Contender(
         name=row.name,
         model=system.label or f"{system.name} alone",
         about=system.about,
         digest=system.digest,
-        parameters=next((model.parameters for model in all_models() if asked in {model.name, model.hub_id}), None),
+        parameters=_parameters(row),
         also=row.also,
         current=row.current,
         reranks=row.request is not None,
@@ -139,6 +138,14 @@ def _contender(
         truncated=system.truncated,
         near_top=near_top(system, dataset, reference=request.reference is not None),
     )
+
+
+def _parameters(row: Scored) -> int | None:
+    """Of a model of the catalogue."""
+    if row.request is None:
+        return None
+    name = row.request.name
+    return next((model.parameters for model in all_models() if name in {model.name, model.hub_id}), None)
 
 
 def _nothing_spent(*, priced: bool) -> Spent:

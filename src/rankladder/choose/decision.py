@@ -189,7 +189,8 @@ def pick(rising: Sequence[Evidence], confidence: float, below: Sequence[bool]) -
     bets = [place for place in range(len(rising)) if not below[place]]
     if not bets:
         return Pick(None, Standing.NOTHING)
-    return Pick(max(bets, key=lambda place: rising[place].probability), Standing.BEST_BET)
+    # Probabilities that differ by less than the draws can show are equal: the cheaper is the better bet then.
+    return Pick(max(bets, key=lambda place: round(rising[place].probability, 2)), Standing.BEST_BET)
 
 
 def matrix_of(entries: Sequence[Entry]) -> Matrix:

@@ -71,7 +71,7 @@ def _latency(figures: Figures, form: Form) -> Markup:
 
 
 def _changes(figures: Figures, form: Form) -> Markup:
-    left, right, top, bottom = 44, form.width - 8, 16, 216
+    left, right, top, bottom = 44, form.width - 8, 34, 234
     ordered = sorted(figures.outcome["changes"]["differences"].values())
     reach = max(0.05, *(abs(one) for one in ordered)) if ordered else 1.0
     up = Linear(-reach, reach, bottom, top)
@@ -93,4 +93,5 @@ def _changes(figures: Figures, form: Form) -> Markup:
     said = (
         f"Change of {figures.outcome['measured']} query by query, largest loss at the left, largest gain at the right"
     )
+    parts.append(element("text", "change (linear scale)", x=0, y=14))
     return drawing(form, bottom + 12, said, parts)

@@ -81,13 +81,16 @@ class Telling:
         if choice is None:
             return f"Nothing to choose: {self._why_nothing()}."
         if self._is_alone(choice) and self._wishes.target is not None:
-            return f"Take {choice}: it is the only contender that ran."
+            return f"Take {choice}: it is the only contender that ran{self._took(choice)}."
         match self._decision.standing:
             case Standing.SURE:
-                return f"Take {choice}: beyond doubt it {self._claim}."
+                return f"Take {choice}: beyond doubt it {self._claim}{self._took(choice)}."
             case Standing.PROBABLE:
-                return f"Take {choice}: probably, {percent(evidence.probability)}, it {self._claim}."
-        return f"Not settled. The best bet is {choice}: {percent(evidence.probability)} that it {self._claim}."
+                return (
+                    f"Take {choice}: probably, {percent(evidence.probability)}, it {self._claim}{self._took(choice)}."
+                )
+        said = f"{percent(evidence.probability)} that it {self._claim}{self._took(choice)}"
+        return f"Not settled. The best bet is {choice}: {said}."
 
     def verdict(self, one: Contender) -> str:
         """Why a contender was taken or passed over."""
@@ -157,6 +160,10 @@ class Telling:
         found = None if name is None else self._decision.verdict(name).evidence
         return found or Evidence(0.0, False, 1.0, None, 0.0, None)
 
+    def _took(self, name: str) -> str:
+        spent = self._rows[name].spent
+        return "" if spent is None or not spent.latencies_ms else f"; it takes {time_of(spent)} a query"
+
     def _is_alone(self, name: str) -> bool:
         return all(other == name or row.failed is not None for other, row in self._rows.items())
 
@@ -185,7 +192,7 @@ class Telling:
         if reasons == {Reason.FAILED}:
             return "every contender failed"
         if self._nothing_found:
-            return f"no contender has any {self._noun}; do judgements and documents share their ids?"
+            return f"no contender has any {self._noun}. Check that judgements and documents share their ids"
         if Reason.UNSETTLED in reasons:
             return "a single query says nothing about quality"
         if Reason.BELOW_TARGET in reasons:
