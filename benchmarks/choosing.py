@@ -4,8 +4,8 @@ Populations are made of real values of nDCG@10 by query (``choosing_values.py``)
 each collection; a stronger system beside a weaker one that equals it on most queries, so that its true share of the
 best lies just below, at or above the target; a copy that loses everything on a few queries. Queries are drawn from a
 population again and again, the rule chooses, and its choice is held against the population's own means. The same draws
-are seen by our rule, by the test I at 95 % alone, by P >= .95 of a plain Bayesian bootstrap, and by the rule before (two
-halves, the highest mean untested). Contenders are in order of price, the cheapest first.
+are seen by our rule, by the test I at 95 % alone, by P >= .95 of a plain Bayesian bootstrap, and by the rule before
+(two halves, the highest mean untested). Contenders are in order of price, the cheapest first.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """What ``choosing.py`` draws its populations from: nDCG@10 by query, for several systems over five collections.
 
-Systems are retrievers (BM25 and all-MiniLM-L6-v2; on trec-dl-2019 the six published runs) and rerankers over BM25's best
-10: the model in the box in two number formats and at reduced lengths, and an older box. The scores are kept in the
-user's cache, so an interrupted run continues. Only the values are written, four digits each, so that ``choosing.py`` needs
-neither the collections nor a model.
+Systems are retrievers (BM25 and all-MiniLM-L6-v2; on trec-dl-2019 the six published runs) and rerankers over BM25's
+best 10: the model in the box in two number formats and at reduced lengths, and an older box. The scores are kept in the
+user's cache, so an interrupted run continues. Only the values are written, four digits each, so that ``choosing.py``
+needs neither the collections nor a model.
 """
 
 from __future__ import annotations

@@ -189,8 +189,9 @@ def pick(rising: Sequence[Evidence], confidence: float, below: Sequence[bool]) -
     bets = [place for place in range(len(rising)) if not below[place]]
     if not bets:
         return Pick(None, Standing.NOTHING)
-    # Probabilities that differ by less than the draws can show are equal: the cheaper is the better bet then.
-    return Pick(max(bets, key=lambda place: round(rising[place].probability, 2)), Standing.BEST_BET)
+    # Two hundredths are less than the draws show apart: the cheaper is the better bet then.
+    highest = max(rising[place].probability for place in bets)
+    return Pick(next(place for place in bets if rising[place].probability >= highest - 0.02), Standing.BEST_BET)
 
 
 def matrix_of(entries: Sequence[Entry]) -> Matrix:
