@@ -11,7 +11,6 @@ from rankladder.checkpoint import is_local
 from rankladder.choose.price import Price
 from rankladder.evaluate import System
 from rankladder.rerank import ModelRequest
-from rankladder.rerank.hosted import is_hosted
 
 NO_RERANKER = "no reranker"
 """How the retriever alone is shown. It is the contender without a request."""
@@ -95,7 +94,7 @@ class Scored:
     @property
     def hosted(self) -> bool:
         """Whether a service runs it."""
-        return self.request is not None and is_hosted(self.request.name)
+        return self.request is not None and self.request.hosted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from rankladder.arguments import checked
 from rankladder.choose.evidence import FEWEST, SURE, Evidence, Matrix, weigh
 from rankladder.choose.wishes import Wishes
 from rankladder.errors import BadInput
@@ -107,6 +108,7 @@ class Decision:
         raise KeyError(name)
 
 
+@checked
 def decide(entries: Sequence[Entry], wishes: Wishes, *, reference: str | None = None, seed: int = 0) -> Decision:
     """The cheapest contender (p95, then memory, then parameters) within budget and memory that keeps the target with
     at least the confidence that was asked for; where there is none, the one with the highest probability is the best

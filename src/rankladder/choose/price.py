@@ -11,7 +11,6 @@ from typing import Literal, get_args
 from rankladder.arguments import check_fields, checked
 from rankladder.errors import BadOption
 from rankladder.rerank import ModelRequest
-from rankladder.rerank.hosted import is_hosted
 
 Unit = Literal["h", "request", "Mtok", "1000units"]
 _UNITS: dict[str, Unit] = {unit.lower(): unit for unit in get_args(Unit)}
@@ -102,19 +101,19 @@ def prices_of(model: str, prices: Sequence[Price], *, hosted: bool) -> list[Pric
 
 def check_prices(asked: Sequence[ModelRequest], prices: Sequence[Price]) -> None:
     """Raises BadOption for a price that no contender would have."""
-    names = {one.text: one.name for one in asked}
+    names = {one.text: one for one in asked}
     for price in prices:
         if price.model is not None and price.model not in names:
             raise BadOption(
                 f"a price is given for {price.model!r}, which is no contender",
                 hint=f"the contenders are {', '.join(names) or 'none'}",
             )
-        if price.model is not None and price.unit != "h" and not is_hosted(names[price.model]):
+        if price.model is not None and price.unit != "h" and not names[price.model].hosted:
             raise BadOption(
                 f"a price of {price} is given for {price.model}, which runs here and costs by the hour",
                 hint=f"--price {price.model}=0.34/h",
             )
-        if not any(price in prices_of(text, prices, hosted=is_hosted(name)) for text, name in names.items()):
+        if not any(price in prices_of(text, prices, hosted=one.hosted) for text, one in names.items()):
             kind = "runs on this machine" if price.unit == "h" else "is hosted"
             raise BadOption(
                 f"a price of {price} is given, and no contender without a price of its own {kind}",

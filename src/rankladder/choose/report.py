@@ -9,18 +9,20 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from rankladder.arguments import checked
 from rankladder.choose.charts import quality_against_latency
 from rankladder.choose.contender_table import choice_figures, contenders_csv, contenders_table
 from rankladder.choose.decision import Standing
 from rankladder.choose.distributions import changes_by_query, latency_distribution
 from rankladder.choose.markup import Figures, Markup, element, embedded, joined
 from rankladder.choose.query_tables import changes_table, side_by_side
-from rankladder.errors import StorageFailed
-from rankladder.textfiles import whole_file
+from rankladder.errors import BadInput, StorageFailed
+from rankladder.storage import whole_file
 
 _HERE = Path(__file__).parent
 
 
+@checked
 def check_writable(path: Path, what: str = "report") -> None:
     """Raises StorageFailed now where a file could not be written there, not after an hour of measuring."""
     problem = None
@@ -49,8 +51,14 @@ def make_folder(path: Path) -> None:
     check_writable(path / "report.html")
 
 
+@checked
 def write_report(outcome: Mapping[str, Any], path: Path) -> None:
-    """Writes the report of an outcome's JSON (``Outcome.to_dict``). Raises StorageFailed."""
+    """Writes the report of an outcome's JSON (``Outcome.to_dict``).
+
+    Raises BadInput for another mapping, and StorageFailed.
+    """
+    if "dataset" not in outcome or "contenders" not in outcome:
+        raise BadInput("expected the JSON of an outcome, found a mapping without 'dataset' and 'contenders'")
     with whole_file(path) as file:
         file.write(render_report(outcome))
 

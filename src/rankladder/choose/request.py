@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rankladder.arguments import check_fields
 from rankladder.choose.contenders import local_models
 from rankladder.choose.price import Price, check_prices
 from rankladder.choose.stand_in import DEPTH
@@ -63,6 +64,7 @@ class ChoiceRequest:
     command: str | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         measures = parse_measures([self.measure])
         if len(measures) != 1:
             raise BadOption(f"expected one measure, got {' '.join(measures)}", hint="rankladder evaluate takes several")

@@ -14,7 +14,7 @@ from rankladder.errors import RankladderError, ServiceFailed
 from rankladder.evaluate import Candidates, Dataset
 from rankladder.evaluate.candidates import in_order
 from rankladder.rerank import Long, ModelRequest
-from rankladder.rerank.hosted import HostedScorer, is_hosted
+from rankladder.rerank.hosted import HostedScorer
 from rankladder.values import Document
 
 LISTS = 20
@@ -54,7 +54,7 @@ def measure_spending(
     """
     if not tasks:
         return {}
-    local = [one for one in requests if not is_hosted(one.name)]
+    local = [one for one in requests if not one.hosted]
     found: dict[str, Spent | RankladderError] = {}
     if local:
         tell(f"timing {len(local)} {'model' if len(local) == 1 else 'models'} on {len(tasks)} queries, in turns")
@@ -64,7 +64,7 @@ def measure_spending(
         costs = measure_costs(opened, tasks, passes=1, repeats=samples, tail=True, long=long)
         found = {one.text: _spent(one, cost, prices, tasks, long) for one, cost in zip(local, costs, strict=True)}
     for one in requests:
-        if is_hosted(one.name):
+        if one.hosted:
             tell(f"timing {one.text}: {samples or LISTS} lists")
             try:
                 found[one.text] = _hosted(one, tasks, prices, samples or LISTS, long)
@@ -151,7 +151,7 @@ def _hosted(request: ModelRequest, tasks: Tasks, prices: Sequence[Price], sample
 
 def _money(request: ModelRequest, prices: Sequence[Price], use: Use) -> tuple[float | None, str | None]:
     """A thousand queries by the first price whose unit is counted, and that price; the amount is None where none is."""
-    offered = prices_of(request.text, prices, hosted=is_hosted(request.name))
+    offered = prices_of(request.text, prices, hosted=request.hosted)
     for price in offered:
         if (amount := price.per_1000_queries(use)) is not None:
             return amount, str(price)

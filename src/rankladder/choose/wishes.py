@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from rankladder.arguments import check_fields
 from rankladder.errors import BadOption
 
 TARGET = 0.95
@@ -35,6 +36,7 @@ class Wishes:
     memory_mb: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.target is not None and self.target_value is not None:
             raise BadOption("a target is a share of the best mean or a mean to reach: expected one of the two")
         if self.target is None and self.target_value is None:

@@ -140,7 +140,7 @@ def _print_json(told: dict[str, Any]) -> None:
 
 
 def _write_json(told: dict[str, Any], path: Path) -> None:
-    from rankladder.textfiles import whole_file
+    from rankladder.storage import whole_file
 
     with whole_file(path) as file:
         file.write(json.dumps(told, ensure_ascii=True, indent=1, allow_nan=False) + "\n")

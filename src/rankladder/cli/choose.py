@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankladder.cli.options import judged_options, long_option, offline_option, store_option
+from rankladder.cli.options import JudgedData, judged_options, long_option, offline_option, store_option
 from rankladder.cli.output import Form, form_options, note, resolve_form
+from rankladder.cli.selecting import selection_options
 from rankladder.errors import BadOption
 
 if TYPE_CHECKING:
     from rankladder.choose import ChoiceRequest, Outcome
     from rankladder.evaluate import Candidates, Dataset
+    from rankladder.textfiles import Selection
 
 FAILED, PROBABLE, BEST_BET, NOTHING = 1, 20, 21, 22
 """Exit statuses: a model failed; the choice is probable, unsettled, or there is none."""
@@ -26,6 +29,7 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 @click.command()
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @judged_options
+@selection_options
 @click.option(
     "--model",
     "models",
@@ -96,7 +100,7 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 )
 @offline_option
 @form_options
-def choose(data: Path | None, form: Form | None, **options: Any) -> int:
+def choose(data: Path | None, judged: JudgedData, select: Selection, form: Form | None, **options: Any) -> int:
     """Choose a reranker: measure contenders' quality and cost on DATA, here, and take the cheapest that is good enough.
 
     DATA is a BEIR folder, or a JSON Lines file of judged queries with --documents; a TREC collection is given by
@@ -117,11 +121,11 @@ def choose(data: Path | None, form: Form | None, **options: Any) -> int:
     from rankladder.evaluate.candidates import check_retriever
 
     # What these words alone show to be wrong is refused before any data is read.
-    request = _request(options)
+    request = _request(judged, options)
     check_retriever(options["retriever"])
     check_places(options["report"], options["csv"], options["out"])
-    dataset = _read(data, options, request)
-    later = None if options["later"] is None else _read_later(options, request)
+    dataset = _read(data, judged, select, request)
+    later = None if options["later"] is None else _read_later(options["later"], judged, select, request)
     try:
         outcome = make_choice(
             dataset,
@@ -154,7 +158,7 @@ def parse_memory(text: str) -> float:
     return float(found["amount"]) * (1024 if found["unit"].upper() == "G" else 1)
 
 
-def _request(options: dict[str, Any]) -> ChoiceRequest:
+def _request(judged: JudgedData, options: dict[str, Any]) -> ChoiceRequest:
     """The choice that the options ask for. Raises BadOption, UsageError."""
     from rankladder.choose import ChoiceRequest, Price, Wishes
     from rankladder.rerank import ModelRequest
@@ -167,9 +171,12 @@ def _request(options: dict[str, Any]) -> ChoiceRequest:
         raise click.UsageError("--only leaves no contender: name some with --model")
     if options["target"] is not None and options["target_value"] is not None:
         raise click.UsageError("--target and --target-ndcg exclude each other")
-    if stand_in is not None and any(options[name] is not None for name in ("qrels", "split", "drop_pairs")):
-        raise click.UsageError("--reference is taken for judgements: leave --qrels, --split and --drop-pairs out")
-    if options["later"] is not None and (options["topics"] is not None or options["qrels"] is not None):
+    judging = (judged.qrels, judged.split, judged.drop_pairs)
+    if stand_in is not None and (any(one is not None for one in judging) or judged.grade_scale != 1):
+        raise click.UsageError(
+            "--reference is taken for judgements: leave --qrels, --split, --drop-pairs and --grade-scale out"
+        )
+    if options["later"] is not None and (judged.topics is not None or judged.qrels is not None):
         raise click.UsageError(
             "--confirm takes a BEIR folder or a file of judged queries: leave --topics and --qrels out"
         )
@@ -191,24 +198,29 @@ def _request(options: dict[str, Any]) -> ChoiceRequest:
     )
 
 
-def _read(data: Path | None, options: dict[str, Any], request: ChoiceRequest) -> Dataset:
+def _read(data: Path | None, judged: JudgedData, select: Selection, request: ChoiceRequest) -> Dataset:
     from rankladder.choose import read_unjudged
-    from rankladder.evaluate import read_dataset
     from rankladder.evaluate.measures import check_grades, highest_grade
 
-    where = {name: options[name] for name in ("documents", "topics", "queries")}
     if request.reference is not None:
-        return read_unjudged(data, **where)
-    dataset = read_dataset(data, **where, **{name: options[name] for name in ("split", "qrels", "drop_pairs")})
+        return read_unjudged(
+            data,
+            documents=judged.documents,
+            topics=judged.topics,
+            field=judged.field,
+            queries=judged.queries,
+            keep_same_ids=judged.keep_same_ids,
+            select=select,
+        )
+    dataset = judged.read(data, select)
     check_grades([request.measure], highest_grade(dataset.qrels))
     return dataset
 
 
-def _read_later(options: dict[str, Any], request: ChoiceRequest) -> Dataset:
+def _read_later(later: Path, judged: JudgedData, select: Selection, request: ChoiceRequest) -> Dataset:
     """The later queries; their documents are those of DATA, or lie in their own BEIR folder."""
-    later: Path = options["later"]
-    documents = None if later.is_dir() else options["documents"]
-    return _read(later, {**options, "documents": documents, "queries": None}, request)
+    documents = None if later.is_dir() else judged.documents
+    return _read(later, replace(judged, documents=documents, queries=None), select, request)
 
 
 def _candidates(dataset: Dataset, options: dict[str, Any], request: ChoiceRequest) -> Candidates:
