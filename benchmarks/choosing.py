@@ -80,7 +80,7 @@ def mixtures(target: float) -> dict[str, list[float | None]]:
     found: dict[str, list[float | None]] = {
         "just below, and the best": [target - 0.005, 1.0],
         "two just below, and the best": [target - 0.005, target - 0.004, 1.0],
-        "five just below, and the best": [target - 0.005] * 5 + [1.0],
+        "five just below, and the best": [*[target - 0.005] * 5, 1.0],
         "ladder with one above": [0.68, target - 0.05, target - 0.02, target + 0.01, 1.0],
         "halfway above, and the best": [(1 + target) / 2, 1.0],
         "two equals": [None, 1.0],
