@@ -18,9 +18,9 @@ SHARED = HERE.parent.parent / "shared"
 """Judged collections, beside the repository; they are not part of it."""
 
 
-def write_results(name: str, figures: Mapping[str, Any]) -> Path:
-    """Writes ``results/NAME.json`` and returns its path."""
-    path = HERE / "results" / f"{name}.json"
+def write_results(name: str, figures: Mapping[str, Any], *, folder: Path | None = None) -> Path:
+    """Writes ``NAME.json`` into a folder, by default ``results``, and returns its path."""
+    path = (folder or HERE / "results") / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     content = {
         "command": command_line(),

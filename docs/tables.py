@@ -340,9 +340,32 @@ def catalogue() -> Lines:
     ]
 
 
+def first_card(name: str = "first_card") -> Lines:
+    """The torch engine on a GPU; no lines until a card was asked."""
+    result = _result(name)
+    if result is None:
+        return []
+    lines = ["", f"The torch engine on {result['device']}, torch {result['torch']} (`{_bench(result)}`):", ""]
+    lines += ["| model | way | pairs/s | ratio | list of 100 in fp16, p50 and p95, ms |", "|---|---|--:|--:|--:|"]
+    for shape, ways in result["speed"].items():
+        times = result["latency"].get(shape, {}) if isinstance(result["latency"], dict) else {}
+        shown = f"{times['p50_ms']:,} and {times['p95_ms']:,}" if "p50_ms" in times else "–"
+        if "error" in ways:
+            lines.append(f"| {shape} | {ways['error']} | – | – | {shown} |")
+            continue
+        for way, row in ways.items():
+            lines.append(f"| {shape} | {way} | {row['pairs_per_second']:,} | {row['ratio']} | {shown} |")
+    lines += ["", "Difference of its logits from fp32 on the same card:", ""]
+    lines += ["| number format, attention | largest | rms |", "|---|--:|--:|"]
+    for way, row in result["agreement"].get("rows", {}).items():
+        if isinstance(row, dict):
+            lines.append(f"| {way} | {row.get('largest', '–')} | {row.get('rms', row.get('error', '–'))} |")
+    return lines
+
+
 IN_README: tuple[Callable[[], Lines], ...] = (collections, shapes, lengths, cold_start)
 ALL: tuple[Callable[[], Lines], ...] = (
-    collections, box, ways, shapes, lengths, costs, distilling, cold_start, memory, indexing,
+    collections, box, ways, shapes, lengths, costs, distilling, cold_start, memory, indexing, first_card,
 )  # fmt: skip
 
 
