@@ -45,6 +45,11 @@ FORMS = {
 }
 
 
+def test_a_list_of_documents_is_of_grade_1(tmp_path: Path) -> None:
+    (tmp_path / "q.json").write_text('{"q1": ["d1", {"docid": "d2"}]}')
+    assert read_qrels(tmp_path / "q.json") == Qrels({"q1": {"d1": 1, "d2": 1}})
+
+
 @pytest.mark.parametrize("packed", [False, True], ids="plain gzip".split())
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_judgements_gives_its_grades(tmp_path: Path, form: str, packed: bool) -> None:

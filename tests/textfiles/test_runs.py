@@ -97,6 +97,9 @@ FORMS = {
     "four, no rank": ("q1 Q0 d1 9\nq1 Q0 d2 3.5\nq2 Q0 d2 4\n", SCORES, "run"),
     "three, scores": ("q1\td1\t9\nq1\td2\t3.5\nq2\td2\t4\n", SCORES, "run"),
     "three, ranks": ("q1\td1\t1\nq1\td2\t2\nq2\td2\t1\n", RANKS, "run"),
+    "four, a tag": ("q1 d1 9.0 t\nq1 d2 3.5 t\nq2 d2 4.0 t\n", SCORES, "t"),
+    "csv, no header, ranks": ("q1,d1,1\nq1,d2,2\nq2,d2,1\n", RANKS, "run"),
+    "csv, no header, scores": ("q1,d1,9\nq1,d2,3.5\nq2,d2,4\n", SCORES, "run"),
     "three, a header": ("qid\tpid\trank\nq1\td1\t1\nq1\td2\t2\nq2\td2\t1\n", RANKS, "run"),
     "comments": ("# a run\nq1 Q0 d1 1 9 t\nq1 Q0 d2 2 3.5 t\n#\nq2 Q0 d2 1 4 t\n", SCORES, "t"),
     "csv, pyterrier": (
@@ -152,6 +155,9 @@ def test_every_form_of_a_run_gives_its_scores(tmp_path: Path, form: str, packed:
     ("text", "said"),
     [
         ("q1 d1\n", "found 2 that do not read as a run"),
+        ("q1 Q0 d 1 1 2.0 t\n", "found 7 that do not read as a run"),
+        ('q1 Q0 "d 1" 1 2.0 t\n', "found 7 that do not read as a run"),
+        ('{"q": {"d": {"x": 1}}}', "expected a finite score"),
         ("q1 0 d1 1\n", "found 4 that do not read as a run"),
         ('{"q1": "d1"}', "expected documents with values"),
         ('{"q1": {"d1": null}}', "expected a finite score, found None"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ VALUE_NAMES = [
 ]
 _LISTS = ("candidates", "results", "hits", "documents", "ranking", "contexts")
 _HINT = 'JSON reads {"query id": {"document id": 1}}, or a line {"query-id": "q", "corpus-id": "d", "score": 1} each'
+
+_Listed = Callable[[int], int]
 
 
 def present_file(path: str | Path) -> Path:
@@ -92,11 +94,12 @@ def _is_digits(cell: str) -> bool:
     return cell.lstrip("+-").replace(".", "", 1).isdigit()
 
 
-def named_rows(file: Path) -> Iterator[tuple[str, str, str, str, bool]] | None:
-    """Rows of a table whose header names its columns: place, query, document, value, and whether the value is a rank.
+def named_rows(file: Path) -> Iterator[tuple[str, str, str, str, bool | None]] | None:
+    """Rows of a table whose header names its columns: place, query, document, value, and whether that is a rank.
 
-    None for a file whose first line is no such header. Commas, semicolons and tabs may part the cells. Raises BadFile,
-    naming the line, for a row with other cells than the header.
+    A CSV without a header does not say the last: None. No rows but None for any other file whose first line is no such
+    header. Commas, semicolons and tabs may part the cells. Raises BadFile, naming the line, for a row with other cells
+    than the header.
     """
     first = next((line for _, line in plain_rows(file)), "")
     delimiter = next((sign for sign in "\t,;" if sign in first), None)
@@ -112,7 +115,8 @@ def named_rows(file: Path) -> Iterator[tuple[str, str, str, str, bool]] | None:
         if not (commas and delimiter in {",", ";"}):
             return None
         names, (query, document, value) = [], _unnamed(file, first, delimiter)
-    return _cut(file, delimiter, len(names), (query, document, value if value is not None else rank), value is None)
+    ranked = None if not names else value is None
+    return _cut(file, delimiter, len(names), (query, document, value if value is not None else rank), ranked)
 
 
 def _unnamed(file: Path, first: str, delimiter: str) -> tuple[int, int, int]:
@@ -127,8 +131,8 @@ def _unnamed(file: Path, first: str, delimiter: str) -> tuple[int, int, int]:
 
 
 def _cut(
-    file: Path, delimiter: str | None, columns: int, places: tuple[int, int, int | None], ranked: bool
-) -> Iterator[tuple[str, str, str, str, bool]]:
+    file: Path, delimiter: str | None, columns: int, places: tuple[int, int, int | None], ranked: bool | None
+) -> Iterator[tuple[str, str, str, str, bool | None]]:
     wanted = [place for place in places if place is not None]
     header = columns > 0
     for number, line in plain_rows(file):
@@ -149,8 +153,9 @@ def _cut(
         yield f"{file}:{number}", query, document, value, ranked
 
 
-def json_rows(file: Path) -> Iterator[tuple[str, str, str, Any]]:
-    """Place, query, document and value of every pair in a JSON file, in its order; a list gives ranks below 0.
+def json_rows(file: Path, *, listed: _Listed) -> Iterator[tuple[str, str, str, Any]]:
+    """Place, query, document and value of every pair in a JSON file, in its order; ``listed`` gives the value of a
+    document in a list that has none, by its place from 1.
 
     Raises BadFile for JSON that pairs nothing.
     """
@@ -160,7 +165,7 @@ def json_rows(file: Path) -> Iterator[tuple[str, str, str, Any]]:
     except (ValueError, RecursionError):
         whole = None
     if whole is not None:
-        yield from _pairs(_unwrapped(whole), str(file))
+        yield from _pairs(_unwrapped(whole), str(file), listed)
         return
     for number, line in numbered_lines(file):
         where = f"{file}:{number}"
@@ -170,51 +175,48 @@ def json_rows(file: Path) -> Iterator[tuple[str, str, str, Any]]:
             raise BadFile(f"{where}: not JSON: {error}", hint=_HINT) from error
         if not isinstance(record, dict):
             raise BadFile(f"{where}: expected an object, found {line[:60]!r}", hint=_HINT)
-        yield from _record(record, where)
+        yield from _record(record, where, listed)
 
 
 def _unwrapped(value: Any) -> Any:
-    """What lies in an object that names the subset and the split (mteb's predictions)."""
-    while isinstance(value, dict):
-        inner = {key: one for key, one in value.items() if key != "mteb_model_meta"}
-        deep = len(inner) == 1 and all(
-            isinstance(one, dict) and one and all(isinstance(row, dict) for row in one.values())
-            for one in inner.values()
-        )
-        if not deep:
-            return inner
-        value = next(iter(inner.values()))
-    return value
+    """The predictions of mteb without the names of subset and split around them, where there is one of each."""
+    if not isinstance(value, dict) or "mteb_model_meta" not in value:
+        return value
+    inner: Any = {key: one for key, one in value.items() if key != "mteb_model_meta"}
+    for _ in ("subset", "split"):
+        if isinstance(inner, dict) and len(inner) == 1:
+            inner = next(iter(inner.values()))
+    return inner
 
 
-def _pairs(value: Any, where: str) -> Iterator[tuple[str, str, str, Any]]:
+def _pairs(value: Any, where: str, listed: _Listed) -> Iterator[tuple[str, str, str, Any]]:
     if isinstance(value, list):
         for number, record in enumerate(value, 1):
             if not isinstance(record, dict):
                 raise BadFile(
                     f"{where}: item {number}: expected an object, found {json.dumps(record)[:60]}", hint=_HINT
                 )
-            yield from _record(record, f"{where} (item {number})")
+            yield from _record(record, f"{where} (item {number})", listed)
     elif (
         isinstance(value, dict)
         and _first(value, _QUERY) is not None
         and any(key in value for key in (*_LISTS, *VALUE_NAMES))
     ):
-        yield from _record(value, where)
+        yield from _record(value, where, listed)
     elif isinstance(value, dict):
         for query, row in value.items():
-            yield from _of_query(str(query), row, f"{where} (query {query!r})")
+            yield from _of_query(str(query), row, f"{where} (query {query!r})", listed)
     else:
         raise BadFile(f"{where}: expected an object by query, found {json.dumps(value)[:60]}", hint=_HINT)
 
 
-def _record(record: Mapping[str, Any], where: str) -> Iterator[tuple[str, str, str, Any]]:
+def _record(record: Mapping[str, Any], where: str, listed: _Listed) -> Iterator[tuple[str, str, str, Any]]:
     query = _first(record, _QUERY)
     if isinstance(query, dict):
         query = _first(query, [*_QUERY, "id", "_id"])
     row = next((record[key] for key in _LISTS if isinstance(record.get(key), list | dict)), None)
     if query is not None and row is not None:
-        yield from _of_query(_id(query, where), row, where)
+        yield from _of_query(_id(query, where), row, where, listed)
         return
     document, value = _first(record, _DOCUMENT), _first(record, VALUE_NAMES)
     if query is None or document is None or value is None:
@@ -224,7 +226,7 @@ def _record(record: Mapping[str, Any], where: str) -> Iterator[tuple[str, str, s
     yield where, _id(query, where), _id(document, where), value
 
 
-def _of_query(query: str, row: Any, where: str) -> Iterator[tuple[str, str, str, Any]]:
+def _of_query(query: str, row: Any, where: str, listed: _Listed) -> Iterator[tuple[str, str, str, Any]]:
     if isinstance(row, dict):
         for document, value in row.items():
             yield where, query, str(document), value
@@ -234,14 +236,14 @@ def _of_query(query: str, row: Any, where: str) -> Iterator[tuple[str, str, str,
     for place, one in enumerate(row, 1):
         match one:
             case str() | int() if not isinstance(one, bool):
-                yield where, query, str(one), -place
+                yield where, query, str(one), listed(place)
             case [str() | int() as document, int() | float() as value]:
                 yield where, query, str(document), value
             case dict():
                 document, value = _first(one, _DOCUMENT), _first(one, VALUE_NAMES)
                 if document is None:
                     raise BadFile(f"{where}: item {place}: no document id; the keys are {', '.join(one)}", hint=_HINT)
-                yield where, query, _id(document, where), -place if value is None else value
+                yield where, query, _id(document, where), listed(place) if value is None else value
             case _:
                 raise BadFile(f"{where}: item {place}: expected a document, found {json.dumps(one)[:60]}", hint=_HINT)
 

@@ -64,7 +64,9 @@ def read_qrels(path: str | Path, *, scale: int = 1) -> Qrels:
 def _rows(file: Path) -> Iterator[tuple[str, str, str, str, Any]]:
     """Where, query, the second of four columns, document, and grade."""
     if holds_json(file):
-        yield from ((where, query, "", document, grade) for where, query, document, grade in json_rows(file))
+        yield from (
+            (where, query, "", document, grade) for where, query, document, grade in json_rows(file, listed=lambda _: 1)
+        )
         return
     named = named_rows(file)
     if named is not None:

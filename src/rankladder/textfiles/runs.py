@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,13 @@ _HINT = "a line of a run reads: query Q0 document rank score tag"
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One line: its ``value`` is a score, or a rank where ``ranked``."""
+    """One line: its ``value`` is a score, or a rank where ``ranked``; None where only the whole file can tell."""
 
     where: str
     query: str
     document: str
     value: Any
-    ranked: bool = False
+    ranked: bool | None = False
     tag: str | None = None
 
 
@@ -67,17 +67,21 @@ def read_run_file(path: str | Path, name: str | None = None) -> tuple[Run, tuple
             )
         value = _finite(one.value, one.where)
         row[one.document] = -value if one.ranked else value
-        ranked += one.ranked
+        ranked += bool(one.ranked)
     remarks = (f"{file.name}: its values are taken for ranks, the lowest for the best",) if ranked else ()
     return Run(name or tag or _stem(file), scores), remarks
 
 
 def _rows(file: Path) -> Iterator[_Row]:
     if holds_json(file):
-        return (_Row(where, query, document, value) for where, query, document, value in json_rows(file))
+        return (
+            _Row(where, query, document, value)
+            for where, query, document, value in json_rows(file, listed=lambda place: -place)
+        )
     named = named_rows(file)
     if named is not None:
-        return (_Row(where, query, document, value, ranked) for where, query, document, value, ranked in named)
+        found = [_Row(where, query, document, value, ranked) for where, query, document, value, ranked in named]
+        return _told_by_all(found) if found and found[0].ranked is None else iter(found)
     if len(blank_cells(next((line for _, line in plain_rows(file)), ""))) == 3:
         return _three(file)
     return (_row(blank_cells(line), f"{file}:{number}", line) for number, line in plain_rows(file))
@@ -85,14 +89,21 @@ def _rows(file: Path) -> Iterator[_Row]:
 
 def _row(cells: Sequence[str], where: str, line: str) -> _Row:
     match cells:
-        case [query, q0, document, rank, score, *tag] if q0.upper() in {"Q0", "0"} or (tag and _is_whole(rank)):
-            return _Row(where, query, document, score, tag=" ".join(tag) or None)
+        case [query, _, document, _, score, tag]:
+            return _Row(where, query, document, score, tag=tag)
+        case [query, q0, document, _, score] if q0.upper() in {"Q0", "0"}:
+            return _Row(where, query, document, score)
+        case [query, _, document, rank, score, word, *more] if more and _is_whole(rank) and not _is_number(word):
+            # More columns may also come of blanks in an id: then a number stands where the tag begins.
+            return _Row(where, query, document, score, tag=" ".join((word, *more)))
         case [query, document, rank, score, tag] if _is_whole(rank):
             return _Row(where, query, document, score, tag=tag)
         case [query, q0, document, score] if q0.upper() == "Q0":
             return _Row(where, query, document, score)
         case [query, document, rank, score] if _is_whole(rank) and _is_number(score):
             return _Row(where, query, document, score)
+        case [query, document, score, tag] if _is_number(score) and not _is_number(tag):
+            return _Row(where, query, document, score, tag=tag)
     raise BadFile(
         f"{where}: expected 6 columns, found {len(cells)} that do not read as a run: {line[:80]!r}",
         hint=f"{_HINT}; also read are 3 (query document rank, or score), 4 and 5 without Q0 or tag, CSV and JSON",
@@ -112,15 +123,23 @@ def _three(file: Path) -> Iterator[_Row]:
         if not rows and cells[2].lower() in (*VALUE_NAMES, "rank"):
             continue  # a header
         rows.append(_Row(f"{file}:{number}", cells[0], cells[1], cells[2]))
-    ranks: dict[str, list[str]] = {}
+    return _told_by_all(rows)
+
+
+def _told_by_all(rows: Sequence[_Row]) -> Iterator[_Row]:
+    """The rows with ranks for values where each query's are 1, 2, 3 … (or from 0), as MS MARCO's, else with scores."""
+    values: dict[str, list[str]] = {}
     for row in rows:
-        ranks.setdefault(row.query, []).append(row.value)
-    ranked = all(_is_whole(value) for values in ranks.values() for value in values) and all(
-        sorted(map(int, values)) in (list(range(1, len(values) + 1)), list(range(len(values))))
-        for values in ranks.values()
-    )
-    for row in rows:
-        yield _Row(row.where, row.query, row.document, row.value, ranked)
+        values.setdefault(row.query, []).append(row.value)
+    ranked = all(_are_ranks(column) for column in values.values())
+    return (replace(row, ranked=ranked) for row in rows)
+
+
+def _are_ranks(column: Sequence[str]) -> bool:
+    if not all(map(_is_whole, column)):
+        return False
+    numbers = sorted(map(int, column))
+    return numbers in (list(range(1, len(numbers) + 1)), list(range(len(numbers))))
 
 
 def _is_whole(text: str) -> bool:
