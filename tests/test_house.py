@@ -17,6 +17,7 @@ from rankladder.textfiles import read_documents
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "rankladder"
 ROOT_FILES = (
+    "visible",
     "errors",
     "other_names",
     "surrogates",

@@ -34,12 +34,14 @@ table (``rankladder.cli.exits``).
 
 from __future__ import annotations
 
+from rankladder.visible import visible
+
 
 class RankladderError(Exception):
     """The root: ``except RankladderError`` catches everything that rankladder raises on purpose."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message if hint is None else f"{message}\nhint: {hint}")
+        super().__init__(visible(message if hint is None else f"{message}\nhint: {hint}"))
         self.hint = hint
 
 

@@ -8,6 +8,8 @@ import time
 from types import TracebackType
 from typing import Self
 
+from rankladder.visible import visible
+
 LINE_S = 60.0
 """Where stderr is no terminal, a line is written this often, and none for work that is done sooner."""
 
@@ -37,7 +39,7 @@ class Progress:
         wanted: bool | None = None,
         lines: bool = True,
     ) -> None:
-        self._what, self._total, self._unit, self._inside = what, total, unit, inside
+        self._what, self._total, self._unit, self._inside = visible(what), total, unit, inside
         self._shown, self._found = done, 0
         self._done: float = done
         self._before = done
@@ -50,7 +52,7 @@ class Progress:
             from tqdm import tqdm
 
             delay = 0.0 if wanted else QUIET_S
-            self._bar = tqdm(desc=what, total=total, initial=done, unit=f" {unit}", delay=delay, leave=False)
+            self._bar = tqdm(desc=self._what, total=total, initial=done, unit=f" {unit}", delay=delay, leave=False)
         self._started = self._said = time.monotonic()
 
     def add(self, count: float, *, inside: int = 0) -> None:

@@ -13,6 +13,7 @@ from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.scoring import open_store, rerank_candidates
 from rankladder.evaluate.store import PairKeys
 from rankladder.folders import cache_folder
+from rankladder.paths import is_there
 from rankladder.rerank import Long, ModelRequest
 from rankladder.textfiles import Selection, beir_folder, read_topics
 from rankladder.textfiles.selection import EVERYTHING
@@ -50,7 +51,7 @@ def read_unjudged(
     Raises PathMissing, BadFile, DuplicateId, BadInput (no query), BadOption (arguments that do not go together).
     """
     root = Path(path) if path is not None else None
-    if root is not None and not root.exists():
+    if root is not None and not is_there(root):
         raise PathMissing(f"nothing at {root}", hint="give a BEIR folder, or a file of queries with --documents")
     if root is not None and root.is_dir():
         if documents is not None or topics is not None:

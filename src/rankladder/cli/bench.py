@@ -18,7 +18,7 @@ from rankladder.cli.bench_output import (
     shown_command,
     write_result,
 )
-from rankladder.cli.options import offline_option
+from rankladder.cli.options import GivenPath, offline_option
 from rankladder.cli.output import Form, form_options, note
 from rankladder.errors import BadOption
 
@@ -50,8 +50,8 @@ _PAIRS, _TOP = 64, 100
     type=click.Choice(["auto", "fp32", "int8", "bf16", "fp16"]),
     help="May be repeated; what an engine does not have is left out with a note.  [default: auto]",
 )
-@click.option("--data", type=click.Path(path_type=Path), help="Your documents: a BEIR folder, or what `search` reads.")
-@click.option("--queries", type=click.Path(path_type=Path), help="Your queries, beside --data: .jsonl or .tsv.")
+@click.option("--data", type=GivenPath(), help="Your documents: a BEIR folder, or what `search` reads.")
+@click.option("--queries", type=GivenPath(), help="Your queries, beside --data: .jsonl or .tsv.")
 @click.option(
     "--lengths",
     default="natural",
@@ -80,7 +80,7 @@ _PAIRS, _TOP = 64, 100
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides the texts.")
 @offline_option
-@click.option("--out", type=click.Path(path_type=Path), help="Write everything, samples included, to this JSON file.")
+@click.option("--out", type=GivenPath(), help="Write everything, samples included, to this JSON file.")
 @form_options
 @click.pass_context
 def bench(

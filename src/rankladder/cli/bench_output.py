@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from rankladder.cli.output import Form, note, print_json, print_table, resolve_form, say
 from rankladder.errors import BadOption, PathMissing
 from rankladder.storage import expect_writable, whole_file
+from rankladder.visible import visible
 
 if TYPE_CHECKING:
     from rankladder.cost import Asked, Configuration
@@ -86,7 +87,7 @@ def counted(count: int, what: str) -> str:
 def show_status(what: str) -> None:
     """One line on a terminal's stderr that the next one takes the place of."""
     if sys.stderr is not None and sys.stderr.isatty():
-        click.echo(f"\r\x1b[K{what[:100]}", err=True, nl=False)
+        click.echo(f"\r\x1b[K{visible(what)[:100]}", err=True, nl=False)
 
 
 def shown_command(context: click.Context) -> str:

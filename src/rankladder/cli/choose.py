@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankladder.cli.options import JudgedData, judged_options, long_option, offline_option, store_option
-from rankladder.cli.output import Form, form_options, note, resolve_form
+from rankladder.cli.options import GivenPath, JudgedData, judged_options, long_option, offline_option, store_option
+from rankladder.cli.output import Form, form_options, note, resolve_form, tell
 from rankladder.cli.selecting import selection_options
 from rankladder.errors import BadOption
 
@@ -27,7 +27,7 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 
 
 @click.command()
-@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.argument("data", required=False, type=GivenPath())
 @judged_options
 @selection_options
 @click.option(
@@ -63,7 +63,7 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 @click.option(
     "--confirm",
     "later",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     metavar="LATER",
     help="Judged queries that came later, in the form of DATA: the choice is made without them, and checked on them.",
 )
@@ -93,11 +93,9 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
     "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws, the intervals and the tests."
 )
 @store_option
-@click.option("--report", type=click.Path(path_type=Path), help="Write one HTML file that needs nothing else.")
-@click.option("--csv", "csv", type=click.Path(path_type=Path), help="Write the table of contenders as CSV.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="A folder for choice.json, report.html and contenders.csv."
-)
+@click.option("--report", type=GivenPath(), help="Write one HTML file that needs nothing else.")
+@click.option("--csv", "csv", type=GivenPath(), help="Write the table of contenders as CSV.")
+@click.option("--out", type=GivenPath(), help="A folder for choice.json, report.html and contenders.csv.")
 @offline_option
 @form_options
 def choose(data: Path | None, judged: JudgedData, select: Selection, form: Form | None, **options: Any) -> int:
@@ -132,7 +130,7 @@ def choose(data: Path | None, judged: JudgedData, select: Selection, form: Form 
             _candidates(dataset, options, request),
             request,
             later=None if later is None else (later, _candidates(later, options, request)),
-            tell=lambda what: click.echo(f"{what} …", err=True),
+            tell=lambda what: tell(f"{what} …"),
         )
     except KeyboardInterrupt:
         note("what was scored is stored: the same command resumes from there")

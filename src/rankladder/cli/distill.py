@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rankladder.cli.argument_or_verb import ArgumentOrVerb
-from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form
+from rankladder.cli.options import GivenPath
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form
+from rankladder.visible import visible
 
 if TYPE_CHECKING:
     from rankladder.distill.pipeline import Distillation, StageName
@@ -28,10 +30,10 @@ _VERBS: dict[StageName, str] = {
 def _folders(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds RECIPE's folders."""
 
-    @click.option("--into", type=click.Path(path_type=Path), help="Where the stages lie.  [default: ./NAME of RECIPE]")
+    @click.option("--into", type=GivenPath(), help="Where the stages lie.  [default: ./NAME of RECIPE]")
     @click.option(
         "--data",
-        type=click.Path(path_type=Path),
+        type=GivenPath(),
         default=Path(),
         show_default="the current folder",
         help="The folder that the recipe's paths are relative to.",
@@ -44,7 +46,7 @@ def _folders(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.group(cls=ArgumentOrVerb, invoke_without_command=True, no_args_is_help=True, subcommand_metavar="")
-@click.argument("recipe", required=False, type=click.Path(path_type=Path))
+@click.argument("recipe", required=False, type=GivenPath())
 @_folders
 @click.option("--dry-run", is_flag=True, help="Print rows, steps, hours and memory; make nothing.")
 @click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="That label, and that train.")
@@ -81,7 +83,7 @@ def distill(
 
 
 def _verb(stage: StageName, about: str) -> click.Command:
-    @click.argument("recipe", type=click.Path(path_type=Path))
+    @click.argument("recipe", type=GivenPath())
     @_folders
     @form_options
     def run(
@@ -130,7 +132,7 @@ def _open(
         only=only,
         processes=processes,
         ray=ray,
-        say=lambda line: note(printable(line)) if is_leader() else None,
+        say=lambda line: note(visible(line)) if is_leader() else None,
         watch=Progress,
     )
 
@@ -143,8 +145,7 @@ def _show(found: Distillation, form: Form | None) -> None:
             print_json({name: getattr(one, name) for name in one.__dataclass_fields__})
     elif figures:
         rows = [
-            [printable(one.dataset), f"{one.queries:,}", printable(one.system), one.role, *_cells(one)]
-            for one in figures
+            [visible(one.dataset), f"{one.queries:,}", visible(one.system), one.role, *_cells(one)] for one in figures
         ]
         print_table(["set", "queries", "system", "role", "nDCG@10", "95 %"], rows, right=(1, 4))
     if found.only in {None, "export"}:
@@ -153,7 +154,7 @@ def _show(found: Distillation, form: Form | None) -> None:
 
 def _cells(one: Any) -> list[str]:
     if one.mean is None:
-        return ["failed", printable(str(one.failed).splitlines()[0])]
+        return ["failed", visible(str(one.failed).splitlines()[0])]
     return [f"{one.mean:.4f}", "—" if one.low is None else f"{one.low:.3f} … {one.high:.3f}"]
 
 
@@ -172,7 +173,7 @@ def _show_plan(found: Distillation, form: Form | None) -> None:
         "memory_mib": None if plan.memory_mib is None else round(plan.memory_mib),
     }
     for remark in plan.remarks:
-        note(printable(remark))
+        note(visible(remark))
     if resolve_form(form) == "json":
         print_json(facts)
     else:

@@ -12,9 +12,10 @@ import click
 
 from rankladder.cli.argument_or_verb import ArgumentOrVerb
 from rankladder.cli.evaluate_mteb import mteb
-from rankladder.cli.options import JudgedData, judged_options, long_option, offline_option, store_option
-from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
+from rankladder.cli.options import GivenPath, JudgedData, judged_options, long_option, offline_option, store_option
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form, say
 from rankladder.cli.selecting import selection_options
+from rankladder.visible import visible
 
 if TYPE_CHECKING:
     from rankladder.evaluate import Change, Evaluation, System
@@ -25,7 +26,7 @@ _TEXT_SIGNS = 60
 
 
 @click.group(cls=ArgumentOrVerb, invoke_without_command=True, no_args_is_help=True, subcommand_metavar="")
-@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.argument("data", required=False, type=GivenPath())
 @judged_options
 @selection_options
 @click.option(
@@ -63,9 +64,7 @@ _TEXT_SIGNS = 60
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the intervals and the tests.")
 @store_option
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="A folder for evaluation.json, evaluation.md and runs/*.trec."
-)
+@click.option("--out", type=GivenPath(), help="A folder for evaluation.json, evaluation.md and runs/*.trec.")
 @offline_option
 @form_options
 def evaluate(
@@ -143,17 +142,17 @@ def evaluate(
     found = replace(found, settings={"command": command, "depth": deep, **found.settings})
     try:  # a report that the disk refuses does not hide the result, nor a closed pipe keep the report from the disk
         for remark in found.remarks:
-            note(printable(remark))
+            note(visible(remark))
         if resolve_form(form) == "json":
             _print_json(found)
         else:
             _print_tables(found)
         for system in found.failed:
-            note(printable(f"{system.name} failed: {system.failed}"))
+            note(visible(f"{system.name} failed: {system.failed}"))
     finally:
         if out is not None:
             for remark in write_report(found, out):
-                note(printable(remark))
+                note(visible(remark))
     return _FAILED if found.failed else 0
 
 
@@ -164,13 +163,13 @@ def _print_tables(found: Evaluation) -> None:
     from rankladder.evaluate.report import about_tests, comparison_table, system_table
 
     count = len(found.dataset.qrels.grades)
-    say(f"{printable(found.dataset.name)}: {count:,} judged {'query' if count == 1 else 'queries'}\n")
+    say(f"{visible(found.dataset.name)}: {count:,} judged {'query' if count == 1 else 'queries'}\n")
     headers, rows = system_table(found)
-    print_table(headers, [[*map(printable, row)] for row in rows], right=range(1, len(headers)))
+    print_table(headers, [[*map(visible, row)] for row in rows], right=range(1, len(headers)))
     if found.comparisons:
         headers, rows = comparison_table(found)
         say()
-        print_table(headers, [[*map(printable, row)] for row in rows], right=range(3, len(headers)))
+        print_table(headers, [[*map(visible, row)] for row in rows], right=range(3, len(headers)))
     say(f"\n{about_tests(found)}")
     if found.changes:
         say()
@@ -185,7 +184,7 @@ def _change_cells(change: Change) -> list[str]:
     heads = [head[0].id if head else "—" for head in (change.top_before, change.top_after)]
     text = change.text if len(change.text) <= _TEXT_SIGNS else f"{change.text[: _TEXT_SIGNS - 1]}…"
     cells = [change.system, change.query, f"{change.before:.4f}", f"{change.after:.4f}", text, *heads]
-    return [printable(" ".join(cell.split())) for cell in cells]
+    return [visible(" ".join(cell.split())) for cell in cells]
 
 
 def _print_json(found: Evaluation) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankladder.cli.options import store_option
-from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form, say
+from rankladder.cli.options import GivenPath, store_option
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form, say
+from rankladder.visible import visible
 
 if TYPE_CHECKING:
     from rankladder.evaluate.mteb import MeanScore, TaskScore
@@ -43,7 +44,7 @@ _ZERO_SHOT = {True: "yes", False: "no", None: "not known"}
 @click.option(
     "--results",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=GivenPath(file_okay=False),
     help="Folder of results in mteb's form; what is there already is not computed again.",
 )
 @store_option
@@ -91,7 +92,7 @@ def mteb(
     tasks = benchmark_tasks(benchmark) if benchmark else [find_task(name) for name in listed]
     for task in tasks:
         for remark in task_remarks(task):
-            note(printable(f"{task.metadata.name}: {remark}"))
+            note(visible(f"{task.metadata.name}: {remark}"))
     try:
         scores = rerank_tasks(
             tasks,
@@ -115,7 +116,7 @@ def mteb(
         note(line)
     failed = [score for score in scores if score.failed is not None]
     for score in failed:
-        note(printable(f"{score.task}: {score.model} over {score.first_stage} failed: {score.failed}"))
+        note(visible(f"{score.task}: {score.model} over {score.first_stage} failed: {score.failed}"))
     return _FAILED if failed else 0
 
 

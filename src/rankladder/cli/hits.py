@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rankladder.cli.output import note, printable
+from rankladder.cli.output import note
 from rankladder.values import Hit, Passage, Ranking
+from rankladder.visible import visible
 
 
 def hit_row(place: int, hit: Hit, stage: str) -> dict[str, Any]:
@@ -55,9 +56,9 @@ def source_of(hit: Hit, below: Path | None = None) -> str:
     """
     where = hit.document.metadata
     if "end_line" not in where:  # a record, which has an id of its own
-        return printable(hit.document.id)
+        return visible(hit.document.id)
     file = Path(str(where["file"])) if below is None else below / str(where["file"])
-    return printable(f"{file}:{where['line']}")
+    return visible(f"{file}:{where['line']}")
 
 
 def note_cuts(ranking: Ranking, *, shown: int | None = None) -> None:

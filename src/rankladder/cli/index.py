@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rankladder.cli.left_out import note_kept, note_left_out
-from rankladder.cli.options import given
+from rankladder.cli.options import GivenPath, given
 from rankladder.cli.output import Form, form_options, print_json, print_table, resolve_form
 from rankladder.cli.retrieving import check_passage_options, passage_options, passages_for
 from rankladder.cli.selecting import selection_options
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--into", required=True, type=click.Path(path_type=Path), help="The index's folder; made or updated.")
+@click.argument("paths", nargs=-1, required=True, type=GivenPath())
+@click.option("--into", required=True, type=GivenPath(), help="The index's folder; made or updated.")
 @click.option(
     "--model",
     default="box",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from rankladder.cli.output import note, printable
+from rankladder.cli.output import note
 from rankladder.textfiles.selection import DEFAULTS, IGNORE_FILES
+from rankladder.visible import visible
 
 if TYPE_CHECKING:
     from rankladder.retrieve import IndexReport
@@ -20,9 +21,9 @@ def note_left_out(report: IndexReport) -> None:
     those of kinds that are not read.
     """
     if report.damage:
-        note(printable(f"the index was damaged, so it was built anew: {report.damage}"))
+        note(visible(f"the index was damaged, so it was built anew: {report.damage}"))
     for skipped in report.skipped[:_NAMED]:
-        note(printable(f"skipped {skipped.path}: {skipped.reason}"))
+        note(visible(f"skipped {skipped.path}: {skipped.reason}"))
     if len(report.skipped) > _NAMED:
         note(f"skipped {len(report.skipped) - _NAMED} more; `rankladder index --json` names them all")
     if report.unknown_suffixes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -19,10 +20,11 @@ from rankladder.cli.distill import distill
 from rankladder.cli.evaluate import evaluate
 from rankladder.cli.index import index
 from rankladder.cli.models import models
-from rankladder.cli.output import StdoutFailed, note, writing
+from rankladder.cli.output import StdoutFailed, note, tell, writing
 from rankladder.cli.rank import rank
 from rankladder.cli.search import search
-from rankladder.errors import RankladderError, StorageFailed
+from rankladder.errors import NotFound, RankladderError, StorageFailed
+from rankladder.visible import visible
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -58,14 +60,22 @@ def run(arguments: Sequence[str]) -> int:
         with writing():
             sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(visible(shown.getvalue()), nl=False, err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return exits.INTERRUPTED
     except RankladderError as error:
-        click.echo(f"error: {error}", err=True)
+        tell(f"error: {error}")
         return exits.exit_status(error)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        tell(f"error: no file has a name as long as {str(error.filename)[:40]!r}…")
+        tell("hint: a path is expected; a text may have been given in its place")
+        return exits.EXIT_STATUS[NotFound]
     except StdoutFailed as error:
         # What is still in the buffer would fail again when the interpreter exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

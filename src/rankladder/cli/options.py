@@ -12,10 +12,26 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from rankladder.paths import checked_path
+
 if TYPE_CHECKING:
     from rankladder.evaluate import Dataset
     from rankladder.rerank import Reranker
     from rankladder.textfiles import Selection
+
+
+class GivenPath(click.Path):
+    """A path, refused by its name where none can be written so: a text that is given by mistake is one."""
+
+    def __init__(self, **limits: bool) -> None:
+        super().__init__(path_type=Path, **limits)
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """See click. Raises BadOption and PathMissing."""
+        name = "path" if parameter is None else parameter.human_readable_name
+        checked_path(f"--{name}" if isinstance(parameter, click.Option) else name, value)
+        return super().convert(value, parameter, context)
+
 
 MODEL_OPTIONS = ("model", "engine", "device", "dtype", "max_tokens", "long", "threads", "offline")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -29,9 +45,7 @@ long_option = click.option(
 offline_option = click.option(
     "--offline", is_flag=True, default=None, help="Never touch the network, not even for a model."
 )
-store_option = click.option(
-    "--store", type=click.Path(path_type=Path), help="Where scores are kept.  [default: the user's cache]"
-)
+store_option = click.option("--store", type=GivenPath(), help="Where scores are kept.  [default: the user's cache]")
 
 
 def _complete_model(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -114,7 +128,7 @@ def judged_options(command: Callable[..., Any]) -> Callable[..., Any]:
         judged = JudgedData(**{one.name: options.pop(one.name) for one in fields(JudgedData)})
         return command(judged=judged, **options)
 
-    path = click.Path(path_type=Path)
+    path = GivenPath()
     for option in (
         click.option(
             "--keep-same-ids",

@@ -6,7 +6,6 @@ import errno
 import functools
 import json
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,8 @@ from typing import Any, Literal
 import click
 from tabulate import tabulate
 
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+from rankladder.visible import visible, visible_in_json
+
 Form = Literal["table", "json"]
 
 
@@ -56,31 +56,32 @@ def writing() -> Iterator[None]:
         raise StdoutFailed(error) from error
 
 
-def say(line: str = "") -> None:
-    """One line on stdout."""
+def say(line: str = "", *, styled: bool = False) -> None:
+    """One line on stdout, without what would steer a terminal; ``styled`` text holds colours of ours, and is safe."""
     with writing():
-        click.echo(line)
+        click.echo(line if styled else visible(line))
 
 
 def print_json(row: Mapping[str, Any]) -> None:
     """One JSON object on a line of its own."""
-    say(json.dumps(row, ensure_ascii=False, allow_nan=False))
+    say(visible_in_json(json.dumps(row, ensure_ascii=False, allow_nan=False)))
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
     """A plain table; the columns in ``right`` are set flush right."""
     align = ["right" if place in right else "left" for place in range(len(headers))]
-    say(tabulate(rows, headers, tablefmt="simple", colalign=align, disable_numparse=True))
+    shown = [[visible(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    say(tabulate(shown, headers, tablefmt="simple", colalign=align, disable_numparse=True))
 
 
 def note(message: str) -> None:
     """A remark for the person at the terminal, on stderr."""
-    click.echo(f"note: {message}", err=True)
+    click.echo(f"note: {visible(message)}", err=True)
 
 
-def printable(text: str) -> str:
-    """The text with control and direction-changing characters replaced, so that a document cannot steer a terminal."""
-    return _STEERING.sub("\ufffd", text)
+def tell(line: str) -> None:
+    """What is being done, on stderr."""
+    click.echo(visible(line), err=True)
 
 
 def emphasise(text: str, spans: Sequence[tuple[int, int]]) -> str:

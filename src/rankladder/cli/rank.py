@@ -12,17 +12,18 @@ from typing import Any, TextIO
 import click
 
 from rankladder.cli.hits import hit_row, note_cuts
-from rankladder.cli.options import model_options, open_model
-from rankladder.cli.output import Form, form_options, note, print_json, print_table, printable, resolve_form
+from rankladder.cli.options import GivenPath, model_options, open_model
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form
 from rankladder.errors import BadFile, BadInput, PathMissing
 from rankladder.textfiles.bytestream import reading
 from rankladder.textfiles.records import document_of, parse_record
 from rankladder.values import Document, Query, Ranking
+from rankladder.visible import visible
 
 
 @click.command()
 @click.argument("query")
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True), default="-")
+@click.argument("file", type=GivenPath(allow_dash=True), default="-")
 @click.option("--top-k", type=click.IntRange(1), help="Results to show.  [default: all]")
 @click.option(
     "--format",
@@ -55,7 +56,7 @@ def rank(query: str, file: Path, top_k: int | None, layout: str, long: Any, form
             print_json(hit_row(place, hit, ranking.stage))
     else:
         rows = [
-            [place, f"{hit.score:.3f}", printable(hit.document.id), _one_line(hit.document.full_text)]
+            [place, f"{hit.score:.3f}", visible(hit.document.id), _one_line(hit.document.full_text)]
             for place, hit in enumerate(ranking, start=1)
         ]
         print_table(["rank", "score", "id", "text"], rows, right=(0, 1))
@@ -110,6 +111,6 @@ def _is_object(text: str) -> bool:
 
 def _one_line(text: str) -> str:
     """A text as one line that fits a terminal."""
-    text = printable(" ".join(text.split()))
+    text = visible(" ".join(text.split()))
     width = max(20, shutil.get_terminal_size().columns - 40)
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from rankladder.cli.left_out import note_left_out
-from rankladder.cli.output import note, printable
+from rankladder.cli.output import note
 from rankladder.errors import BadOption, RankladderError
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _note_sizes(index: Index, reranker: Reranker | None) -> None:
     if tokens is None or not sizing.tokens or sizing.tokens <= tokens.room:
         return
     note(
-        f"the passages of {printable(str(index.path))} have up to {sizing.tokens} tokens of {sizing.model}; "
+        f"the passages of {index.path} have up to {sizing.tokens} tokens of {sizing.model}; "
         f"{tokens.model} reads {tokens.max_tokens} with the query, so long ones are cut. "
         f"`rankladder index … --model {tokens.model} --max-tokens {tokens.max_tokens}` makes shorter ones"
     )

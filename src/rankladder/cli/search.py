@@ -9,8 +9,8 @@ import click
 
 from rankladder.cli.explanation import DIGITS, print_explanation, stage_rows
 from rankladder.cli.hits import hit_row, note_cuts, source_of, token_row
-from rankladder.cli.options import MODEL_OPTIONS, given, model_options, open_model
-from rankladder.cli.output import Form, emphasise, form_options, note, print_json, printable, resolve_form, say
+from rankladder.cli.options import MODEL_OPTIONS, GivenPath, given, model_options, open_model
+from rankladder.cli.output import Form, emphasise, form_options, note, print_json, resolve_form, say
 from rankladder.cli.retrieving import (
     Choice,
     check_passage_options,
@@ -22,6 +22,7 @@ from rankladder.cli.retrieving import (
 from rankladder.cli.selecting import selection_options
 from rankladder.errors import PathMissing
 from rankladder.values import Query
+from rankladder.visible import visible, visible_in_place
 
 if TYPE_CHECKING:
     from rankladder.retrieve import SearchResult
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("query")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=GivenPath())
 @click.option("--top-k", type=click.IntRange(1), default=10, show_default=True, help="Results to show.")
 @click.option("--candidates", type=click.IntRange(1), help="Passages to rerank.  [default: 100, or --top-k if more]")
 @click.option("--no-rerank", is_flag=True, help="The retriever alone, for comparison.")
@@ -115,8 +116,8 @@ def _print_text(result: SearchResult, below: Path | None) -> None:
         change = f"   ({'up' if moved > 0 else 'down'} {abs(moved)})" if moved else ""
         say(f"{place:>3}. {hit.score:7.{digits}f}  {source_of(hit, below)}{change}")
         if hit.document.title:
-            say(f"     {printable(' '.join(hit.document.title.split()))}")
-        say(f"     {_snippet(hit, result.ranking.query)}\n")
+            say(f"     {visible(' '.join(hit.document.title.split()))}")
+        say(f"     {_snippet(hit, result.ranking.query)}\n", styled=True)
 
 
 def _snippet(hit: Hit, query: Query) -> str:
@@ -129,7 +130,7 @@ def _snippet(hit: Hit, query: Query) -> str:
         shift = whole.rindex(text.strip()) - text.index(text.strip())
         start, end = (min(max(0, at - shift), end) for at in (hit.reading.passage.start, hit.reading.passage.end))
     found = snippet(text, query.text, start=start, end=end)
-    shown = emphasise(printable(found.text), found.spans)
+    shown = emphasise(visible_in_place(found.text), found.spans)
     return f"{'… ' if text[: found.start].strip() else ''}{shown}{' …' if text[found.end :].strip() else ''}"
 
 

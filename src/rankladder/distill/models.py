@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from rankladder.catalogue import all_models
-from rankladder.paths import expanded
+from rankladder.paths import expanded, is_folder
 from rankladder.rerank.hosted import is_hosted
 from rankladder.retrieve import all_embedders
 
@@ -50,7 +50,7 @@ def beside_data(text: str, folder: str | Path) -> str:
     """A teacher's, an embedder's or a start's text, its relative folder looked for in the data folder first."""
     name = model_of(text)
     place = expanded(os.path.expandvars(name))
-    if is_known(name) or place.is_absolute() or not (Path(folder) / place).is_dir():
+    if is_known(name) or place.is_absolute() or not is_folder(Path(folder) / place):
         return text
     kind, colon, _ = text.partition(":")
     found = str(Path(folder) / place)

@@ -18,7 +18,7 @@ from rankladder.distill.student import check_start
 from rankladder.distill.train import choose_train_dtype
 from rankladder.distill.trained import open_trained
 from rankladder.errors import BadInput, MissingExtra
-from rankladder.paths import expanded
+from rankladder.paths import expanded, is_folder
 from rankladder.rerank import ModelRequest
 from rankladder.rerank.engine import choose_engine, need
 from rankladder.rerank.hosted import is_hosted
@@ -91,7 +91,7 @@ def _read_from(recipe: Recipe) -> Iterator[tuple[str, Path]]:
     models = [("train: start", recipe.train.start), ("mine: embedder", recipe.mine.embedder)]
     for what, text in models + [("label: teacher", teacher.model) for teacher in teachers]:
         name = model_of(text)
-        if not is_known(name) and (folder := expanded(name)).is_dir():
+        if not is_known(name) and is_folder(folder := expanded(name)):
             yield what, folder
 
 

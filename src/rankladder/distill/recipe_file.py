@@ -25,7 +25,7 @@ from rankladder.distill.recipe import (
     standardises,
 )
 from rankladder.errors import BadFile, BadOption, PathMissing
-from rankladder.paths import expanded
+from rankladder.paths import expanded, is_there
 from rankladder.textfiles import Selection
 
 
@@ -71,7 +71,7 @@ def with_data_folder(recipe: Recipe, folder: str | Path) -> Recipe:
             return path
         found = expanded(os.path.expandvars(path))
         found = found if found.is_absolute() else Path(folder) / found
-        if not found.exists():
+        if not is_there(found):
             raise PathMissing(f"recipe {recipe.name}: {where}: nothing at {found}", hint="--data names the data folder")
         return str(found)
 

@@ -18,7 +18,7 @@ from rankladder.distill.manifests import read_json, write_json
 from rankladder.distill.models import FREE, VECTORS, is_known, model_of
 from rankladder.distill.vectors import KeptVectors, passage_vectors, query_vectors, token_vectors
 from rankladder.errors import BadInput
-from rankladder.paths import expanded
+from rankladder.paths import expanded, is_folder
 from rankladder.rerank import ModelRequest, Reranker
 from rankladder.storage import path_digest
 
@@ -187,7 +187,7 @@ def stamp_of(text: str) -> str | None:
     folder = expanded(name)
     files = ""
     if not is_known(name):
-        if folder.is_dir():
+        if is_folder(folder):
             files, text = path_digest(str(folder)), text.replace(name, "", 1)
         elif (match := HUB_ID.fullmatch(name)) and (cached := cached_folder(match["id"], match["revision"])):
             files = cached.name
@@ -198,7 +198,7 @@ def stamp_of(text: str) -> str | None:
 
 def _lies_here(text: str) -> bool:
     name = model_of(text)
-    return not is_known(name) and expanded(name).is_dir()
+    return not is_known(name) and is_folder(expanded(name))
 
 
 def usage_of(teacher: Teacher) -> str | None:

@@ -16,6 +16,7 @@ from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.dataset import Dataset, named
 from rankladder.evaluate.fitting import fitted_run
 from rankladder.folders import cache_folder
+from rankladder.paths import is_there
 from rankladder.progress import Progress
 from rankladder.retrieve import HybridRetriever, Retriever, retrieve_many
 from rankladder.textfiles import read_run_file
@@ -197,7 +198,7 @@ def check_retriever(retriever: str) -> tuple[str, str]:
             f"retriever must be bm25, run:FILE, dense:NAME or hybrid:NAME, got {retriever!r}",
             hint="--retriever run:bm25.trec",
         )
-    if kind == "run" and not Path(argument).exists():
+    if kind == "run" and not is_there(argument):
         raise PathMissing(f"no file at {argument}")
     return kind, argument
 

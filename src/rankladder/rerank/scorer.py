@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import rankladder
 from rankladder.checkpoint import Checkpoint, Foreign
 from rankladder.errors import BadInput
-from rankladder.paths import expanded
+from rankladder.paths import expanded, is_folder
 from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.engine import Dtype, DtypeChoice, Engine
 from rankladder.rerank.facts import Facts
@@ -244,4 +244,4 @@ def native_scorer(
 def _shown(name: str) -> str:
     """A model's name for tables and files that are shared: of a folder, its last part."""
     folder = expanded(name)
-    return folder.resolve().name if folder.is_dir() else name
+    return folder.resolve().name if is_folder(folder) else name

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadOption, MissingExtra, ModelMissing, PathMissing
 from rankladder.evaluate.mteb.tasks import first_line
+from rankladder.paths import is_folder
 from rankladder.rerank.engine import need
 from rankladder.retrieve import build_index, open_index
 from rankladder.retrieve.dense.known import all_embedders, known_embedder
@@ -60,7 +61,7 @@ def first_stage(text: str) -> FirstStage:
         return Bm25Stage()
     if kind == "run" and argument:
         return RunStage(Path(argument))
-    if (text and Path(text).is_dir()) or text.count("/") == 1:
+    if (text and is_folder(text)) or text.count("/") == 1:
         return EmbedderStage(text)
     if known := known_embedder(text):
         return EmbedderStage(known.hub_id)
@@ -160,7 +161,7 @@ class EmbedderStage:
 
     @property
     def _is_folder(self) -> bool:
-        return Path(self.name).is_dir()
+        return is_folder(self.name)
 
     def _open(self) -> Any:
         from mteb import get_model

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rankladder.arguments import checked
 from rankladder.errors import BadInput, NotFound, RankladderError, Unavailable
 from rankladder.evaluate.mteb.local import local_task
+from rankladder.paths import is_folder
 from rankladder.rerank.engine import need
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def find_task(name: str) -> AbsTaskRetrieval:
     need("mteb", extra="mteb")
     from mteb import get_task
 
-    if Path(name).is_dir():
+    if is_folder(name):
         folder = Path(name)
         return local_task(folder, re.sub(r"[^A-Za-z0-9._-]", "-", folder.resolve().name))
     for spelling in (name, f"{name}Retrieval"):
