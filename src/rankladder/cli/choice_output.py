@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rankladder.cli.output import Form, note, print_json, print_table, printable, say
+from rankladder.cli.output import Form, note, print_json, print_table, say
 from rankladder.errors import StorageFailed
+from rankladder.visible import visible
 
 if TYPE_CHECKING:
     from rankladder.choose import Outcome, Standing
@@ -39,17 +40,17 @@ def print_outcome(outcome: Outcome, form: Form) -> None:
         return
     count = len(outcome.queries)
     counts = f"{count:,} {'query' if count == 1 else 'queries'}"
-    say(f"{printable(outcome.dataset['name'])}: {counts}, {outcome.measured}, over {outcome.retriever['name']}\n")
-    say(_coloured(printable(outcome.headline), outcome.standing))
+    say(f"{visible(outcome.dataset['name'])}: {counts}, {outcome.measured}, over {outcome.retriever['name']}\n")
+    say(_coloured(visible(outcome.headline), outcome.standing), styled=True)
     for sentence in outcome.sentences:
-        say(printable(sentence))
+        say(visible(sentence))
     say()
     _print_contenders(outcome)
     say()
     for judged in outcome.contenders:
-        say(printable(f"  {judged.name}: {judged.reason}; {judged.sentence}"))
+        say(visible(f"  {judged.name}: {judged.reason}; {judged.sentence}"))
     for remark in outcome.remarks:
-        note(printable(remark))
+        note(visible(remark))
 
 
 def write_outcome(outcome: Outcome, report: Path | None, csv: Path | None, out: Path | None) -> None:
@@ -113,7 +114,7 @@ def _print_contenders(outcome: Outcome) -> None:
             cells.append(figure(None if cost is None else cost.per_1000_queries, 4))
         mark = "".join((*(f", also {other}" for other in one.also), ", runs today" if one.current else ""))
         rows.append([*cells, f"{judged.reason}{mark}"])
-    print_table(headers, [[*map(printable, row)] for row in rows], right=range(1, len(headers) - 1))
+    print_table(headers, [[*map(visible, row)] for row in rows], right=range(1, len(headers) - 1))
     say("(times in milliseconds; processor: all threads of one query; busy: the machine with other programs meanwhile)")
 
 
