@@ -160,7 +160,7 @@ def test_a_table_of_something_else_is_skipped_in_a_folder_and_refused_by_name(tm
     ((path, reason),) = [(one.path.name, one.reason) for one in found.skipped]
     assert path == "prices.csv"
     assert reason.startswith(f"no column with the text; the columns are '{header[:1]}")
-    with pytest.raises(BadFile, match="name one of them 'text'"):
+    with pytest.raises(BadFile, match="--text-key"):
         list(read_documents(tmp_path / "prices.csv"))
 
 

@@ -27,28 +27,30 @@ def test_an_empty_folder_gives_no_documents(tmp_path: Path) -> None:
 def test_what_is_not_text_is_skipped_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "bin.txt").write_bytes(b"PK\x03\x04\0\0")
     (tmp_path / "latin.md").write_bytes("é".encode("latin-1"))
-    (tmp_path / "utf16.csv").write_bytes("id,text".encode("utf-16"))
+    (tmp_path / "utf16.csv").write_bytes("id,text\n1,rain\n".encode("utf-16-le"))
+    (tmp_path / "empty.md").write_bytes(b"\n")
     (tmp_path / "fake.jsonl.gz").write_bytes(b"not gzip")
     (tmp_path / "late.txt").write_bytes(b"a" * 70_000 + b"\xff")
     (tmp_path / "gone.txt").symlink_to(tmp_path / "nothing")
     os.mkfifo(tmp_path / "pipe.txt")
     (tmp_path / "photo.jpg").write_bytes(b"")
-    (tmp_path / "LICENSE").write_text("x")
+    (tmp_path / "blob").write_text("x")
     (tmp_path / "ok.txt").write_text("fine")
     found = read_documents(tmp_path)
     assert [d.text for d in found] == ["fine"]
     reasons = {one.path.name: one.reason for one in found.skipped}
-    assert reasons["bin.txt"] == "binary (a NUL byte at byte 4)"
+    assert reasons["bin.txt"] == "a zip archive or an office document, not text"
     assert reasons["latin.md"] == "not UTF-8 (byte 0xe9 at byte 0)"
-    assert reasons["utf16.csv"] == "UTF-16 text, not UTF-8"
+    assert reasons["utf16.csv"] == "UTF-16 without a byte order mark, or binary"
+    assert reasons["empty.md"] == "no text in it"
     assert "gzip" in reasons["fake.jsonl.gz"]
     assert reasons["late.txt"].startswith("not UTF-8 (byte 0xff at byte 70000")
     assert reasons["gone.txt"].startswith("cannot be read")
     assert reasons["pipe.txt"] == "not a regular file"
     assert found.unknown_suffixes == {".jpg": 1, "(none)": 1}
-    assert len(found.skipped) == 7
+    assert len(found.skipped) == 8
     assert [d.text for d in found] == ["fine"]
-    assert len(found.skipped) == 7
+    assert len(found.skipped) == 8
 
 
 def test_a_link_to_a_file_that_is_read_already_is_skipped(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from rankladder.cli.left_out import note_kept, note_left_out
-from rankladder.cli.options import GivenPath, given
+from rankladder.cli.options import GivenPath, given, reading_options
 from rankladder.cli.output import Form, form_options, print_json, print_table, resolve_form
 from rankladder.cli.retrieving import check_passage_options, passage_options, passages_for
 from rankladder.cli.selecting import selection_options
 
 if TYPE_CHECKING:
-    from rankladder.textfiles import Selection
+    from rankladder.textfiles import ReadAs, Selection
 
 
 @click.command()
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     help="Store token ids of what is read now, so that a search with this model need not tokenise it again.",
 )
 @selection_options
+@reading_options
 @form_options
 @click.pass_context
 def index(
@@ -49,13 +50,15 @@ def index(
     passage_tokens: int | None,
     tokens_for: str | None,
     select: Selection,
+    read_as: ReadAs,
     form: Form | None,
 ) -> None:
     """Build or update an index of documents.
 
-    Reads Markdown, plain text, reStructuredText, HTML, JSON Lines, CSV, TSV, TREC documents and BEIR folders. Run it
-    again to bring the index up to date: only files that changed are read. Searches go on meanwhile and see the last
-    complete index. It holds what PATHS hold now, so name all of them each time. --include, --exclude, --no-ignore and
+    Reads Markdown, text, HTML, reStructuredText, AsciiDoc, Org, notebooks, manual pages, source code, logs, settings,
+    JSON, JSON Lines, CSV, TSV, TREC documents, BEIR folders, and with the extra "documents" PDF and docx. Run it again
+    to bring the index up to date: only files that changed are read. Searches go on meanwhile and see the last complete
+    index. It holds what PATHS hold now, so name all of them each time. --include, --exclude, --no-ignore and
     --ids stay with the index until they are given again; an empty glob ('') lifts them.
 
     \b
@@ -86,6 +89,7 @@ def index(
         passages_for=reader,
         tokens_for=kept,
         select=select,
+        read_as=read_as,
     )
     note_left_out(report)
     note_kept(report, select)

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from rankladder.paths import checked_path
+from rankladder.textfiles import FORMS, ReadAs
+from rankladder.textfiles.forms import Kind
 
 if TYPE_CHECKING:
     from rankladder.evaluate import Dataset
@@ -118,6 +120,37 @@ class JudgedData:
         from rankladder.evaluate import read_dataset
 
         return read_dataset(data, **asdict(self), select=select)
+
+
+def reading_options(command: F) -> F:
+    """Adds ``--as`` and the options that name keys of records; they arrive as one parameter ``read_as``."""
+
+    @click.option(
+        "--as",
+        "form",
+        type=click.Choice(FORMS),
+        metavar="FORM",
+        help=f"How to read a file that is named here, or that does not tell by its name: {', '.join(FORMS)}.",
+    )
+    @click.option(
+        "--text-key",
+        metavar="KEY",
+        help="The key or column of a record's text; _source.body is a key in another.  [default: the usual names]",
+    )
+    @click.option("--title-key", metavar="KEY", help="The key or column of a record's title.")
+    @click.option("--id-key", metavar="KEY", help="The key or column of a record's id.")
+    @wraps(command)
+    def with_read_as(
+        *arguments: Any,
+        form: Kind | None,
+        text_key: str | None,
+        title_key: str | None,
+        id_key: str | None,
+        **options: Any,
+    ) -> Any:
+        return command(*arguments, read_as=ReadAs(form, text_key, title_key, id_key), **options)
+
+    return cast("F", with_read_as)
 
 
 def judged_options(command: Callable[..., Any]) -> Callable[..., Any]:

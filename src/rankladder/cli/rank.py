@@ -16,7 +16,8 @@ from rankladder.cli.options import GivenPath, model_options, open_model
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form
 from rankladder.errors import BadFile, BadInput, PathMissing
 from rankladder.textfiles.bytestream import reading
-from rankladder.textfiles.records import document_of, parse_record
+from rankladder.textfiles.fields import document_of
+from rankladder.textfiles.records import parse_record
 from rankladder.values import Document, Query, Ranking
 from rankladder.visible import visible
 

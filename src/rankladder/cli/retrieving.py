@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 from rankladder.cli.left_out import note_left_out
 from rankladder.cli.output import note
 from rankladder.errors import BadOption, RankladderError
+from rankladder.textfiles import AS_NAMED, ReadAs
 
 if TYPE_CHECKING:
     from rankladder.rerank import Long, ModelTokens, Reranker
@@ -88,6 +89,7 @@ def open_index_of(
     path: Path,
     reranker: Reranker | None,
     select: Selection,
+    read_as: ReadAs,
     *,
     model: str,
     passage_words: int | None,
@@ -97,7 +99,8 @@ def open_index_of(
     """The index at a path, or the cached index of the documents there, brought up to date.
 
     Without a reranker and without a length, the cached index that was used last, else one as ``model`` would read it.
-    Raises BadOption and UsageError for what was settled when an index was built: its selection, its passages.
+    Raises BadOption and UsageError for what was settled when an index was built: its selection, its passages,
+    and how its documents are read.
     """
     from rankladder.retrieve import cached_index, is_index, open_index
     from rankladder.textfiles.selection import EVERYTHING
@@ -107,6 +110,11 @@ def open_index_of(
             raise BadOption(
                 f"{path} is an index: which files it holds, and their ids, are settled",
                 hint="give --include, --exclude, --no-ignore and --ids to `rankladder index`",
+            )
+        if read_as != AS_NAMED:
+            raise BadOption(
+                f"{path} is an index: how its documents are read is settled",
+                hint="give --as, --text-key, --title-key and --id-key to `rankladder index`",
             )
         if passage_words is not None or passage_tokens is not None:
             raise click.UsageError(
@@ -125,6 +133,7 @@ def open_index_of(
         passages_for=None if passage_words is not None else tokens or reranker,
         tokens_for=tokens,
         select=select,
+        read_as=read_as,
         any_kept=reranker is None and passage_words is None and passage_tokens is None,
     )
     if report.added or report.changed or report.removed:

@@ -9,7 +9,7 @@ import click
 
 from rankladder.cli.explanation import DIGITS, print_explanation, stage_rows
 from rankladder.cli.hits import hit_row, note_cuts, source_of, token_row
-from rankladder.cli.options import MODEL_OPTIONS, GivenPath, given, model_options, open_model
+from rankladder.cli.options import MODEL_OPTIONS, GivenPath, given, model_options, open_model, reading_options
 from rankladder.cli.output import Form, emphasise, form_options, note, print_json, resolve_form, say
 from rankladder.cli.retrieving import (
     Choice,
@@ -21,6 +21,7 @@ from rankladder.cli.retrieving import (
 )
 from rankladder.cli.selecting import selection_options
 from rankladder.errors import PathMissing
+from rankladder.textfiles import ReadAs
 from rankladder.values import Query
 from rankladder.visible import visible, visible_in_place
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--explain", is_flag=True, help="Show what each stage did: ranks, scores, tokens read and cut, time.")
 @retriever_options
 @selection_options
+@reading_options
 @passage_options
 @model_options
 @form_options
@@ -55,6 +57,7 @@ def search(
     retriever: Choice,
     embedder: str,
     select: Selection,
+    read_as: ReadAs,
     passage_words: int | None,
     passage_tokens: int | None,
     long: Any,
@@ -89,6 +92,7 @@ def search(
         path,
         reranker,
         select,
+        read_as,
         model=model["model"],
         passage_words=passage_words,
         passage_tokens=passage_tokens,

@@ -39,8 +39,8 @@ from rankladder.retrieve.manifest import (
 from rankladder.retrieve.plan import Plan, compare, is_racy, new_digest
 from rankladder.retrieve.sizing import choose_sizing
 from rankladder.storage import storage_errors
-from rankladder.textfiles import KINDS, Found, Ruler, Selection, SkippedFile, Source, find_sources
-from rankladder.textfiles.documents import FILE_FAULTS, READERS, whole_source, why_skipped
+from rankladder.textfiles import AS_NAMED, IN_WORDS, Found, ReadAs, Ruler, Selection, SkippedFile, Source, find_sources
+from rankladder.textfiles.documents import FILE_FAULTS, NO_TEXT, READERS, check_keys, whole_source, why_skipped
 from rankladder.textfiles.selection import DEFAULTS, EVERYTHING
 from rankladder.values import Document
 
@@ -81,6 +81,7 @@ def build_index(
     passages_for: Reranker | ModelTokens | None = None,
     tokens_for: Reranker | ModelTokens | None = None,
     select: Selection = EVERYTHING,
+    read_as: ReadAs = AS_NAMED,
     in_full: bool = True,
 ) -> IndexReport:
     """Builds an index of files and folders, or brings the one in ``into`` up to date, and reports what was done.
@@ -116,16 +117,19 @@ def build_index(
         if live.named is not None:
             remove_leftovers(folder, live.named)
         select, base = _as_before(select, roots, live.manifest)
-        found = find_sources(given, select=select, apart_from=folder, base=base)
+        found = find_sources(given, select=select, form=read_as.form, apart_from=folder, base=base)
         if not found.sources:
-            raise _nothing(given, found)
-        settings = Settings(sizing.words, sizing.tokens, sizing.tokenizer, ANALYSER, READERS, str(select.ids))
+            raise _nothing(given, found, {})
+        check_keys(read_as, found)
+        settings = Settings(
+            sizing.words, sizing.tokens, sizing.tokenizer, ANALYSER, READERS, str(select.ids), read_as.written
+        )
         plan = compare(found.sources, live.manifest, settings=settings, roots=roots)
 
         def manifest_of(states: Mapping[str, SourceState], files: Mapping[str, FileState]) -> Manifest:
             documents = sum(state.documents for state in states.values())
             if not documents:
-                raise _nothing(given, found)
+                raise _nothing(given, found, states)
             ordered = {source.name: states[source.name] for source in found.sources}
             return Manifest(
                 FORMAT,
@@ -153,6 +157,7 @@ def build_index(
                     progress=progress,
                     ruler=ruler,
                     tokens_for=tokens_for,
+                    read_as=read_as,
                 )
                 known = {} if plan.fresh or live.manifest is None else live.manifest.files
                 manifest = manifest_of(states, index_files(generation, known))
@@ -166,8 +171,7 @@ def build_index(
             racy = any(is_racy(state, live.manifest.scanned_ns) for state in plan.kept.values())
             if racy or replace(manifest, scanned_ns=live.manifest.scanned_ns) != live.manifest:
                 save_manifest(live.generation, manifest)  # touched, not changed: spares the next update the digests
-    states_skipped = (SkippedFile(s.path, manifest.sources[s.name].skipped) for s in found.sources)
-    skipped = [*found.skipped, *(one for one in states_skipped if one.reason)]
+    skipped = [*found.skipped, *_skipped(found, manifest.sources)]
     return IndexReport(
         path=folder,
         documents=manifest.documents,
@@ -226,12 +230,19 @@ def _as_before(select: Selection, roots: Sequence[str], manifest: Manifest | Non
     return select.over(manifest.select), manifest.base if set(roots) & set(manifest.roots) else None
 
 
-def _nothing(given: Sequence[str | Path], found: Found) -> BadInput:
+def _skipped(found: Found, states: Mapping[str, SourceState]) -> list[SkippedFile]:
+    """The files that gave no documents, each with its reason."""
+    known = [(source.path, states[source.name].skipped) for source in found.sources if source.name in states]
+    return [SkippedFile(path, reason) for path, reason in known if reason]
+
+
+def _nothing(given: Sequence[str | Path], found: Found, states: Mapping[str, SourceState]) -> BadInput:
+    skipped = [*found.skipped, *_skipped(found, states)]
     why = [f"{count} {suffix}" for suffix, count in found.unknown_suffixes.most_common(5)]
     why += [f"{count} by {what}" for what, count in found.left_out.most_common()]
-    why += [f"{one.path}: {one.reason}" for one in found.skipped[:3]]
+    why += [f"{one.path}: {one.reason}" for one in skipped[:3]]
     beside = f" (left out: {'; '.join(why)})" if why else ""
-    hint = f"{', '.join(KINDS)} are read"
+    hint = f"{IN_WORDS}; --as text reads others"
     if found.left_out:
         hint = "--no-ignore reads hidden, installed and built files too; --include '' and --exclude '' lift the globs"
     return BadInput(f"no documents in {', '.join(map(str, given))}{beside}", hint=hint)
@@ -245,6 +256,7 @@ def _write(
     progress: bool | None,
     ruler: Ruler,
     tokens_for: Reranker | ModelTokens | None,
+    read_as: ReadAs,
 ) -> dict[str, SourceState]:
     """Fills a generation as planned, and returns the state of every source that was read."""
     with _writing(generation.parent):
@@ -256,7 +268,7 @@ def _write(
     with Progress("indexing", len(plan.to_read), "files", wanted=progress, inside="passages") as bar:
         for source in plan.to_read:
             digest, count, skipped = new_digest(), 0, ""
-            documents = _readable(whole_source(source, ruler=ruler, digest=digest), source)
+            documents = _readable(whole_source(source, ruler=ruler, digest=digest, read_as=read_as), source)
             try:
                 for document in documents if tokens_for is None else _encoded(documents, tokens_for):
                     ids.add(document, source)
@@ -270,6 +282,7 @@ def _write(
                 skipped = str(error)
             bar.add(1)
             known = digest.hexdigest() if not skipped else ""
+            skipped = skipped or ("" if count else NO_TEXT)
             states[source.name] = SourceState(source.size, source.mtime_ns, known, count, skipped)
     with _writing(generation.parent):
         writer.commit()

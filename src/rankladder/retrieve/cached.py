@@ -22,7 +22,7 @@ from rankladder.retrieve.manifest import FORMAT, is_index, live_generation, read
 from rankladder.retrieve.sizing import choose_sizing, tokens_of_index
 from rankladder.storage import private_folder
 from rankladder.temporary import new_temporary_folder, remove_temporary
-from rankladder.textfiles import Selection
+from rankladder.textfiles import AS_NAMED, ReadAs, Selection
 from rankladder.textfiles.selection import DEFAULTS, EVERYTHING
 
 _PATIENCE_S = 120.0
@@ -38,6 +38,7 @@ def cached_index(
     passages_for: Reranker | ModelTokens | None = None,
     tokens_for: Reranker | ModelTokens | None = None,
     select: Selection = EVERYTHING,
+    read_as: ReadAs = AS_NAMED,
     any_kept: bool = False,
 ) -> tuple[Index, IndexReport]:
     """An open index of the documents below a path, and the report of its last update.
@@ -45,17 +46,17 @@ def cached_index(
     The index is built on the first call and brought up to date on every later one; arguments are as in ``build_index``.
 
     It lies in ``$RANKLADDER_CACHE`` (else the platform's cache folder) under ``indexes/``, one folder for each absolute
-    path, passage length, selection and tokenizer: with a folder for each tokenizer every document has its token ids,
-    whatever searched before. ``any_kept`` takes the one that was used last, whatever its passages, where there is one
-    for the path and the selection. Where another process is updating the index, this one waits, up to two minutes.
-    Where the cache cannot be written, the index is built in a temporary folder, with a RuntimeWarning, and removed when
-    it is closed.
+    path, passage length, selection, ``read_as`` and tokenizer: with a folder for each tokenizer every document has its
+    token ids, whatever searched before. ``any_kept`` takes the one that was used last, whatever its passages, where
+    there is one for the path, the selection and ``read_as``. Where another process is updating the index, this one
+    waits, up to two minutes. Where the cache cannot be written, the index is built in a temporary folder, with a
+    RuntimeWarning, and removed when it is closed.
 
     Raises what ``build_index`` and ``open_index`` raise.
     """
     settled = select.over(DEFAULTS)
     folder = cache_folder("indexes", f"format-{FORMAT}")
-    of_path = _digest(f"{Path(path).resolve()}\n{settled}")
+    of_path = _digest(f"{Path(path).resolve()}\n{settled}{read_as.written}")
     kept = _used_last(folder, of_path) if any_kept else None
     if kept is not None:
         folder, passage_words, passage_tokens, passages_for = kept
@@ -77,6 +78,7 @@ def cached_index(
             passages_for=passages_for,
             tokens_for=tokens_for,
             select=settled,
+            read_as=read_as,
             in_full=False,
         )
 

@@ -46,6 +46,7 @@ class Settings:
     analyser: str
     readers: int
     ids: str
+    read_as: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,24 +3,30 @@
 from rankladder.textfiles.beir import BeirFolder, beir_folder
 from rankladder.textfiles.bytestream import NotText
 from rankladder.textfiles.documents import Documents, read_documents, read_source
+from rankladder.textfiles.forms import AS_NAMED, FORMS, IN_WORDS, ReadAs
 from rankladder.textfiles.headerless import HeaderMissing
 from rankladder.textfiles.qrels import read_pairs, read_qrels, write_qrels
 from rankladder.textfiles.rulers import PASSAGE_WORDS, Ruler, WordRuler
 from rankladder.textfiles.runs import read_run, read_run_file, write_run
 from rankladder.textfiles.selection import Selection
-from rankladder.textfiles.sources import KINDS, Found, Source, find_sources
+from rankladder.textfiles.sniffing import OtherForm
+from rankladder.textfiles.sources import Found, Source, find_sources
 from rankladder.textfiles.topics import Topics, read_queries, read_topics
 from rankladder.textfiles.walking import SkippedFile
 from rankladder.textfiles.writing import write_documents_jsonl
 
 __all__ = [
-    "KINDS",
+    "AS_NAMED",
+    "FORMS",
+    "IN_WORDS",
     "PASSAGE_WORDS",
     "BeirFolder",
     "Documents",
     "Found",
     "HeaderMissing",
     "NotText",
+    "OtherForm",
+    "ReadAs",
     "Ruler",
     "Selection",
     "SkippedFile",

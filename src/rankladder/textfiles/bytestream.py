@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 from rankladder.errors import BadFile, StorageFailed
+from rankladder.textfiles.charsets import codec_of, declared_label, decoded, mark_of, why_not_utf8
 
 _HEAD = 65_536
+_PACKED_MOST = 64_000_000  # what a packed text may unpack to, beside a hundred times its own size
+_PACKED_TIMES = 100
+_LONGEST_LINE = 1 << 28
 
 
 class Digest(Protocol):
@@ -24,13 +27,15 @@ class Digest(Protocol):
 
 
 class NotText(BadFile):
-    """A file that holds no documents: binary, not UTF-8, not readable, a table of something else.
+    """A file that holds no documents: binary, in an unknown encoding, not readable, a table of something else.
 
     In a folder it is skipped and reported.
     """
 
     def __init__(self, path: Path, reason: str, *, hint: str | None = None) -> None:
-        hint = hint or "rankladder reads UTF-8 text; convert the file, or leave it out"
+        hint = (
+            hint or "rankladder reads text in UTF-8, or in the encoding that it declares; convert it, or leave it out"
+        )
         super().__init__(f"{path}: {reason}", hint=hint)
         self.path = path
         self.reason = reason
@@ -78,54 +83,69 @@ def open_bytes(path: Path, *, digest: Digest | None = None) -> Iterator[io.Buffe
             yield plain
 
 
-def why_not_text(data: bytes, *, whole: bool) -> str | None:
-    r"""The reason why bytes are not UTF-8 text, or None where they are; ``whole`` is False for the head of a file.
+@contextmanager
+def open_text(path: Path, *, digest: Digest | None = None) -> Iterator[io.TextIOBase]:
+    """``open_bytes`` for text, line ends as they are: UTF-8, or what a byte order mark or an XML declaration says."""
+    with open_bytes(path, digest=digest) as stream:
+        encoding = encoding_of(_peek(stream)) or "utf-8"
+        yield io.TextIOWrapper(cast("io.BufferedReader", stream), encoding=encoding, newline="")
 
-    >>> why_not_text(b"PK\x03\x00", whole=True)
-    'binary (a NUL byte at byte 3)'
-    >>> why_not_text("é".encode("latin-1"), whole=True)
-    'not UTF-8 (byte 0xe9 at byte 0)'
-    """
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "UTF-16 text, not UTF-8"
-    if (place := data.find(b"\0")) >= 0:
-        return f"binary (a NUL byte at byte {place})"
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(data, final=whole)
-    except UnicodeDecodeError as error:
-        return f"not UTF-8 (byte 0x{data[error.start]:02x} at byte {error.start})"
-    return None
+
+def encoding_of(head: bytes) -> str | None:
+    """The encoding that the head of a streamed file tells: by a byte order mark, or in a declaration; else None."""
+    label = declared_label(head)
+    return mark_of(head) or (codec_of(label) if label is not None and label.lower() != "utf-8" else None)
+
+
+def _peek(stream: io.BufferedIOBase) -> bytes:
+    return cast("io.BufferedReader", stream).peek(_HEAD)
 
 
 def text_head(path: Path) -> str:
     """The first 64 KiB of a file, without its byte order mark.
 
-    Raises NotText for a file that is binary, not UTF-8, not gzip, or not readable.
+    Raises NotText for a file that is binary, of no encoding that is known, not gzip, or not readable.
+    """
+    with _readable(path), open_bytes(path) as stream:
+        head = stream.read(_HEAD)
+    if (encoding := encoding_of(head)) is None and (reason := why_not_utf8(head, whole=len(head) < _HEAD)) is not None:
+        raise NotText(path, reason)
+    return head.decode(encoding or "utf-8", errors="ignore").lstrip("\ufeff")  # it may end inside a character
+
+
+def read_text(path: Path, *, digest: Digest | None = None, html: bool = False) -> str:
+    r"""The whole text of a file, byte order mark removed, line ends made ``\n``. ``html`` looks for the encoding in a
+    ``<meta>`` too. Raises NotText.
     """
     try:
-        with open_bytes(path) as stream:
-            head = stream.read(_HEAD)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise NotText(path, f"not a whole gzip file ({error})") from error
-    except OSError as error:
-        raise NotText(path, f"cannot be read ({error.strerror or error})") from error
-    if (reason := why_not_text(head, whole=len(head) < _HEAD)) is not None:
-        raise NotText(path, reason)
-    return head.decode("utf-8-sig", errors="ignore")  # it may end inside a character
+        text = decoded(read_bytes(path, digest=digest), html=html)
+    except ValueError as error:
+        if isinstance(error, NotText):
+            raise
+        raise NotText(path, str(error)) from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_text(path: Path, *, digest: Digest | None = None) -> str:
-    r"""The whole text of a file, byte order mark removed, line ends made ``\n``. Raises NotText."""
+def read_bytes(path: Path, *, digest: Digest | None = None) -> bytes:
+    """The whole content of a file, decompressed. Raises NotText, also for what unpacks to very much more than it is."""
+    with _readable(path), open_bytes(path, digest=digest) as stream:
+        if path.suffix.lower() != ".gz":
+            return stream.read()
+        most = _PACKED_MOST + _PACKED_TIMES * path.stat().st_size
+        data = stream.read(most + 1)
+    if len(data) > most:
+        raise NotText(path, f"unpacks to more than {most:,} bytes", hint="unpack it, if it is what it should be")
+    return data
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        with open_bytes(path, digest=digest) as stream:
-            data = stream.read()
+        yield
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise NotText(path, f"not a whole gzip file ({error})") from error
     except OSError as error:
         raise NotText(path, f"cannot be read ({error.strerror or error})") from error
-    if (reason := why_not_text(data, whole=True)) is not None:
-        raise NotText(path, reason)
-    return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
 
 
 @contextmanager
@@ -142,16 +162,45 @@ def reading(path: Path) -> Iterator[None]:
 def numbered_lines(path: Path, *, digest: Digest | None = None) -> Iterator[tuple[int, str]]:
     r"""Line numbers from 1, and lines without their ends; blank lines are left out, only ``\n`` ends a line.
 
-    Raises BadFile, naming the line, for bytes that are not UTF-8, and StorageFailed where the disk fails.
+    Raises BadFile, naming the line, for bytes that are not of the file's encoding (UTF-8, or what a byte order mark or
+    an XML declaration says) and for a line of more than 256 MiB, and StorageFailed where the disk fails.
     """
     with reading(path), open_bytes(path, digest=digest) as stream:
-        for number, raw in enumerate(stream, 1):
-            try:
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                raise BadFile(
-                    f"{path}:{number}: not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start} of the line)",
-                    hint="convert the file to UTF-8: iconv -f latin1 -t utf-8",
-                ) from error
+        encoding = encoding_of(_peek(stream))
+        lines = _lines(stream, path) if encoding in {None, "utf-8-sig"} else _decoded_lines(stream, path, str(encoding))
+        for number, line in enumerate(lines, 1):
             if line and not line.isspace():
                 yield number, line
+
+
+def _lines(stream: io.BufferedIOBase, path: Path) -> Iterator[str]:
+    number = 0
+    while raw := stream.readline(_LONGEST_LINE):
+        number += 1
+        _check_length(raw, path, number)
+        try:
+            yield raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise BadFile(
+                f"{path}:{number}: not UTF-8 (byte 0x{raw[error.start]:02x} at byte {error.start} of the line)",
+                hint="convert the file to UTF-8: iconv -f latin1 -t utf-8",
+            ) from error
+
+
+def _decoded_lines(stream: io.BufferedIOBase, path: Path, encoding: str) -> Iterator[str]:
+    number = 0
+    try:
+        text = io.TextIOWrapper(cast("io.BufferedReader", stream), encoding=encoding, newline="\n")
+        while line := text.readline(_LONGEST_LINE):
+            number += 1
+            _check_length(line, path, number)
+            yield line.rstrip("\r\n")
+    except UnicodeError as error:
+        raise BadFile(
+            f"{path}: not {encoding.upper()}, on line {number + 1} or below: {error}", hint="convert the file to UTF-8"
+        ) from error
+
+
+def _check_length(line: str | bytes, path: Path, number: int) -> None:
+    if len(line) == _LONGEST_LINE:
+        raise BadFile(f"{path}:{number}: a line of more than {_LONGEST_LINE >> 20} MiB")

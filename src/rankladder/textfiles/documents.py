@@ -10,25 +10,30 @@ from pathlib import Path
 
 from rankladder.arguments import checked
 from rankladder.errors import BadFile, BadOption, StorageFailed
-from rankladder.textfiles.bytestream import Digest, read_text, text_head
+from rankladder.textfiles.bytestream import Digest, text_head
+from rankladder.textfiles.forms import AS_NAMED, PROSE, RECORDS, Kind, ReadAs
 from rankladder.textfiles.headerless import LAYOUTS, HeaderMissing, headerless_columns, headerless_documents
-from rankladder.textfiles.hypertext import html_page
-from rankladder.textfiles.markdown import markdown_page
+from rankladder.textfiles.json_files import json_documents
 from rankladder.textfiles.passages import Page, cut_passages
-from rankladder.textfiles.plain import plain_page, rst_page
-from rankladder.textfiles.records import csv_documents, jsonl_documents
+from rankladder.textfiles.prose import prose_page
+from rankladder.textfiles.records import jsonl_documents
 from rankladder.textfiles.rulers import PASSAGE_WORDS, Ruler, WordRuler
 from rankladder.textfiles.selection import EVERYTHING, Selection
-from rankladder.textfiles.sources import PROSE, Found, Source, find_sources
-from rankladder.textfiles.trec_documents import begins_with_doc, trec_documents
+from rankladder.textfiles.sniffing import OtherForm, form_within
+from rankladder.textfiles.sources import Found, Source, find_sources
+from rankladder.textfiles.tables import csv_documents
+from rankladder.textfiles.trec_documents import trec_documents
 from rankladder.textfiles.walking import SkippedFile
 from rankladder.values import Document
 
 FILE_FAULTS = (BadFile, StorageFailed)
 """What reading a file raises: in a folder it is skipped for it, where it was named the whole ends."""
 
-READERS = 2
+READERS = 3
 """Counts the changes by which the same file gives other documents; another number rebuilds every index."""
+
+NO_TEXT = "no text in it"
+"""Why a file is left out that could be read and gave no document."""
 
 
 class Documents:
@@ -38,9 +43,10 @@ class Documents:
     ``skipped`` and ``unknown_suffixes`` are complete once the iteration has ended.
     """
 
-    def __init__(self, path: Path, found: Found, ruler: Ruler) -> None:
+    def __init__(self, path: Path, found: Found, ruler: Ruler, read_as: ReadAs) -> None:
         self.path = path
         self.ruler = ruler
+        self.read_as = read_as
         self._found = found
         self._refused: dict[Path, SkippedFile] = {}
 
@@ -74,12 +80,17 @@ class Documents:
             yield from documents
 
     def _read(self, source: Source) -> Iterator[Document]:
+        reason = NO_TEXT
         try:
-            yield from whole_source(source, ruler=self.ruler)
+            for document in whole_source(source, ruler=self.ruler, read_as=self.read_as):
+                reason = ""
+                yield document
         except FILE_FAULTS as error:
             if source.named:
                 raise
-            self._refused[source.path] = SkippedFile(source.path, why_skipped(error, source.path))
+            reason = why_skipped(error, source.path)
+        if reason:
+            self._refused[source.path] = SkippedFile(source.path, reason)
 
 
 @checked
@@ -89,12 +100,14 @@ def read_documents(
     passage_words: int | None = None,
     ruler: Ruler | None = None,
     select: Selection = EVERYTHING,
+    read_as: ReadAs = AS_NAMED,
 ) -> Documents:
     """The documents of a file, or of every file below a folder; see ``find_sources`` and ``Selection`` for which.
 
-    A record file (JSON Lines, CSV, TSV, a BEIR corpus, TREC's ``<DOC>`` files) gives one document a record, a prose
-    file (Markdown, text, reStructuredText, HTML) one a passage of about ``passage_words`` words (by default 200), or of
-    what ``ruler`` measures: ``Reranker.tokens.ruler(most)`` counts the tokens of a model.
+    A record file (JSON Lines, JSON, CSV, TSV, a BEIR corpus, TREC's ``<DOC>`` files) gives one document a record, a
+    prose file (Markdown, text, HTML, …) one a passage of about ``passage_words`` words (by default 200), or of what
+    ``ruler`` measures: ``Reranker.tokens.ruler(most)`` counts the tokens of a model. ``read_as`` says what the names of
+    files and keys do not.
 
     Raises PathMissing, BadOption, BadFile. A file that was found in a folder is skipped where it has a fault. Duplicate
     ids are not looked for here: that takes the whole set in memory
@@ -104,7 +117,9 @@ def read_documents(
         raise BadOption("passage_words and ruler exclude each other")
     words = PASSAGE_WORDS if passage_words is None else passage_words
     check_passage_words(words)
-    return Documents(Path(path), find_sources([path], select=select), WordRuler(words) if ruler is None else ruler)
+    found = find_sources([path], select=select, form=read_as.form)
+    check_keys(read_as, found)
+    return Documents(Path(path), found, WordRuler(words) if ruler is None else ruler, read_as)
 
 
 def why_skipped(error: BadFile | StorageFailed, path: Path) -> str:
@@ -124,34 +139,53 @@ def check_passage_words(passage_words: int) -> None:
         raise BadOption(f"passage_words must be at least 20, got {passage_words}")
 
 
-def whole_source(source: Source, *, ruler: Ruler, digest: Digest | None = None) -> Iterator[Document]:
+def check_keys(read_as: ReadAs, found: Found) -> None:
+    """Raises BadOption for a key where no file holds records: it would be ignored."""
+    if read_as.keys and found.sources and not any(source.kind in RECORDS for source in found.sources):
+        raise BadOption(
+            f"{', '.join(read_as.keys)}: none of the files holds records",
+            hint="a key is looked for in JSON Lines, JSON, CSV and TSV",
+        )
+
+
+def whole_source(
+    source: Source, *, ruler: Ruler, digest: Digest | None = None, read_as: ReadAs = AS_NAMED
+) -> Iterator[Document]:
     """As ``read_source``, but a file that was found in a folder gives all its documents or none.
 
     Record files are not held in memory, so they are read twice for it: once to see whether they can be read.
     """
-    if not source.named and (source.kind not in PROSE or begins_with_doc(source.path)):
+    if not source.named and form_within(source.path, source.kind)[0] not in PROSE:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", HeaderMissing)
-            for _ in read_source(source, ruler=ruler):
+            warnings.simplefilter("ignore", OtherForm)
+            for _ in read_source(source, ruler=ruler, read_as=read_as):
                 pass
-    yield from read_source(source, ruler=ruler, digest=digest)
+    yield from read_source(source, ruler=ruler, digest=digest, read_as=read_as)
 
 
 @checked
-def read_source(source: Source, *, ruler: Ruler, digest: Digest | None = None) -> Iterator[Document]:
+def read_source(
+    source: Source, *, ruler: Ruler, digest: Digest | None = None, read_as: ReadAs = AS_NAMED
+) -> Iterator[Document]:
     """The documents of one source, in order. ``digest`` takes every byte of the file once the iteration has ended.
 
     Raises NotText before the first document for a file that is not text, or a table without a column for it, and
-    BadFile for a record that cannot be used. Warns of a table whose columns had to be guessed (``HeaderMissing``).
+    BadFile for a record that cannot be used. Warns of a table whose columns had to be guessed (``HeaderMissing``), and
+    of a file that is read in another form than its name says (``OtherForm``).
     """
-    match source.kind:
-        case "jsonl" | "csv":
-            return _with_ids(_records(source, text_head(source.path), digest), source)
-        case "trec":
-            return _records(source, text_head(source.path), digest)
-        case "plain" if begins_with_doc(source.path):
-            return _records(replace(source, kind="trec"), text_head(source.path), digest)
-    return _passages(_page(source, digest), source.name, ruler)
+    kind = source.kind
+    if read_as.form is None or not source.named:
+        kind, remark = form_within(source.path, kind)
+        if remark:
+            warnings.warn(f"{source.path}: {remark}", OtherForm, stacklevel=2)
+    if kind in PROSE:
+        return _passages(prose_page(source.path, kind, digest=digest), source.name, ruler)
+    documents = _records(source, kind, digest, read_as)
+    if kind == "trec":
+        return documents
+    documents = _with_ids(documents, source)
+    return documents if read_as.title_key is None else _with_titles(documents, source.path, read_as.title_key)
 
 
 def _with_ids(documents: Iterator[Document], source: Source) -> Iterator[Document]:
@@ -162,30 +196,31 @@ def _with_ids(documents: Iterator[Document], source: Source) -> Iterator[Documen
         yield document if id == document.id else replace(document, id=id)
 
 
-def _records(source: Source, head: str, digest: Digest | None) -> Iterator[Document]:
+def _records(source: Source, kind: Kind, digest: Digest | None, read_as: ReadAs) -> Iterator[Document]:
     path, name = source.path, source.name
-    if source.kind == "trec":
+    if kind == "json":
+        return json_documents(path, name, digest=digest, read_as=read_as)
+    head = text_head(path)  # refuses what is not text
+    if kind == "trec":
         return trec_documents(path, name, digest=digest)
-    if source.kind == "jsonl":
-        return jsonl_documents(path, name, digest=digest)
+    if kind == "jsonl":
+        return jsonl_documents(path, name, digest=digest, read_as=read_as)
     columns = headerless_columns(path, head, named=source.named)
-    if columns is None:
-        return csv_documents(path, name, digest=digest)
-    warnings.warn(f"{path}: no header; its columns are read as {LAYOUTS[columns]}", HeaderMissing, stacklevel=2)
+    if columns is None or read_as.keys:
+        return csv_documents(path, name, digest=digest, read_as=read_as)
+    warnings.warn(f"{path}: no header; its columns are read as {LAYOUTS[columns]}", HeaderMissing, stacklevel=3)
     return headerless_documents(path, name, columns, digest=digest)
 
 
-def _page(source: Source, digest: Digest | None) -> Page:
-    text = read_text(source.path, digest=digest)
-    match source.kind:
-        case "markdown":
-            return markdown_page(text)
-        case "rst":
-            return rst_page(text)
-        case "html":
-            return html_page(text)
-        case _:
-            return plain_page(text)
+def _with_titles(documents: Iterator[Document], path: Path, key: str) -> Iterator[Document]:
+    """The documents as they are. Raises BadFile at their end where none has a title: the key is not one of theirs."""
+    count = titles = 0
+    for document in documents:
+        count += 1
+        titles += bool(document.title)
+        yield document
+    if count and not titles:
+        raise BadFile(f"{path}: no record has a title under {key!r}")
 
 
 def _passages(page: Page, name: str, ruler: Ruler) -> Iterator[Document]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rankladder.errors import BadFile
 from rankladder.textfiles.bytestream import Digest, endings, numbered_lines
-from rankladder.textfiles.records import TEXT_KEYS
+from rankladder.textfiles.fields import TEXT_KEYS
 from rankladder.values import Document
 
 LAYOUTS = {2: "id, text", 4: "id, url, title, text"}

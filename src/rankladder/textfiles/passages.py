@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from rankladder.textfiles.rulers import Laid, Ruler, WordRuler, end_of_word
 
@@ -34,8 +35,8 @@ class Page:
     blocks: tuple[Block, ...]
 
     def title_of(self, block: Block) -> str:
-        """What stands above a block: the page's title and the headings."""
-        return " › ".join(part for part in (self.title, *block.path) if part)
+        """What stands above a block: the page's title and the headings, a repeated one once."""
+        return " › ".join(next(same) for _, same in groupby(filter(None, (self.title, *block.path)), key=str.casefold))
 
 
 def cut_passages(page: Page, *, ruler: Ruler) -> Iterator[tuple[str, Block]]:

@@ -80,3 +80,17 @@ def _paragraphs(lines: list[str], offset: int, outline: Outline, *, keep_rows: b
         body = "\n".join(lines[begin:end])
         if keep_rows or not (end - begin == 1 and _ADORNMENT.match(body)):
             outline.block(body, offset + begin + 1, offset + end, is_code=is_code)
+
+
+def lines_page(text: str) -> Page:
+    """The page that a text of single lines is (a log, settings): what stands between blank lines, kept as lines."""
+    outline = Outline()
+    first: int | None = None
+    lines = text.split("\n")
+    for place, line in enumerate([*lines, ""]):
+        if line.strip():
+            first = place if first is None else first
+        elif first is not None:
+            outline.block("\n".join(lines[first:place]), first + 1, place, is_code=True)
+            first = None
+    return outline.page()

@@ -12,38 +12,13 @@ from typing import Literal
 
 from rankladder.arguments import checked
 from rankladder.errors import BadFile, BadOption, PathMissing
-from rankladder.textfiles.bytestream import endings
+from rankladder.textfiles.forms import IN_WORDS, PROSE, TREC_SUFFIXES, Kind, kind_of, suffix_of
 from rankladder.textfiles.selection import DEFAULTS, EVERYTHING, Selection
-from rankladder.textfiles.trec_documents import begins_with_doc
+from rankladder.textfiles.sniffing import form_within
 from rankladder.textfiles.walking import SkippedFile, walk
-
-Kind = Literal["markdown", "plain", "rst", "html", "jsonl", "csv", "trec"]
-
-KINDS: dict[str, Kind] = {
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".txt": "plain",
-    ".txt.gz": "plain",
-    ".rst": "rst",
-    ".html": "html",
-    ".htm": "html",
-    ".jsonl": "jsonl",
-    ".jsonl.gz": "jsonl",
-    ".csv": "csv",
-    ".csv.gz": "csv",
-    ".tsv": "csv",
-    ".tsv.gz": "csv",
-}
-"""How a file is read, by the end of its name; plain text that begins with ``<DOC>`` as TREC documents."""
-
-TREC_SUFFIXES = (".trec", ".trec.gz", ".sgml", ".sgml.gz", ".sgm", ".sgm.gz", ".xml", ".xml.gz", ".gz")
-"""Ends of names of which nothing is read but TREC documents: such a file must begin with ``<DOC>``."""
 
 LARGEST_PROSE = 256 * 2**20
 """Bytes of a file of prose: it is held whole while it is read. Record files are streamed, whatever their size."""
-
-PROSE = frozenset[Kind](("markdown", "plain", "rst", "html"))
-"""Kinds of which a passage is a document, not a record."""
 
 _COLLECTIONS = ("corpus", "collection", "docs", "documents", "passages")
 
@@ -89,28 +64,12 @@ class Found:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def kind_of(path: Path) -> Kind | None:
-    """How a file is read, None for a suffix that is not known, or for SGML that is not TREC documents.
-
-    >>> kind_of(Path("corpus.jsonl.gz")), kind_of(Path("README.MD")), kind_of(Path("photo.jpg"))
-    ('jsonl', 'markdown', None)
-    """
-    suffix = _suffix(path)
-    if suffix in TREC_SUFFIXES:
-        return None if begins_with_doc(path) is False else "trec"  # what cannot be read is named where it is read
-    return KINDS.get(suffix)
-
-
-def _suffix(path: Path) -> str:
-    suffixes = endings(path)
-    return "".join(suffixes if suffixes[-1:] == [".gz"] else suffixes[-1:])
-
-
 @checked
 def find_sources(
     paths: Sequence[str | Path],
     *,
     select: Selection = EVERYTHING,
+    form: Kind | None = None,
     apart_from: Path | None = None,
     base: str | Path | None = None,
 ) -> Found:
@@ -119,6 +78,8 @@ def find_sources(
     Folders are searched all the way down. Of a BEIR folder only the corpus is read. What is left out is counted: by
     ``select``, hidden files and folders, folders of installed code or build output, links to folders, and rankladder's
     own indexes; ``apart_from`` is left out without a word. A link to a file that is read already is skipped.
+
+    ``form`` is how files are read whose names do not tell, and every file that is named outright.
 
     A name is relative to the first path, or to ``base`` where that is given: other paths change no name.
 
@@ -139,7 +100,7 @@ def find_sources(
         for path in walk(root, settled, found, apart_from=apart_from):
             if path not in seen:
                 seen.add(path)
-                _sort_out(path, _name(path, start), path in named, found, settled)
+                _sort_out(path, _name(path, start), path in named, found, settled, form)
     found.sources.sort(key=lambda source: source.name)
     _skip_links(found)
     found.skipped.sort(key=lambda skipped: skipped.path)
@@ -170,7 +131,7 @@ def _skip_links(found: Found) -> None:
     found.sources = [source for source in found.sources if source.name not in again]
 
 
-def _sort_out(path: Path, name: str, named: bool, found: Found, select: Selection) -> None:
+def _sort_out(path: Path, name: str, named: bool, found: Found, select: Selection, form: Kind | None) -> None:
     try:
         name.encode()
         status = path.stat()
@@ -185,18 +146,20 @@ def _sort_out(path: Path, name: str, named: bool, found: Found, select: Selectio
             raise BadFile(f"{path}: not a regular file", hint="save it to a file, and name that")
         found.skipped.append(SkippedFile(path, "not a regular file"))
         return
-    kind = kind_of(path)
+    kind = (form if named else None) or kind_of(path, form)
     if kind is None:
         if named:
+            sgml = suffix_of(path).removesuffix(".gz") in TREC_SUFFIXES and path.suffix != ""
             raise BadFile(
-                f"{path}: files of the kind {_suffix(path) or '(no suffix)'} are not read",
-                hint=f"rankladder reads {', '.join(KINDS)}, and {', '.join(TREC_SUFFIXES)} of TREC documents, which "
-                "begin with <DOC>; a text of another kind can be copied to a .txt file",
+                f"{path}: files of the kind {suffix_of(path) or '(no suffix)'} are not read"
+                + (", but TREC documents, which begin with <DOC>" if sgml else ""),
+                hint=f"if it is text, --as text reads it (or --as markdown, html, jsonl, csv …); {IN_WORDS}",
             )
-        found.unknown_suffixes[_suffix(path) or "(none)"] += 1
+        found.unknown_suffixes[suffix_of(path) or "(none)"] += 1
         return
-    if kind in PROSE and status.st_size > LARGEST_PROSE:
-        reason = f"too large ({status.st_size / 2**20:,.0f} MiB; prose is read up to {LARGEST_PROSE / 2**20:,.0f} MiB)"
+    whole = kind in PROSE or (kind == "json" and form_within(path, kind)[0] == "json")
+    if whole and status.st_size > LARGEST_PROSE:
+        reason = f"too large ({status.st_size / 2**20:,.0f} MiB; it is read up to {LARGEST_PROSE / 2**20:,.0f} MiB)"
         if named:
             raise BadFile(f"{path}: {reason}", hint="split it, or turn it into JSON Lines, which are read line by line")
         found.skipped.append(SkippedFile(path, reason))

@@ -10,7 +10,8 @@ from typing import Any
 from rankladder.arguments import checked
 from rankladder.errors import BadInput
 from rankladder.storage import whole_file
-from rankladder.textfiles.records import ID_KEYS, TEXT_KEYS, TITLE_KEY, without_surrogates
+from rankladder.textfiles.fields import ID_KEYS, TEXT_KEYS, TITLE_KEY, TITLE_KEYS, known_fields
+from rankladder.textfiles.records import without_surrogates
 from rankladder.values import Document
 
 
@@ -33,7 +34,7 @@ def _record(document: Document) -> dict[str, Any]:
     if taken:
         raise BadInput(f"document {document.id!r}: metadata has the reserved key {min(taken)!r}")
     record: dict[str, Any] = {ID_KEYS[0]: document.id}
-    if document.title:
+    if document.title or known_fields([*document.metadata], TITLE_KEYS):  # else one of these would be read as the title
         record[TITLE_KEY] = document.title
     record[TEXT_KEYS[0]] = document.text
     for key, value in document.metadata.items():
