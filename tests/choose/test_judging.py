@@ -37,6 +37,17 @@ def test_later_queries_that_say_the_same_confirm_the_choice() -> None:
     assert any("new against old, which runs today: it is better, +0.300" in sentence for sentence in found.sentences)
 
 
+def test_the_smallest_p_that_was_drawn_is_said_to_be_a_bound() -> None:
+    found = judged([row("old", 0.3, 1), row("new", 0.6, 2)])
+    assert found.versus is not None
+    assert found.versus.p_at_most
+    assert any(", p at most 0.0001; 60 better" in sentence for sentence in found.sentences)
+    few = judged([row("old", 0.3, 1, queries=8), row("new", 0.6, 2, queries=8)])
+    assert few.versus is not None
+    assert not few.versus.p_at_most
+    assert any(", p = 0.0078; 8 better" in sentence for sentence in few.sentences)
+
+
 def test_later_queries_contradict_a_choice_that_luck_made_and_do_not_change_it() -> None:
     rows = [row("old", 0.5, 1), row("lucky", 0.6, 2)]
     found = judged(rows, old=0.5, lucky=0.3)

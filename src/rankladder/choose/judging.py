@@ -12,7 +12,7 @@ from rankladder.choose.forecast import Further, further_queries
 from rankladder.choose.outcome import Confirmation, Judged, Versus
 from rankladder.choose.sentences import Telling
 from rankladder.choose.wishes import Wishes
-from rankladder.evaluate.statistics import bootstrap_interval, randomisation_test
+from rankladder.evaluate.statistics import at_most, bootstrap_interval, randomisation_test
 
 LATER_LEVEL = 0.95
 """The probability from which later queries confirm a choice, and the level at which they contradict it: one contender
@@ -113,7 +113,7 @@ def _judged(contender: Contender, decision: Decision, telling: Telling, seed: in
     values = [contender.values[query] for query in sorted(contender.values)]
     return Judged(
         contender=contender,
-        overall=None if contender.failed is not None else bootstrap_interval(values, seed=seed),
+        overall=None if contender.failed is not None else bootstrap_interval(values, within=(0.0, 1.0), seed=seed),
         reason=verdict.reason,
         evidence=verdict.evidence,
         sentence=telling.verdict(contender),
@@ -178,13 +178,15 @@ def _versus(choice: Contender, current: Contender, seed: int) -> Versus | None:
         return None
     new, old = ([one.values[query] for query in sorted(choice.values)] for one in (choice, current))
     differences = [a - b for a, b in zip(new, old, strict=True)]
+    p = None if len(differences) < FEWEST else randomisation_test(new, old, seed=seed)
     return Versus(
-        bootstrap_interval(differences, seed=seed),
-        None if len(differences) < FEWEST else randomisation_test(new, old, seed=seed),
+        bootstrap_interval(differences, within=(-1.0, 1.0), seed=seed),
+        p,
         sum(one > 0 for one in differences),
         sum(one == 0 for one in differences),
         sum(one < 0 for one in differences),
         len(differences),
+        p is not None and at_most(p),
     )
 
 

@@ -53,6 +53,8 @@ class Versus:
     ties: int
     losses: int
     queries: int
+    p_at_most: bool = False
+    """Whether p is the smallest that the resamples can give: the true one may be smaller."""
 
 
 @dataclass(frozen=True, slots=True)

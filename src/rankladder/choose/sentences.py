@@ -263,7 +263,7 @@ class Telling:
             claim = "it is worse"
         else:
             claim = "the queries do not separate the two"
-        test = "" if p is None else f", p = {p:.2g}"
+        test = "" if p is None else f", p {'at most' if versus.p_at_most else '='} {p:.2g}"
         return (
             f"{self._decision.choice} against {current}, which runs today: {claim}, {signed(interval)} {self._noun}"
             f"{test}; {versus.wins:,} better, {versus.ties:,} equal, {versus.losses:,} worse."
