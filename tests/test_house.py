@@ -30,6 +30,7 @@ ROOT_FILES = (
     "progress",
     "textfiles",
     "catalogue",
+    "kept",
 )
 ROOMS = ("box", "checkpoint", "rerank", "retrieve", "cost", "evaluate", "choose", "distill", "serve", "cli")
 BASE_MODULES = {

@@ -14,6 +14,7 @@ import click
 import rankladder
 from rankladder.cli import exits
 from rankladder.cli.bench import bench
+from rankladder.cli.cache import cache
 from rankladder.cli.choose import choose
 from rankladder.cli.completion import completion
 from rankladder.cli.distill import distill
@@ -42,7 +43,7 @@ def cli() -> None:
     """
 
 
-for verb in (search, rank, index, evaluate, choose, distill, models, bench, completion):
+for verb in (search, rank, index, evaluate, choose, distill, models, cache, bench, completion):
     cli.add_command(verb)
 
 

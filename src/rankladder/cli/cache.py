@@ -1,0 +1,102 @@
+"""``rankladder cache``: what is kept on this machine, and clearing it."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form
+
+if TYPE_CHECKING:
+    from rankladder.kept import Kept
+
+_AGE = re.compile(r"(?P<count>\d{1,6})(?P<unit>[hdw])")
+_DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
+
+
+def _days(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    found = _AGE.fullmatch(value)
+    if found is None:
+        raise click.BadParameter(f"expected an age such as 12h, 30d or 8w, got {value!r}")
+    return int(found["count"]) * _DAYS[found["unit"]]
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+@form_options
+def cache(context: click.Context, form: Form | None) -> None:
+    """Show what rankladder keeps on this machine: indexes, graphs, embeddings, scores, and downloaded models.
+
+    All of it can be made again. RANKLADDER_CACHE names another folder for it (but for models, which HF_HOME moves).
+
+    \b
+    rankladder cache
+    rankladder cache clear embeddings --older-than 30d
+    """
+    if context.invoked_subcommand is None:
+        from rankladder.kept import list_kept
+
+        _show(list_kept(), form)
+
+
+@cache.command()
+@click.argument("kinds", nargs=-1, metavar="[KIND]...")
+@click.option("--older-than", "days", callback=_days, metavar="AGE", help="Only what was not used for 12h, 30d, 8w …")
+@click.option("--yes", is_flag=True, help="Remove without asking; without it, and without a terminal, nothing is.")
+@form_options
+def clear(kinds: tuple[str, ...], days: float | None, yes: bool, form: Form | None) -> None:
+    """Remove what is kept: indexes, graphs, embeddings, scores or verified; all of these where no KIND is named.
+
+    Downloaded models (models) are removed only where they are named: other programs may use them. What another process
+    is writing stays.
+
+    \b
+    rankladder cache clear indexes graphs --older-than 30d
+    """
+    from rankladder import kept
+
+    found = kept.list_kept(kinds or kept.KINDS[:-1], older_than_days=days)
+    _show(found, form)
+    if not found:
+        return
+    if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        note("nothing was removed; --yes removes what is listed")
+        return
+    if not yes and not click.confirm("Remove all of it?", err=True):
+        return
+    freed = 0
+    for one in found:
+        if kept.clear(one):
+            freed += one.bytes
+        else:
+            note(f"{one.path} is being written, and stays")
+    note(f"{_size(freed)} freed")
+
+
+def _show(found: list[Kept], form: Form | None) -> None:
+    if resolve_form(form) == "json":
+        for one in found:
+            print_json({"kind": one.kind, "path": str(one.path), "bytes": one.bytes, "used": round(one.used, 3)})
+        return
+    if not found:
+        note("nothing is kept")
+        return
+    rows = [
+        [one.kind, _size(one.bytes), time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used)), str(one.path)]
+        for one in found
+    ]
+    print_table(
+        ["kind", "size", "last used", "path"],
+        [*rows, ["all", _size(sum(one.bytes for one in found)), "", ""]],
+        right=(1,),
+    )
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e6:,.1f} MB"
