@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rankladder.retrieve.analysis import query_terms, words_of
+from rankladder.retrieve.analysis import analysis_of
 from rankladder.surrogates import encodable
 from rankladder.textfiles.records import parse_record
 
@@ -22,5 +22,6 @@ def test_every_surrogate_becomes_one_sign_and_nothing_else_changes(text: str) ->
 def test_every_room_follows_the_rule() -> None:
     text = "rain\ud800 falls"
     assert parse_record(r'{"text": "rain\ud800 falls"}', "a:1") == {"text": encodable(text)}
-    assert query_terms(text) == query_terms(encodable(text))
-    assert [text[word.start : word.end] for word in words_of(text)] == ["rain", "falls"]
+    english = analysis_of("en")
+    assert english.query_terms(text) == english.query_terms(encodable(text))
+    assert [text[word.start : word.end] for word in english.words_of(text)] == ["rain", "falls"]

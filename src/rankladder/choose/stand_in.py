@@ -34,6 +34,7 @@ def read_unjudged(
     keep_same_ids: bool = False,
     progress: bool | None = None,
     select: Selection = EVERYTHING,
+    language: str = "en",
 ) -> Dataset:
     """Queries and documents without judgements.
 
@@ -47,6 +48,7 @@ def read_unjudged(
         keep_same_ids: Let a document that has a query's id be a candidate of that query.
         progress: Show a bar while the documents are indexed.
         select: Which files of a folder of documents are read, and what ids their records have.
+        language: Whose endings and accents BM25 knows.
 
     Raises PathMissing, BadFile, DuplicateId, BadInput (no query), BadOption (arguments that do not go together).
     """
@@ -67,7 +69,7 @@ def read_unjudged(
     if not asked:
         raise BadInput(f"{file} holds no queries", hint='a line reads id<tab>text, or {"query": "…"} in a .jsonl')
     name = (root if root is not None and root.is_dir() else file).resolve().name.split(".")[0]
-    corpus = Corpus(below, progress=progress, select=select)
+    corpus = Corpus(below, progress=progress, select=select, language=language)
     kept = {query.id: query for query in asked[:queries]}
     digest = hashlib.sha256(corpus.digest.encode())
     for query in kept.values():

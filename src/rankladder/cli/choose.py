@@ -98,7 +98,9 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 @click.option("--out", type=GivenPath(), help="A folder for choice.json, report.html and contenders.csv.")
 @offline_option
 @form_options
-def choose(data: Path | None, judged: JudgedData, select: Selection, form: Form | None, **options: Any) -> int:
+def choose(
+    data: Path | None, judged: JudgedData, select: Selection, language: str | None, form: Form | None, **options: Any
+) -> int:
     """Choose a reranker: measure contenders' quality and cost on DATA, here, and take the cheapest that is good enough.
 
     DATA is a BEIR folder, or a JSON Lines file of judged queries with --documents; a TREC collection is given by
@@ -122,8 +124,8 @@ def choose(data: Path | None, judged: JudgedData, select: Selection, form: Form 
     request = _request(judged, options)
     check_retriever(options["retriever"])
     check_places(options["report"], options["csv"], options["out"])
-    dataset = _read(data, judged, select, request)
-    later = None if options["later"] is None else _read_later(options["later"], judged, select, request)
+    dataset = _read(data, judged, select, language, request)
+    later = None if options["later"] is None else _read_later(options["later"], judged, select, language, request)
     try:
         outcome = make_choice(
             dataset,
@@ -196,7 +198,9 @@ def _request(judged: JudgedData, options: dict[str, Any]) -> ChoiceRequest:
     )
 
 
-def _read(data: Path | None, judged: JudgedData, select: Selection, request: ChoiceRequest) -> Dataset:
+def _read(
+    data: Path | None, judged: JudgedData, select: Selection, language: str | None, request: ChoiceRequest
+) -> Dataset:
     from rankladder.choose import read_unjudged
     from rankladder.evaluate.measures import check_grades, highest_grade
 
@@ -209,16 +213,19 @@ def _read(data: Path | None, judged: JudgedData, select: Selection, request: Cho
             queries=judged.queries,
             keep_same_ids=judged.keep_same_ids,
             select=select,
+            language=language or "en",
         )
-    dataset = judged.read(data, select)
+    dataset = judged.read(data, select, language)
     check_grades([request.measure], highest_grade(dataset.qrels))
     return dataset
 
 
-def _read_later(later: Path, judged: JudgedData, select: Selection, request: ChoiceRequest) -> Dataset:
+def _read_later(
+    later: Path, judged: JudgedData, select: Selection, language: str | None, request: ChoiceRequest
+) -> Dataset:
     """The later queries; their documents are those of DATA, or lie in their own BEIR folder."""
     documents = None if later.is_dir() else judged.documents
-    return _read(later, replace(judged, documents=documents, queries=None), select, request)
+    return _read(later, replace(judged, documents=documents, queries=None), select, language, request)
 
 
 def _candidates(dataset: Dataset, options: dict[str, Any], request: ChoiceRequest) -> Candidates:

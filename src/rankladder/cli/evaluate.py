@@ -71,6 +71,7 @@ def evaluate(
     data: Path | None,
     judged: JudgedData,
     select: Selection,
+    language: str | None,
     models: tuple[str, ...],
     retrievers: tuple[str, ...],
     top_k: int,
@@ -118,7 +119,7 @@ def evaluate(
         raise click.UsageError(f"--depth {depth} retrieves fewer than the --top-k {top_k} that are to be reranked")
     if out is not None:
         expect_writable(out)
-    dataset = judged.read(data, select)
+    dataset = judged.read(data, select, language)
     check_grades(wanted, highest_grade(dataset.qrels))
     deep = depth or max(top_k, *(cutoff(measure) or 0 for measure in wanted))
     try:

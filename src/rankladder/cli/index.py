@@ -51,6 +51,7 @@ def index(
     tokens_for: str | None,
     select: Selection,
     read_as: ReadAs,
+    language: str | None,
     form: Form | None,
 ) -> None:
     """Build or update an index of documents.
@@ -58,8 +59,8 @@ def index(
     Reads Markdown, text, HTML, reStructuredText, AsciiDoc, Org, notebooks, manual pages, source code, logs, settings,
     JSON, JSON Lines, CSV, TSV, TREC documents, BEIR folders, and with the extra "documents" PDF and docx. Run it again
     to bring the index up to date: only files that changed are read. Searches go on meanwhile and see the last complete
-    index. It holds what PATHS hold now, so name all of them each time. --include, --exclude, --no-ignore and
-    --ids stay with the index until they are given again; an empty glob ('') lifts them.
+    index. It holds what PATHS hold now, so name all of them each time. --include, --exclude, --no-ignore,
+    --ids and --language stay with the index until they are given again; an empty glob ('') lifts globs.
 
     \b
     rankladder index docs/ notes.jsonl --into my-index
@@ -90,9 +91,10 @@ def index(
         tokens_for=kept,
         select=select,
         read_as=read_as,
+        language=language,
     )
     note_left_out(report)
-    note_kept(report, select)
+    note_kept(report, select, language)
     counts = {
         "documents": report.documents,
         "files_added": report.added,

@@ -44,13 +44,15 @@ def _counted(what: str, count: int) -> str:
     return f"{count:,} {by.get(what, f'by {what}' if what in IGNORE_FILES else what)}"
 
 
-def note_kept(report: IndexReport, given: Selection) -> None:
+def note_kept(report: IndexReport, given: Selection, language: str | None) -> None:
     """Names the choice that an index kept from an earlier build, where the command line says nothing of it."""
     kept = []
     for name, default in DEFAULTS.to_dict().items():
         value = getattr(report.select, name)
         if getattr(given, name) is None and value != default:
             kept.append(_as_options(name, value))
+    if language is None and report.language != "en":
+        kept.append(f"--language {report.language}")
     if kept:
         note(f"as when the index was built: {' '.join(kept)}")
 

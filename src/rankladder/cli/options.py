@@ -115,11 +115,11 @@ class JudgedData:
     drop_pairs: Path | None
     keep_same_ids: bool
 
-    def read(self, data: Path | None, select: Selection) -> Dataset:
+    def read(self, data: Path | None, select: Selection, language: str | None) -> Dataset:
         """The judged collection, its documents as they are selected. Raises as ``rankladder.evaluate.read_dataset``."""
         from rankladder.evaluate import read_dataset
 
-        return read_dataset(data, **asdict(self), select=select)
+        return read_dataset(data, **asdict(self), select=select, language=language or "en")
 
 
 def reading_options(command: F) -> F:

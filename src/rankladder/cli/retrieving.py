@@ -90,6 +90,7 @@ def open_index_of(
     reranker: Reranker | None,
     select: Selection,
     read_as: ReadAs,
+    language: str | None,
     *,
     model: str,
     passage_words: int | None,
@@ -99,17 +100,18 @@ def open_index_of(
     """The index at a path, or the cached index of the documents there, brought up to date.
 
     Without a reranker and without a length, the cached index that was used last, else one as ``model`` would read it.
-    Raises BadOption and UsageError for what was settled when an index was built: its selection, its passages,
+    Raises BadOption and UsageError for what was settled when an index was built: its selection, language, passages,
     and how its documents are read.
     """
     from rankladder.retrieve import cached_index, is_index, open_index
+    from rankladder.retrieve.languages import DEFAULT
     from rankladder.textfiles.selection import EVERYTHING
 
     if is_index(path):
-        if select != EVERYTHING:
+        if select != EVERYTHING or language is not None:
             raise BadOption(
-                f"{path} is an index: which files it holds, and their ids, are settled",
-                hint="give --include, --exclude, --no-ignore and --ids to `rankladder index`",
+                f"{path} is an index: which files it holds, their ids and their language are settled",
+                hint="give --include, --exclude, --no-ignore, --ids and --language to `rankladder index`",
             )
         if read_as != AS_NAMED:
             raise BadOption(
@@ -134,6 +136,7 @@ def open_index_of(
         tokens_for=tokens,
         select=select,
         read_as=read_as,
+        language=language or DEFAULT,
         any_kept=reranker is None and passage_words is None and passage_tokens is None,
     )
     if report.added or report.changed or report.removed:

@@ -26,7 +26,7 @@ from rankladder.values import Query
 from rankladder.visible import visible, visible_in_place
 
 if TYPE_CHECKING:
-    from rankladder.retrieve import SearchResult
+    from rankladder.retrieve import Index, SearchResult
     from rankladder.textfiles import Selection
     from rankladder.values import Hit
 
@@ -58,6 +58,7 @@ def search(
     embedder: str,
     select: Selection,
     read_as: ReadAs,
+    language: str | None,
     passage_words: int | None,
     passage_tokens: int | None,
     long: Any,
@@ -93,6 +94,7 @@ def search(
         reranker,
         select,
         read_as,
+        language,
         model=model["model"],
         passage_words=passage_words,
         passage_tokens=passage_tokens,
@@ -101,18 +103,30 @@ def search(
         first = open_retriever(index, retriever, embedder=embedder, offline=model["offline"])
         result = run_search(asked, first, reranker, top_k=top_k, candidates=candidates or max(100, top_k), long=long)
     if not result.ranking:
-        note("nothing found: no document shares a word with the query")
+        note(_why_nothing(index, query))
     below = None if index.path == path else path if path.is_dir() else path.parent
     if resolve_form(form) == "json":
         _print_json(result, explain=explain)
     else:
-        _print_text(result, below)
+        _print_text(result, below, index.language)
         if explain:
             print_explanation(result, reranker, below)
     note_cuts(result.stages[-1].ranking, shown=top_k)
 
 
-def _print_text(result: SearchResult, below: Path | None) -> None:
+def _why_nothing(index: Index, query: str) -> str:
+    """Why a search found nothing, as far as that can be said."""
+    from rankladder.retrieve import LANGUAGES
+    from rankladder.retrieve.analysis import analysis_of
+
+    if not analysis_of(index.language).query_terms(query):
+        return "nothing found: the query holds no word"
+    language = LANGUAGES[index.language]
+    how = f"endings and accents as in {language.name}" if language.stemmer else "words as they stand"
+    return f"nothing found: no document shares a word with the query ({how}; --language chooses)"
+
+
+def _print_text(result: SearchResult, below: Path | None, language: str) -> None:
     before = result.rank_in(result.retrieved)
     digits = DIGITS.get(result.ranking.stage, 3)
     for place, hit in enumerate(result.ranking, start=1):
@@ -121,10 +135,10 @@ def _print_text(result: SearchResult, below: Path | None) -> None:
         say(f"{place:>3}. {hit.score:7.{digits}f}  {source_of(hit, below)}{change}")
         if hit.document.title:
             say(f"     {visible(' '.join(hit.document.title.split()))}")
-        say(f"     {_snippet(hit, result.ranking.query)}\n", styled=True)
+        say(f"     {_snippet(hit, result.ranking.query, language)}\n", styled=True)
 
 
-def _snippet(hit: Hit, query: Query) -> str:
+def _snippet(hit: Hit, query: Query, language: str = "en") -> str:
     """The words of a hit that match best, from the passage that won where the document was read as passages."""
     from rankladder.retrieve import snippet
 
@@ -133,7 +147,7 @@ def _snippet(hit: Hit, query: Query) -> str:
         whole = hit.document.full_text  # the title before the text, or the text without blanks around it
         shift = whole.rindex(text.strip()) - text.index(text.strip())
         start, end = (min(max(0, at - shift), end) for at in (hit.reading.passage.start, hit.reading.passage.end))
-    found = snippet(text, query.text, start=start, end=end)
+    found = snippet(text, query.text, start=start, end=end, language=language)
     shown = emphasise(visible_in_place(found.text), found.spans)
     return f"{'… ' if text[: found.start].strip() else ''}{shown}{' …' if text[found.end :].strip() else ''}"
 

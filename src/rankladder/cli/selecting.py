@@ -8,9 +8,32 @@ from typing import Any
 
 import click
 
+CODES = (
+    "en",
+    "ar",
+    "da",
+    "de",
+    "el",
+    "es",
+    "fi",
+    "fr",
+    "hu",
+    "it",
+    "nl",
+    "no",
+    "pt",
+    "ro",
+    "ru",
+    "sv",
+    "ta",
+    "tr",
+    "none",
+)
+
 
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds ``--include``, ``--exclude``, ``--no-ignore`` and ``--ids``; the command is given ``select``, a Selection.
+    """Adds ``--include``, ``--exclude``, ``--no-ignore``, ``--ids`` and ``--language``; the command is given
+    ``select``, a Selection, and ``language``.
 
     What is not on the command line says nothing, so that an index keeps what it has.
     """
@@ -30,6 +53,12 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*arguments, select=select, **others)
 
     for option in (
+        click.option(
+            "--language",
+            type=click.Choice(CODES),
+            help="Whose endings and accents BM25 knows; none takes words as they stand. Chinese, Japanese, Korean and "
+            "Thai are found with each.  [default: en]",
+        ),
         click.option(
             "--ids",
             type=click.Choice(["auto", "plain", "file"]),

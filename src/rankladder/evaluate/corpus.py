@@ -22,12 +22,14 @@ class Corpus(Mapping[str, Document]):
     (``rankladder.retrieve.cached_index``, whose errors it raises). Iterating reads the files.
     """
 
-    def __init__(self, path: Path, *, progress: bool | None = None, select: Selection = EVERYTHING) -> None:
+    def __init__(
+        self, path: Path, *, progress: bool | None = None, select: Selection = EVERYTHING, language: str = "en"
+    ) -> None:
         if is_index(path):
             raise BadOption(f"{path} is an index: an evaluation reads the documents themselves")
         self.path = path
         self.index: Index
-        self.index, self.report = cached_index(path, progress=progress, select=select)
+        self.index, self.report = cached_index(path, progress=progress, select=select, language=language)
 
     @property
     def remarks(self) -> tuple[str, ...]:

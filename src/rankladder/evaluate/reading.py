@@ -46,6 +46,7 @@ def read_dataset(
     keep_same_ids: bool = False,
     progress: bool | None = None,
     select: Selection = EVERYTHING,
+    language: str = "en",
 ) -> Dataset:
     """A judged collection from files.
 
@@ -65,6 +66,7 @@ def read_dataset(
             (``Dataset.without_own``).
         progress: Show a bar while the documents are indexed; by default only on a terminal.
         select: Which files of a folder of documents are read, and what ids their records have.
+        language: Whose endings and accents BM25 knows.
 
     Ids that the files write differently (``001`` and ``1``) are taken for the same, with a remark.
 
@@ -85,7 +87,7 @@ def read_dataset(
             parts = _beir(root, split or "test", documents, field, grade_scale)
         else:
             parts = _own(root, documents, field, grade_scale)
-    corpus = Corpus(parts.documents, progress=progress, select=select)
+    corpus = Corpus(parts.documents, progress=progress, select=select, language=language)
     fitted, spelt = fitted_documents(parts.qrels, corpus)
     asked, renamed = fitted_queries(parts.queries, fitted.grades)
     settings = (*([f"field {field}"] if field else ()), *([f"scale {grade_scale}"] if grade_scale != 1 else ()))

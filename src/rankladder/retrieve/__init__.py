@@ -14,6 +14,7 @@ from rankladder.retrieve.dense import (
 )
 from rankladder.retrieve.fusion import HybridRetriever, reciprocal_rank_fusion
 from rankladder.retrieve.index import Index, open_index
+from rankladder.retrieve.languages import LANGUAGES, Language
 from rankladder.retrieve.manifest import Manifest, Settings, SourceState, is_index
 from rankladder.retrieve.retriever import Retriever, Stage, StagedRetriever, retrieve_many
 from rankladder.retrieve.search import SearchResult, search
@@ -21,6 +22,7 @@ from rankladder.retrieve.sizing import Sizing, ruler_of
 from rankladder.retrieve.snippets import Snippet, snippet
 
 __all__ = [
+    "LANGUAGES",
     "DenseIndex",
     "Embedder",
     "EmbeddingsNotKept",
@@ -28,6 +30,7 @@ __all__ = [
     "Index",
     "IndexReport",
     "KnownEmbedder",
+    "Language",
     "Manifest",
     "Retriever",
     "SearchResult",

@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import Path
 
 from rankladder.arguments import checked
-from rankladder.errors import BadInput, IndexCorrupt, IndexMissing, StorageFailed
+from rankladder.errors import BadInput, StorageFailed
 from rankladder.progress import Progress
 from rankladder.rerank import ModelTokens, Reranker
-from rankladder.retrieve.analysis import ANALYSER
+from rankladder.retrieve.analysis import ANALYSER, Analysis, analysis_of
 from rankladder.retrieve.distinct import DistinctIds
 from rankladder.retrieve.generations import (
     abandon,
@@ -26,14 +26,15 @@ from rankladder.retrieve.generations import (
     tantivy_errors,
     writer_lock,
 )
-from rankladder.retrieve.index import Index, open_index, pack, tantivy_writer
+from rankladder.retrieve.index import Index, pack, tantivy_writer
+from rankladder.retrieve.languages import DEFAULT, language_of
+from rankladder.retrieve.live import LiveIndex, as_before
 from rankladder.retrieve.manifest import (
     FORMAT,
     FileState,
     Manifest,
     Settings,
     SourceState,
-    live_generation,
     package_version,
 )
 from rankladder.retrieve.plan import Plan, compare, is_racy, new_digest
@@ -41,7 +42,7 @@ from rankladder.retrieve.sizing import choose_sizing
 from rankladder.storage import storage_errors
 from rankladder.textfiles import AS_NAMED, IN_WORDS, Found, ReadAs, Ruler, Selection, SkippedFile, Source, find_sources
 from rankladder.textfiles.documents import FILE_FAULTS, NO_TEXT, READERS, check_keys, whole_source, why_skipped
-from rankladder.textfiles.selection import DEFAULTS, EVERYTHING
+from rankladder.textfiles.selection import EVERYTHING
 from rankladder.values import Document
 
 _ENCODED_AT_ONCE = 512
@@ -52,8 +53,8 @@ _FULL_BYTES = 4_000_000  # a disk with less than this left is called full
 class IndexReport:
     """What a build did. ``documents`` is what the index now holds; added, changed, removed and unchanged count source
     files; ``skipped`` names the files that cannot be read, ``unknown_suffixes`` counts those of kinds that are not, and
-    ``left_out`` the files and folders that were not looked at, by what left them out. ``select`` is what was applied.
-    ``damage`` says what was wrong with an index that was there and had to be built anew, "" where nothing was.
+    ``left_out`` the files and folders that were not looked at, by what left them out; ``select`` and ``language`` were
+    applied. ``damage`` says what was wrong with an index that was there and had to be built anew, "" where nothing was.
     """
 
     path: Path
@@ -66,6 +67,7 @@ class IndexReport:
     unknown_suffixes: Mapping[str, int]
     left_out: Mapping[str, int]
     select: Selection
+    language: str
     seconds: float
     damage: str = ""
 
@@ -82,6 +84,7 @@ def build_index(
     tokens_for: Reranker | ModelTokens | None = None,
     select: Selection = EVERYTHING,
     read_as: ReadAs = AS_NAMED,
+    language: str | None = None,
     in_full: bool = True,
 ) -> IndexReport:
     """Builds an index of files and folders, or brings the one in ``into`` up to date, and reports what was done.
@@ -89,7 +92,14 @@ def build_index(
     A source is read again where its size, its time or its content changed, and dropped where it is gone from
     ``paths``. Searches go on meanwhile; the new state appears at once, at the end, or never. An index that is
     damaged (``in_full``: every byte of it is read, else as ``open_index`` does), or was built with other settings, is
-    built anew.
+    built anew. A file that was found in a folder is skipped where it cannot be read, and named in the report.
+
+    ``select`` says which files of folders are read and what ids their records have. The index keeps it: what a later
+    build does not say stays as it is, and what it says is applied to every file. Names, and so the ids of passages,
+    are relative to the first path of the first build, so other paths change none.
+
+    ``language`` says how words are brought to their stem and which accents count (``rankladder.retrieve.LANGUAGES``);
+    None keeps what the index has, ``en`` for a new one.
 
     Prose is split into passages that the model ``passages_for`` reads whole beside an ordinary query: by default the
     model of ``tokens_for``, else the model in the box. ``passage_tokens`` of that model's tokens, title included, or
@@ -109,20 +119,30 @@ def build_index(
     sizing, ruler = choose_sizing(
         passage_words=passage_words, passage_tokens=passage_tokens, passages_for=passages_for, tokens_for=tokens_for
     )
+    if language is not None:
+        language_of(language)
     folder = Path(into)
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     scanned_ns = time.time_ns()
     roots = tuple(str(Path(path).resolve()) for path in given)
-    with writer_lock(folder), storage_errors(folder), closing(_Live(folder, in_full=in_full)) as live:
+    with writer_lock(folder), storage_errors(folder), closing(LiveIndex(folder, in_full=in_full)) as live:
         if live.named is not None:
             remove_leftovers(folder, live.named)
-        select, base = _as_before(select, roots, live.manifest)
+        analysis = analysis_of(language or (live.manifest.settings.language if live.manifest else DEFAULT))
+        select, base = as_before(select, roots, live.manifest)
         found = find_sources(given, select=select, form=read_as.form, apart_from=folder, base=base)
         if not found.sources:
             raise _nothing(given, found, {})
         check_keys(read_as, found)
         settings = Settings(
-            sizing.words, sizing.tokens, sizing.tokenizer, ANALYSER, READERS, str(select.ids), read_as.written
+            sizing.words,
+            sizing.tokens,
+            sizing.tokenizer,
+            ANALYSER,
+            analysis.language.code,
+            READERS,
+            str(select.ids),
+            read_as.written,
         )
         plan = compare(found.sources, live.manifest, settings=settings, roots=roots)
 
@@ -156,6 +176,7 @@ def build_index(
                     live.index,
                     progress=progress,
                     ruler=ruler,
+                    analysis=analysis,
                     tokens_for=tokens_for,
                     read_as=read_as,
                 )
@@ -183,51 +204,10 @@ def build_index(
         unknown_suffixes=dict(found.unknown_suffixes),
         left_out=dict(found.left_out),
         select=select,
+        language=analysis.language.code,
         seconds=time.perf_counter() - began,
         damage=live.damage,
     )
-
-
-class _Live:
-    """The index that is there already; empty where there is none, or none that can be read.
-
-    ``named`` is the generation that ``CURRENT`` names, one that cannot be read too: it stays until another is live.
-    """
-
-    def __init__(self, folder: Path, *, in_full: bool) -> None:
-        self.index: Index | None = None
-        self.named: Path | None = None
-        self.damage = ""
-        try:
-            self.named = live_generation(folder)
-            self.index = open_index(folder, in_full=in_full)
-        except IndexMissing:
-            pass
-        except IndexCorrupt as error:
-            self.damage = str(error).splitlines()[0]
-
-    @property
-    def generation(self) -> Path | None:
-        return None if self.index is None else self.index.generation
-
-    @property
-    def manifest(self) -> Manifest | None:
-        return None if self.index is None else self.index.manifest
-
-    def close(self) -> None:
-        if self.index is not None:
-            self.index.close()
-
-
-def _as_before(select: Selection, roots: Sequence[str], manifest: Manifest | None) -> tuple[Selection, str | None]:
-    """The selection, and what names are relative to: the index's own as far as nothing else is said.
-
-    Names stay relative to the path that the index began with while it has one of its paths; where all have moved, the
-    first of the new ones takes its place.
-    """
-    if manifest is None:
-        return select.over(DEFAULTS), None
-    return select.over(manifest.select), manifest.base if set(roots) & set(manifest.roots) else None
 
 
 def _skipped(found: Found, states: Mapping[str, SourceState]) -> list[SkippedFile]:
@@ -255,12 +235,13 @@ def _write(
     *,
     progress: bool | None,
     ruler: Ruler,
+    analysis: Analysis,
     tokens_for: Reranker | ModelTokens | None,
     read_as: ReadAs,
 ) -> dict[str, SourceState]:
     """Fills a generation as planned, and returns the state of every source that was read."""
     with _writing(generation.parent):
-        writer = tantivy_writer(generation, fresh=plan.fresh)
+        writer = tantivy_writer(generation, analysis, fresh=plan.fresh)
         for name in plan.dropped:
             writer.delete_documents_by_term("source", name)
     ids = DistinctIds(plan, live)
@@ -273,7 +254,7 @@ def _write(
                 for document in documents if tokens_for is None else _encoded(documents, tokens_for):
                     ids.add(document, source)
                     with _writing(generation.parent):
-                        writer.add_document(pack(document, source.name))
+                        writer.add_document(pack(document, source.name, analysis))
                     count += 1
                     bar.add(0, inside=1)
             except _Unreadable as error:

@@ -18,6 +18,7 @@ from rankladder.folders import cache_folder
 from rankladder.rerank import ModelTokens, Reranker
 from rankladder.retrieve.building import IndexReport, build_index
 from rankladder.retrieve.index import Index, open_index
+from rankladder.retrieve.languages import DEFAULT
 from rankladder.retrieve.manifest import FORMAT, is_index, live_generation, read_manifest
 from rankladder.retrieve.sizing import choose_sizing, tokens_of_index
 from rankladder.storage import private_folder
@@ -39,6 +40,7 @@ def cached_index(
     tokens_for: Reranker | ModelTokens | None = None,
     select: Selection = EVERYTHING,
     read_as: ReadAs = AS_NAMED,
+    language: str = DEFAULT,
     any_kept: bool = False,
 ) -> tuple[Index, IndexReport]:
     """An open index of the documents below a path, and the report of its last update.
@@ -46,9 +48,9 @@ def cached_index(
     The index is built on the first call and brought up to date on every later one; arguments are as in ``build_index``.
 
     It lies in ``$RANKLADDER_CACHE`` (else the platform's cache folder) under ``indexes/``, one folder for each absolute
-    path, passage length, selection, ``read_as`` and tokenizer: with a folder for each tokenizer every document has its
-    token ids, whatever searched before. ``any_kept`` takes the one that was used last, whatever its passages, where
-    there is one for the path, the selection and ``read_as``. Where another process is updating the index, this one
+    path, passage length, selection, ``read_as``, language and tokenizer: with a folder for each tokenizer every document
+    has its token ids, whatever searched before. ``any_kept`` takes the one that was used last, whatever its passages, where
+    there is one for the path, the selection, ``read_as`` and the language. Where another process is updating the index, this one
     waits, up to two minutes. Where the cache cannot be written, the index is built in a temporary folder, with a
     RuntimeWarning, and removed when it is closed.
 
@@ -56,7 +58,7 @@ def cached_index(
     """
     settled = select.over(DEFAULTS)
     folder = cache_folder("indexes", f"format-{FORMAT}")
-    of_path = _digest(f"{Path(path).resolve()}\n{settled}{read_as.written}")
+    of_path = _digest(f"{Path(path).resolve()}\n{settled}\n{language}{read_as.written}")
     kept = _used_last(folder, of_path) if any_kept else None
     if kept is not None:
         folder, passage_words, passage_tokens, passages_for = kept
@@ -79,6 +81,7 @@ def cached_index(
             tokens_for=tokens_for,
             select=settled,
             read_as=read_as,
+            language=language,
             in_full=False,
         )
 

@@ -14,9 +14,9 @@ import numpy as np
 import tantivy
 
 from rankladder.arguments import checked
-from rankladder.errors import BadInput, BadOption, IndexCorrupt, NotFound, StorageFailed
+from rankladder.errors import BadInput, BadOption, IndexCorrupt, IndexRefused, NotFound, StorageFailed
 from rankladder.rerank import EncodedDocument
-from rankladder.retrieve.analysis import analyser, query_terms
+from rankladder.retrieve.analysis import ANALYSER, Analysis, analysis_of
 from rankladder.retrieve.generations import tantivy_errors
 from rankladder.retrieve.manifest import Manifest, live_generation, read_manifest, rebuild_hint
 from rankladder.retrieve.verifying import check_files, distrust
@@ -24,13 +24,15 @@ from rankladder.surrogates import encodable
 from rankladder.temporary import temporary_folder
 from rankladder.values import Document, Hit, Query, Ranking
 
+_WORDS = "words"
+
 
 def schema() -> tantivy.Schema:
     """Ids and sources as they stand; title and text as terms; and the document itself, as JSON bytes."""
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("source", stored=True, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field("body", tokenizer_name="english", index_option="freq")
+    builder.add_text_field("body", tokenizer_name=_WORDS, index_option="freq")
     builder.add_bytes_field("document", stored=True)
     builder.add_bytes_field("tokens", stored=True)
     return builder.build()
@@ -100,6 +102,7 @@ class Index:
         self.path = path
         self.generation = generation
         self.manifest = manifest
+        self.language = manifest.settings.language
         self._schema = schema()
         self._open: tantivy.Searcher | None = searcher
         self._on_close: Callable[[], object] | None = None
@@ -136,7 +139,7 @@ class Index:
         """
         if k < 1:
             raise BadOption(f"k must be at least 1, got {k}")
-        terms = query_terms(query.text)
+        terms = self._terms_of(query)
         limit = min(k, len(self))
         if not terms or not limit:
             return Ranking(query, (), "bm25")
@@ -148,6 +151,15 @@ class Index:
         found.sort(key=lambda pair: (-pair[0], pair[1].id))
         hits = [Hit(document, score, place) for place, (score, document) in enumerate(found)]
         return Ranking.of(query, hits, "bm25")
+
+    def _terms_of(self, query: Query) -> dict[str, int]:
+        """Raises IndexRefused for an index whose words were made in another way than the query's would be."""
+        if self.manifest.settings.analyser != ANALYSER:
+            raise IndexRefused(
+                f"{self.path}: its words are those of an earlier version of rankladder, which would not match",
+                hint=f"bring it up to date: {rebuild_hint(self.path, self.manifest.roots)}",
+            )
+        return analysis_of(self.language).query_terms(query.text)
 
     def documents(self) -> list[Document]:
         """Every document, by id. Raises IndexCorrupt."""
@@ -198,12 +210,13 @@ class Index:
             return [(float(score), _document(searcher.doc(address))) for score, address in found]
 
 
-def pack(document: Document, source: str) -> tantivy.Document:
+def pack(document: Document, source: str, analysis: Analysis) -> tantivy.Document:
     """What the index holds of a document."""
     packed = tantivy.Document()
     packed.add_text("id", document.id)
     packed.add_text("source", source)
-    packed.add_text("body", f"{document.title}\n{document.text}" if document.title else document.text)
+    body = f"{document.title}\n{document.text}" if document.title else document.text
+    packed.add_text("body", analysis.searchable(body))
     stored = json.dumps([document.title, document.text, dict(document.metadata)], ensure_ascii=False)
     packed.add_bytes("document", stored.encode())
     if isinstance(document, EncodedDocument):
@@ -224,8 +237,8 @@ def _document(packed: tantivy.Document) -> Document:
     return EncodedDocument(id, text, title, metadata, ids, tokens[1:33].hex())
 
 
-def tantivy_writer(generation: Path, *, fresh: bool) -> tantivy.IndexWriter:
+def tantivy_writer(generation: Path, analysis: Analysis, *, fresh: bool) -> tantivy.IndexWriter:
     """A writer over a generation, one thread and 128 MB: documents keep their order, so builds are alike."""
     found = tantivy.Index(schema(), path=str(generation)) if fresh else tantivy.Index.open(str(generation))
-    found.register_tokenizer("english", analyser())
+    found.register_tokenizer(_WORDS, analysis.analyser())
     return found.writer(128_000_000, 1)

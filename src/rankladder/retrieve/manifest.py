@@ -44,6 +44,7 @@ class Settings:
     passage_tokens: int
     tokenizer: str
     analyser: str
+    language: str
     readers: int
     ids: str
     read_as: str

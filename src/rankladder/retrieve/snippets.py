@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from rankladder.arguments import checked
 from rankladder.errors import BadOption
-from rankladder.retrieve.analysis import Word, query_terms, words_of
+from rankladder.retrieve.analysis import Word, analysis_of
+from rankladder.retrieve.languages import DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,20 @@ class Snippet:
 
 @checked
 def snippet(
-    text: str, query_text: str, *, words: int = 30, start: int | None = None, end: int | None = None
+    text: str,
+    query_text: str,
+    *,
+    words: int = 30,
+    start: int | None = None,
+    end: int | None = None,
+    language: str = DEFAULT,
 ) -> Snippet:
     """The window of ``words`` words that holds the most distinct terms of the query, then the most matches.
 
-    The first such window wins, its matches in its middle; the head of the text where nothing matches. ``start`` and
-    ``end`` (characters) keep the window inside a passage. White space is collapsed to single spaces. Raises BadOption
-    for ``words`` below 1 or a range outside the text.
+    The first such window wins, its matches in its middle; the head of the text where nothing matches. In a script
+    without spaces each character is a word. ``start`` and ``end`` (characters) keep the window inside a passage;
+    ``language`` is that of the index. White space is collapsed to single spaces. Raises BadOption for ``words`` below
+    1, a range outside the text, or a language that is not known.
 
     >>> snippet("The sky is grey. Why is the sea blue? It reflects the sky.", "blue sea", words=6)
     Snippet(text='is the sea blue? It reflects', spans=((7, 10), (11, 15)), start=21, end=49)
@@ -44,42 +52,57 @@ def snippet(
     if not 0 <= first <= last <= len(text):
         raise BadOption(f"start and end must lie in the text of {len(text)} characters, got {first} and {last}")
     part = text[first:last]
-    found = words_of(part)
+    analysis = analysis_of(language)
+    found = analysis.words_of(part)
     if not found:
         head = part[: words * 12]
         return Snippet(" ".join(head.split()), (), first, first + len(head))
-    wanted = query_terms(query_text).keys() - {""}
-    hits = [word.term in wanted for word in found]
-    begin = _best_window(found, hits, words)
+    hits = _hits(found, analysis.shown_terms(query_text)) or _hits(found, frozenset(analysis.query_terms(query_text)))
+    hits = hits or [()] * len(found)
+    begin = _best_window(hits, words)
     stop = min(begin + words, len(found))
     left = found[begin].start if begin else 0
     right = found[stop].start if stop < len(found) else len(part)
-    window, matched = part[left:right], [(w.start, w.end) for w, hit in zip(found, hits, strict=True) if hit]
-    inside = [(a - left, b - left) for a, b in matched if left <= a and b <= right]
-    return _on_one_line(window, inside, first + left)
+    matched = [(word.start, word.end) for word, hit in zip(found, hits, strict=True) if hit]
+    inside = [(a - left, b - left) for a, b in _joined(matched) if left <= a and b <= right]
+    return _on_one_line(part[left:right], inside, first + left)
 
 
-def _best_window(found: Sequence[Word], hits: Sequence[bool], words: int) -> int:
+def _hits(found: Sequence[Word], wanted: frozenset[str]) -> list[tuple[str, ...]]:
+    """The terms of each word that are wanted; none at all where no word has one."""
+    hits = [tuple(term for term in word.terms if term in wanted) for word in found]
+    return hits if any(hits) else []
+
+
+def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans with those that touch made one, as in a script without spaces."""
+    joined: list[tuple[int, int]] = []
+    for start, end in spans:
+        if joined and start == joined[-1][1]:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _best_window(hits: Sequence[tuple[str, ...]], words: int) -> int:
     """Where the best window begins; it is moved back so that its matches stand in its middle."""
     inside: Counter[str] = Counter()
     best, best_at, matches = (0, 0), 0, 0
-    for place, word in enumerate(found):
-        if hits[place]:
-            inside[word.term] += 1
-            matches += 1
+    for place, hit in enumerate(hits):
+        inside.update(hit)
+        matches += bool(hit)
         gone = place - words
         if gone >= 0 and hits[gone]:
             matches -= 1
-            inside[found[gone].term] -= 1
-            if not inside[found[gone].term]:
-                del inside[found[gone].term]
+            inside -= Counter(hits[gone])
         if (len(inside), matches) > best:
             best, best_at = (len(inside), matches), max(0, gone + 1)
     if best == (0, 0):
         return 0
-    matched = [place for place in range(best_at, min(best_at + words, len(found))) if hits[place]]
+    matched = [place for place in range(best_at, min(best_at + words, len(hits))) if hits[place]]
     spare = words - (matched[-1] - matched[0] + 1)
-    return max(0, min(matched[0] - spare // 2, len(found) - words))
+    return max(0, min(matched[0] - spare // 2, len(hits) - words))
 
 
 def _on_one_line(window: str, spans: Sequence[tuple[int, int]], offset: int) -> Snippet:
