@@ -14,12 +14,14 @@ import os
 import pty
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import termios
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -94,8 +96,12 @@ def peak_mb(process: int) -> float | None:
 
 
 def stored(folder: Path) -> int:
-    """Pairs in the store: lines after the first."""
-    return sum(max(0, path.read_bytes().count(b"\n") - 1) for path in (folder / "scores").glob("*.jsonl"))
+    """Pairs in the store."""
+    count = 0
+    for path in (folder / "scores").glob("*.sqlite"):
+        with closing(sqlite3.connect(path)) as file:
+            count += file.execute("SELECT count(*) FROM scores").fetchone()[0]
+    return count
 
 
 def main() -> None:

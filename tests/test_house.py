@@ -32,7 +32,7 @@ ROOT_FILES = (
     "catalogue",
     "kept",
 )
-ROOMS = ("box", "checkpoint", "rerank", "retrieve", "cost", "evaluate", "choose", "distill", "serve", "cli")
+ROOMS = ("box", "checkpoint", "rerank", "scores", "retrieve", "cost", "evaluate", "choose", "distill", "serve", "cli")
 BASE_MODULES = {
     "click", "filelock", "httpcore2", "huggingface_hub", "markdown_it", "numpy", "onnxruntime", "pathspec",
     "platformdirs",

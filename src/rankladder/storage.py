@@ -33,7 +33,7 @@ _UNSYNCED = frozenset({errno.EINVAL, errno.ENOTSUP})
 """How some network file systems refuse to sync a folder."""
 _PRIVATE = 0o700
 _PRIVATE_FOLDERS: set[Path] = set()
-_CHECKED = re.compile(rb'(.*), "check": "([0-9a-f]{16})"}\n', re.DOTALL)
+_CHECKED = re.compile(rb'(.*)"check": "([0-9a-f]{16})"}\n', re.DOTALL)
 
 
 @contextmanager
@@ -178,8 +178,8 @@ def path_digest(given: str | Path) -> str:
 
 def checked_json(value: Mapping[str, Any], *, indent: int | None = None) -> str:
     """An object as JSON whose last key, ``check``, is a checksum of everything before it."""
-    text = json.dumps(value, ensure_ascii=False, indent=indent)[:-1].rstrip()
-    return f'{text}, "check": "{checksum(text.encode())}"}}\n'
+    text = json.dumps(value, ensure_ascii=False, indent=indent)[:-1].rstrip() + (", " if value else "")
+    return f'{text}"check": "{checksum(text.encode())}"}}\n'
 
 
 def read_checked_json(content: bytes) -> dict[str, Any]:

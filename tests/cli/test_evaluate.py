@@ -253,4 +253,4 @@ def test_it_runs_as_a_process_of_its_own_with_the_model_in_the_box(tmp_path: Pat
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[1])["system"] == "bm25 + box fp32"
-    assert len(list((tmp_path / "scores").glob("toy.box-fp32.*.jsonl"))) == 1
+    assert len(list((tmp_path / "scores").glob("toy.box-fp32.*.sqlite"))) == 1

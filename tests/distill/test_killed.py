@@ -155,7 +155,7 @@ import datasets, datasketch, ir_measures, sentence_transformers.cross_encoder  #
 from transformers import Trainer, TrainerState
 from rankladder.distill import export, measure, train
 from rankladder.distill.pipeline import Distillation
-from rankladder.evaluate.store import ScoreStore
+from rankladder.scores import KeptScores
 from rankladder.progress import Progress
 
 warnings.simplefilter("ignore")
@@ -186,7 +186,7 @@ KILLS = {
         lambda: second(TrainerState, "save_to_json", lambda path: Path(path).write_text('{"global_st')),
     "nothing of the student": lambda: setattr(train, "save_student", killed),
     "the student, but not that it is complete": lambda: setattr(train, "complete_run", killed),
-    "some scores of the evaluation": lambda: second(ScoreStore, "add"),
+    "some scores of the evaluation": lambda: second(KeptScores, "put"),
     "no report of the evaluation": lambda: setattr(measure, "write_report", killed),
     "an export without its card": lambda: setattr(export, "disagreement", killed),
     "an export that has not taken its place": lambda: setattr(Path, "rename", renaming),

@@ -192,7 +192,7 @@ def test_a_disk_that_fills_while_evaluating_ends_the_stage_and_it_goes_on_later(
 
     told.change("top_k = 10", "top_k = 9")
     shutil.rmtree(told.into / "evaluate")
-    monkeypatch.setattr("rankladder.evaluate.store.ScoreStore.add", full)
+    monkeypatch.setattr("rankladder.scores.KeptScores.put", full)
     with pytest.raises(StorageFailed, match="the disk is full"):
         told.run()
     assert open_measured(told.into / "evaluate") is None

@@ -50,9 +50,10 @@ import numpy as np, pyarrow as pa
 from pathlib import Path
 from ray.cluster_utils import Cluster
 from rankladder.distill import ahead
-from rankladder.distill.scores import ScoreCache
 from rankladder.distill.stage import Stage
+from rankladder.distill.label import scores_of
 from rankladder.distill.teachers import open_teacher
+from rankladder.scores import pair_key
 
 folder, teacher, gpus = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 documents = [f"drops of rain {n} " * (n % 20 + 1) for n in range(240)]
@@ -70,13 +71,12 @@ def each(count):
 
 digest = ahead.cluster_digest(teacher, cluster.address)
 assert digest == open_teacher(teacher).digest
-cache = folder / "scores.sqlite"
-ahead.score_ahead(teacher, made, cache, digest=digest, processes=1, ray=cluster.address, each=each)
+kept = scores_of(folder, digest)
+ahead.score_ahead(teacher, made, kept, digest=digest, processes=1, ray=cluster.address, each=each)
 cluster.shutdown()
 pairs = list(zip(rows["query"], rows["document"]))
-kept = ScoreCache(folder / "scores.sqlite")
-found = kept.get(pairs)
-count = kept._file.execute("SELECT count(*) FROM scores").fetchone()[0]
+found = np.array([one.score for one in kept.all([pair_key(*pair) for pair in pairs])], np.float32)
+count = len(kept)
 print(json.dumps({
     "equal": bool(np.array_equal(found, open_teacher(teacher).score(rows))),
     "rows": count, "distinct": len(set(pairs)), "told": sum(told), "workers": len(workers),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,14 @@ from numpy.typing import NDArray
 from hosted_server import Reply, rerank_server
 from rankladder.distill import ahead, label, recipe
 from rankladder.distill.ensemble import ensemble, ensemble_of
-from rankladder.distill.label import BLOCK, score_rows
+from rankladder.distill.label import score_rows, scores_of
 from rankladder.distill.recipe import Label
-from rankladder.distill.scores import ScoreCache
 from rankladder.distill.stage import Made, Stage, open_made
 from rankladder.distill.teachers import CosineTeacher, MaxSimTeacher, RerankerTeacher, open_teacher
-from rankladder.errors import BadInput, BadOption, ModelMissing, RequestRefused, StorageFailed
+from rankladder.errors import BadInput, BadOption, ModelMissing, RequestRefused
 from rankladder.rerank import Reranker
 from rankladder.rerank.hosted import open_hosted
+from rankladder.scores import KeptScores
 
 from .toy import Count
 
@@ -51,93 +50,47 @@ class Lengths:
         return scores
 
 
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[KeptScores]:
+    with scores_of(tmp_path, "the teacher's digest") as found:
+        yield found
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_score_that_is_not_finite_is_refused_naming_the_pair_and_not_kept(tmp_path: Path, bad: float) -> None:
-    cache = tmp_path / "scores.sqlite"
+def test_a_score_that_is_not_finite_is_refused_naming_the_pair_and_not_kept(kept: KeptScores, bad: float) -> None:
     with pytest.raises(BadInput, match=r"teacher odd gave 1 of 4 pairs a score that is not finite, first: query 'q1'"):
-        score_rows(Lengths(bad=bad), "odd", rows(9), cache, lambda count: None)
-    kept = ScoreCache(cache)
-    assert np.isnan(kept.get(list(zip(*rows(9).values(), strict=True)))).all()
-    kept.close()
+        score_rows(Lengths(bad=bad), "odd", rows(9), kept, lambda count: None)
+    assert len(kept) == 0
 
 
 def distinct(count: int) -> dict[str, list[Any]]:
     return {"query": [f"q{n}" for n in range(count)], "document": ["rain " * (n % 50 + 1) for n in range(count)]}
 
 
-def test_a_pair_that_was_scored_is_not_scored_again(tmp_path: Path) -> None:
-    cache, many = tmp_path / "scores.sqlite", distinct(1000)
+def test_a_pair_that_was_scored_is_not_scored_again(kept: KeptScores) -> None:
+    many = distinct(1000)
     broken, again, counted = Lengths(fails_at=3), Lengths(), Count()
     with pytest.raises(KeyboardInterrupt):
-        score_rows(broken, "lengths", many, cache, counted.add)
+        score_rows(broken, "lengths", many, kept, counted.add)
     assert counted.count == sum(broken.scored) > 0
-    scores = score_rows(again, "lengths", many, cache, counted.add)
+    scores = score_rows(again, "lengths", many, kept, counted.add)
     assert sum(broken.scored) + sum(again.scored) == counted.count == 1000
     assert scores.tolist() == [len(text) for text in many["document"]]
 
 
-@pytest.mark.parametrize(("pairs_a_second", "least", "most"), [(1e6, BLOCK, BLOCK), (3.0, 30, 30), (0.05, 1, 1)])
-def test_scores_are_kept_about_every_ten_seconds_whatever_the_teachers_speed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pairs_a_second: float, least: int, most: int
-) -> None:
-    now = 0.0
-
-    class Timed(Lengths):
-        def score(self, rows: Mapping[str, Any]) -> NDArray[np.float32]:
-            nonlocal now
-            now += len(rows["query"]) / pairs_a_second
-            return super().score(rows)
-
-    monkeypatch.setattr("rankladder.distill.label.time.perf_counter", lambda: now)
-    teacher, told = Timed(), list[int]()
-    score_rows(teacher, "timed", distinct(5 * most + 20 if most < BLOCK else 8000), tmp_path / "s", told.append)
-    assert told == teacher.scored
-    assert told[0] <= 4  # nothing is known of its speed yet
-    settled = told[5:-1] if most == BLOCK else told[2:-1]
-    assert settled
-    assert all(least <= block <= most for block in settled)
-
-
-def test_answers_that_a_service_gave_before_it_failed_are_kept_and_not_paid_again(tmp_path: Path) -> None:
+def test_answers_that_a_service_gave_before_it_failed_are_kept_and_not_paid_again(kept: KeptScores) -> None:
     asked = {"query": [f"q{n // 3}" for n in range(30)], "document": [f"rain {n}" for n in range(30)]}
-    cache, counted = tmp_path / "scores.sqlite", Count()
+    counted = Count()
     with rerank_server("cohere") as server:
         server.script = [*[Reply()] * 6, Reply(status=400)]
         teacher = RerankerTeacher(Reranker(open_hosted(server.model(), threads=1)))
         with pytest.raises(RequestRefused):
-            score_rows(teacher, server.model(), asked, cache, counted.add)
+            score_rows(teacher, server.model(), asked, kept, counted.add)
         assert (len(server.reranks), counted.count) == (7, 18)
-        scores = score_rows(teacher, server.model(), asked, cache, counted.add)
+        scores = score_rows(teacher, server.model(), asked, kept, counted.add)
         assert (len(server.reranks), counted.count) == (7 + 4, 30)
         again = Reranker(open_hosted(server.model())).predict(list(zip(*asked.values(), strict=True)))
     assert scores.tolist() == again.tolist()
-
-
-def test_scores_that_cannot_be_kept_are_an_error_with_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Full:
-        def __enter__(self) -> Full:
-            return self
-
-        def __exit__(self, *_error: object) -> None:
-            return None
-
-        def executemany(self, *_rows: object) -> None:
-            raise sqlite3.OperationalError("database or disk is full")
-
-    cache = ScoreCache(tmp_path / "scores.sqlite")
-    opened = cache._file
-    cache._file = Full()  # type: ignore[assignment]
-    with pytest.raises(StorageFailed, match=r"disk is full[\s\S]*hint: free space"):
-        cache.put([("q", "d")], np.zeros(1, np.float32))
-    opened.close()
-
-
-def test_pairs_are_told_apart_wherever_the_query_ends(tmp_path: Path) -> None:
-    cache = ScoreCache(tmp_path / "scores.sqlite")
-    cache.put([("ab", "c")], np.ones(1, np.float32))
-    assert cache.get([("ab", "c"), ("a", "bc")])[0] == 1
-    assert np.isnan(cache.get([("a", "bc")])).all()
-    cache.close()
 
 
 @pytest.fixture(scope="module")
@@ -229,35 +182,29 @@ def made(folder: Path, count: int = 30) -> Made:
     return Stage(folder / "mine", settings={}, inputs={}).run(["all"], lambda place: pa.table(rows(count)))
 
 
-def test_pairs_scored_in_several_processes_have_the_same_scores(tmp_path: Path, ettin: Path) -> None:
+def test_pairs_scored_in_several_processes_have_the_same_scores(tmp_path: Path, ettin: Path, kept: KeptScores) -> None:
     teacher, mined, counted = f"{ettin},threads=1", made(tmp_path), Count()
-    cache, digest = tmp_path / "scores.sqlite", open_teacher(teacher).digest
-    ahead.score_ahead(teacher, mined, cache, digest=digest, processes=2, ray=None, each=counted.add)
-    known = label.score_rows(Lengths(fails_at=0), "never asked", rows(30), cache, lambda count: None)
+    digest = open_teacher(teacher).digest
+    ahead.score_ahead(teacher, mined, kept, digest=digest, processes=2, ray=None, each=counted.add)
+    known = label.score_rows(Lengths(fails_at=0), "never asked", rows(30), kept, lambda count: None)
     assert np.array_equal(known, open_teacher(teacher).score(rows(30)))
     assert counted.count == len({*zip(*rows(30).values(), strict=True)})
 
 
-def test_an_error_in_a_worker_process_is_the_teachers_own(tmp_path: Path) -> None:
+def test_an_error_in_a_worker_process_is_the_teachers_own(tmp_path: Path, kept: KeptScores) -> None:
     with pytest.raises(ModelMissing):
-        ahead.score_ahead(
-            "no-such-model", made(tmp_path), tmp_path / "s", digest="", processes=1, ray=None, each=lambda n: None
-        )
+        ahead.score_ahead("no-such-model", made(tmp_path), kept, digest="", processes=1, ray=None, each=lambda n: None)
 
 
 def test_a_worker_whose_teacher_gives_other_scores_is_refused_and_none_of_them_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: KeptScores
 ) -> None:
     pairs = [("q", "rain")]
     scored = iter([(pairs, ("lengths on another device", [4.0]))])
     monkeypatch.setattr(ahead, "_with_ray", lambda name, batches, address: scored)
     with pytest.raises(BadOption, match="teacher odd: a worker gives other scores"):
-        ahead.score_ahead(
-            "odd", made(tmp_path), tmp_path / "s", digest="lengths", processes=1, ray="auto", each=lambda n: None
-        )
-    kept = ScoreCache(tmp_path / "s")
-    assert np.isnan(kept.get(pairs)).all()
-    kept.close()
+        ahead.score_ahead("odd", made(tmp_path), kept, digest="lengths", processes=1, ray="auto", each=lambda n: None)
+    assert len(kept) == 0
 
 
 def test_a_worker_says_which_teacher_it_has() -> None:

@@ -51,6 +51,7 @@ def test_a_run_completed_before_manifests_had_digests_is_complete(told: Told) ->
         for path in (manifest.parent / "best").rglob("*")
         if path.is_file()
     }
+    del found["check"]  # and checksums of their own
     manifest.write_text(json.dumps(found))
     assert open_trained(manifest.parent) is not None
 

@@ -142,8 +142,8 @@ def interrupting(after: int) -> Callable[[int], None]:
 
 
 def test_an_interruption_loses_at_most_the_batch_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rankladder.evaluate.scoring._FIRST_BATCH", 3)
-    monkeypatch.setattr("rankladder.evaluate.scoring._LARGEST_BATCH", 3)
+    monkeypatch.setattr("rankladder.scores.missing.FIRST_BATCH", 3)
+    monkeypatch.setattr("rankladder.scores.missing.LARGEST_BATCH", 3)
     dataset = toy_dataset()
     whole = evaluate(dataset, [toy_candidates(dataset)], [toy_reranker()[0]], store=tmp_path / "whole")
     stopped, before = toy_reranker(before=interrupting(4))
@@ -160,7 +160,7 @@ def test_an_interruption_loses_at_most_the_batch_at_hand(tmp_path: Path, monkeyp
 def test_a_model_that_fails_half_way_is_a_row_and_the_others_finish(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rankladder.evaluate.scoring._FIRST_BATCH", 3)
+    monkeypatch.setattr("rankladder.scores.missing.FIRST_BATCH", 3)
 
     def fail(call: int) -> None:
         if call == 2:
@@ -187,7 +187,7 @@ def test_a_model_that_fails_half_way_is_a_row_and_the_others_finish(
 
 
 def test_a_failure_says_what_and_ends_the_model_for_every_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rankladder.evaluate.scoring._FIRST_BATCH", 3)
+    monkeypatch.setattr("rankladder.scores.missing.FIRST_BATCH", 3)
 
     def fail(call: int) -> None:
         if call == 2:

@@ -19,8 +19,8 @@ EVERYTHING = Run("first", {query: {id: -float(place) for place, id in enumerate(
 
 def test_a_hosted_model_is_asked_once_for_each_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request is paid for: no batch ends in the middle of a query's candidates."""
-    monkeypatch.setattr("rankladder.evaluate.scoring._FIRST_BATCH", 3)
-    monkeypatch.setattr("rankladder.evaluate.scoring._LARGEST_BATCH", 3)
+    monkeypatch.setattr("rankladder.scores.missing.FIRST_BATCH", 3)
+    monkeypatch.setattr("rankladder.scores.missing.LARGEST_BATCH", 3)
     dataset = toy_dataset()
     with rerank_server("cohere") as server:
         found = evaluate(

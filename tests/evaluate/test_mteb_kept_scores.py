@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from rankladder.cli.main import run as cli
 from rankladder.evaluate import bm25_candidates, evaluate, read_dataset
 from rankladder.evaluate.mteb import TaskScore, as_mteb, find_task, local_task, rerank_tasks, task_remarks
-from rankladder.evaluate.mteb.kept_scores import TextPair, kept_scores
+from rankladder.evaluate.mteb.kept_scores import kept_scores
 from rankladder.rerank import ModelRequest, PairsTruncated, Reranker
+from rankladder.rerank.facts import HOSTED
 
 from .test_mteb_flow import SHARED, write_beir
 from .toy import ToyScorer, toy_reranker
@@ -37,8 +39,8 @@ def interrupted_at(number: int) -> Any:
 
 
 def test_an_interrupted_task_scores_only_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rankladder.evaluate.scoring._FIRST_BATCH", 2)
-    monkeypatch.setattr("rankladder.evaluate.scoring.next_size", lambda size, seconds: size)
+    monkeypatch.setattr("rankladder.scores.missing.FIRST_BATCH", 2)
+    monkeypatch.setattr("rankladder.scores.missing.next_size", lambda size, seconds: size)
     folder = write_beir(tmp_path / "words")
     reranker, whole = toy_reranker()
     expected = flow(monkeypatch, reranker, folder, tmp_path / "whole", top_k=5)
@@ -71,7 +73,7 @@ def test_scores_lie_in_the_file_of_our_own_evaluate(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(ModelRequest, "open", lambda self, **_options: reranker)
     options: dict[str, Any] = {"results": tmp_path / "results", "store": tmp_path / "store", "top_k": 5}
     rerank_tasks([task], [ModelRequest.parse("toy")], **options)
-    assert len(list((tmp_path / "store").glob("*.jsonl"))) == 1
+    assert len(list((tmp_path / "store").glob("*.sqlite"))) == 1
     assert len(scorer.scored) == before
 
 
@@ -80,16 +82,17 @@ def test_kept_scores_are_predicts_and_say_what_was_cut(tmp_path: Path) -> None:
     reranker, _ = toy_reranker()
     for _ in range(2):  # scored, then read back
         with pytest.warns(PairsTruncated, match="1 of 4 pairs were longer than 100 tokens"):
-            found = kept_scores(reranker, [TextPair(*pair) for pair in pairs], folder=tmp_path, collection="c")
+            found = kept_scores(reranker, pairs, folder=tmp_path, collection="c")
         assert (found.dtype, found.tolist()) == ("float32", [1.0, 0.0, 1.0, 0.0])
 
 
 def test_a_hosted_service_is_asked_for_whole_lists_and_again_for_another_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rankladder.evaluate.scoring._FIRST_BATCH", 2)
+    monkeypatch.setattr("rankladder.scores.missing.FIRST_BATCH", 2)
     scorer = ToyScorer(lambda query, text: 1.0, name="cohere:toy", before=interrupted_at(2))
-    pairs = [TextPair(query, text) for query in ("a", "b") for text in ("x", "y", "z")]
+    scorer.facts = replace(scorer.facts, engine=HOSTED)
+    pairs = [(query, text) for query in ("a", "b") for text in ("x", "y", "z")]
     with pytest.raises(KeyboardInterrupt):
         kept_scores(Reranker(scorer), pairs, folder=tmp_path, collection="c")
     assert [query for query, _ in scorer.scored] == ["a", "a", "a"]
@@ -126,7 +129,7 @@ def test_the_command_says_that_an_interrupted_run_goes_on(
     assert cli([*map(str, arguments)]) == 130
     assert "what was scored is stored: the same command goes on from there" in capsys.readouterr().err
     assert cli([*map(str, arguments)]) == 0
-    assert len(list((tmp_path / "store").glob("words.toy.*.jsonl"))) == 1
+    assert len(list((tmp_path / "store").glob("words.toy.*.sqlite"))) == 1
     assert scorer.calls > 1
 
 

@@ -11,10 +11,10 @@ from rankladder.evaluate import Candidates, Dataset
 from rankladder.evaluate.candidates import in_order
 from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.scoring import open_store, rerank_candidates
-from rankladder.evaluate.store import PairKeys
 from rankladder.folders import cache_folder
 from rankladder.paths import is_there
 from rankladder.rerank import Long, ModelRequest
+from rankladder.scores import PairKeys
 from rankladder.textfiles import Selection, beir_folder, read_topics
 from rankladder.textfiles.selection import EVERYTHING
 from rankladder.values import Qrels, Run
@@ -105,17 +105,18 @@ def judged_by(
     """
     reranker = reference.open(offline=offline)
     folder = cache_folder("scores") if store is None else store
-    found = rerank_candidates(
-        reranker,
-        dataset,
-        candidates,
-        name=f"reference {reranker.name}",
-        top_k=top_k,
-        store=open_store(folder, reranker, dataset, candidates, top_k=top_k, long=long),
-        keys=PairKeys(),
-        long=long,
-        progress=progress,
-    )
+    with open_store(folder, reranker, dataset, candidates, top_k=top_k, long=long) as kept:
+        found = rerank_candidates(
+            reranker,
+            dataset,
+            candidates,
+            name=f"reference {reranker.name}",
+            top_k=top_k,
+            store=kept,
+            keys=PairKeys(),
+            long=long,
+            progress=progress,
+        )
     grades = stand_in(found.run).grades
     if not grades:
         raise BadInput(f"{dataset.name}: no query has a candidate", hint="do the queries fit the documents?")

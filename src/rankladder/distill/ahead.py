@@ -14,17 +14,14 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import islice
-from pathlib import Path
+from itertools import chain, islice
 from typing import Any
 
-import numpy as np
-
-from rankladder.distill.scores import ScoreCache, pair_key
 from rankladder.distill.stage import Made
 from rankladder.distill.teachers import Teacher, checked, open_teacher
 from rankladder.errors import BadOption, RankladderError, Unavailable, WorkerFailed
 from rankladder.rerank.engine import need
+from rankladder.scores import KeptScore, KeptScores, missing_places, pair_key
 
 Pair = tuple[str, str]
 Scored = tuple[str, Sequence[float]]
@@ -60,54 +57,40 @@ def plan_batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
 def score_ahead(
     name: str,
     mined: Made,
-    cache: Path,
+    kept: KeptScores,
     *,
     digest: str,
     processes: int,
     ray: str | None,
     each: Callable[[int], object],
 ) -> None:
-    """Scores what the cache of a teacher lacks, in several processes or on the Ray cluster at the address.
+    """Scores what is not kept of a teacher, in several processes or on the Ray cluster at the address.
 
     ``each`` is told of pairs as they are scored. Raises what the teacher raises; BadOption where a worker's teacher has
     another digest; Unavailable for a cluster that cannot be reached; WorkerFailed where a worker process was killed.
     """
-    kept = ScoreCache(cache)
-    try:
-        batches = plan_batches(_missing(mined, kept))
-        scored = _with_ray(name, batches, ray) if ray is not None else _with_processes(name, batches, processes)
-        for pairs, (theirs, scores) in scored:
-            if theirs != digest:
-                raise BadOption(
-                    f"teacher {name}: a worker gives other scores than the rest: it has another device, number format "
-                    "or version of rankladder",
-                    hint=f"install one version everywhere and say how it runs: {name},engine=…,device=…,dtype=…",
-                )
-            kept.put(pairs, np.asarray(scores, dtype=np.float32))
-            each(len(pairs))
-    finally:
-        kept.close()
+    batches = plan_batches(chain.from_iterable(missing_pairs(mined, kept)))
+    scored = _with_ray(name, batches, ray) if ray is not None else _with_processes(name, batches, processes)
+    for pairs, (theirs, scores) in scored:
+        if theirs != digest:
+            raise BadOption(
+                f"teacher {name}: a worker gives other scores than the rest: it has another device, number format "
+                "or version of rankladder",
+                hint=f"install one version everywhere and say how it runs: {name},engine=…,device=…,dtype=…",
+            )
+        kept.put([pair_key(*pair) for pair in pairs], list(map(KeptScore, scores)))
+        each(len(pairs))
 
 
-def count_missing(mined: Made, cache: Path) -> int:
-    """How many pairs have no score yet, each counted once."""
-    kept = ScoreCache(cache)
-    try:
-        return sum(1 for _ in _missing(mined, kept))
-    finally:
-        kept.close()
-
-
-def _missing(mined: Made, kept: ScoreCache) -> Iterator[Pair]:
-    """Pairs without a score, each once."""
+def missing_pairs(mined: Made, kept: KeptScores) -> Iterator[list[Pair]]:
+    """The pairs of each part that have no score, each once."""
     asked: set[bytes] = set()
     for table in mined.tables():
         rows = list(zip(table["query"].to_pylist(), table["document"].to_pylist(), strict=True))
-        for pair, missing in zip(rows, np.isnan(kept.get(rows)), strict=True):
-            key = pair_key(*pair)
-            if missing and key not in asked:
-                asked.add(key)
-                yield pair
+        keys = [pair_key(*pair) for pair in rows]
+        new = [place for place in missing_places(keys, kept) if keys[place] not in asked]
+        asked.update(keys[place] for place in new)
+        yield [rows[place] for place in new]
 
 
 def _with_processes(name: str, batches: Iterator[list[Pair]], processes: int) -> Iterator[tuple[list[Pair], Scored]]:

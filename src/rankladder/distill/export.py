@@ -144,6 +144,6 @@ def _is_whole(folder: Path, key: str) -> bool:
         if json.loads((folder / MARK).read_bytes())["key"] != key or not (folder / DIGESTS).is_file():
             return False
         check_digests(folder, ())
-    except (OSError, ValueError, KeyError, RankladderError):
+    except (OSError, ValueError, KeyError, TypeError, RankladderError):
         return False
     return True

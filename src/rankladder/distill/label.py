@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankladder.distill.ahead import cluster_digest, count_missing, score_ahead
+from rankladder.distill.ahead import cluster_digest, missing_pairs, score_ahead
 from rankladder.distill.ensemble import joined, sums_of
 from rankladder.distill.manifests import stage_held
 from rankladder.distill.models import FREE, bare_name
 from rankladder.distill.recipe import Recipe
-from rankladder.distill.scores import ScoreCache
 from rankladder.distill.stage import Made, Stage, open_made
 from rankladder.distill.teachers import KnownDigests, Teacher, checked, open_teacher, service_of, usage_of
 from rankladder.rerank.hosted import is_hosted
+from rankladder.scores import KeptScore, KeptScores, missing_places, pair_key, score_missing
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-COMMIT_S = 10.0
-"""Seconds between two commits to the cache, about: what a killed run loses of a teacher that runs here."""
-BLOCK = 2048
-"""Pairs between two commits, at most."""
-_FIRST_BLOCK = 4
-_GROWTH = 4
 
 
 class Bar(Protocol):
@@ -56,7 +49,7 @@ def label(
     """The mined rows with one column of scores a teacher (``teacher_0``, …); see ``ensemble`` for the score of a row.
 
     Scores are kept as they come, by teacher and pair: a pair whose score was kept is never scored again, whatever
-    happens to the rest of the recipe. A run that is killed or fails loses what was under way: about ``COMMIT_S`` of a
+    happens to the rest of the recipe. A run that is killed or fails loses what was under way: about five seconds of a
     teacher that runs here, the requests of a service that were not answered yet. One teacher is open at a time, and
     only where pairs wait for it; ``watch`` opens a bar over these. With several ``processes``, or a Ray cluster's
     address, they are scored there. Raises what a teacher raises, and BadInput for a score that is not finite.
@@ -80,6 +73,8 @@ def label(
                 digests[name] = scoring.fill(digests[name])
                 known.keep(digests)
 
+    opened: dict[str, KeptScores] = {}
+
     def rows(place: int) -> pa.Table:
         table = mined.table(place)
         columns = table.to_pydict()
@@ -87,14 +82,18 @@ def label(
             if name in FREE:
                 scores = checked(open_teacher(name).score(columns), columns, name)
             else:
-                scores = kept_scores(name, cache_file(work, str(digests[name])), columns)
+                if name not in opened:
+                    opened[name] = files.enter_context(scores_of(work, str(digests[name])))
+                scores = kept_scores(name, opened[name], columns)
             table = table.append_column(f"teacher_{number}", [scores])
         return table
 
     def facts(made: Made) -> Mapping[str, Any]:
         return {"teachers": names, "digests": digests, "sums": sums_of(made, len(names))}
 
-    return joined(stage().run([part.name for part in mined.parts], rows, facts=facts), recipe)
+    with ExitStack() as files:
+        made = stage().run([part.name for part in mined.parts], rows, facts=facts)
+    return joined(made, recipe)
 
 
 def label_depends(
@@ -153,20 +152,20 @@ class Scoring:
         return digest
 
     def _score_here(self, teacher: Teacher) -> None:
-        with self._told(self._missing(teacher.digest)) as scored:
+        with self._told(self._missing(teacher.digest)) as scored, scores_of(self.work, teacher.digest) as kept:
             try:
                 for table in self.mined.tables():
-                    score_rows(teacher, self.name, table.to_pydict(), cache_file(self.work, teacher.digest), scored)
+                    score_rows(teacher, self.name, table.to_pydict(), kept, scored)
             finally:
                 if (used := usage_of(teacher)) is not None:
                     self.say(f"label: {self.name}: {used}")
 
     def _score_ahead(self, digest: str) -> None:
-        with self._told(self._missing(digest)) as scored:
+        with self._told(self._missing(digest)) as scored, scores_of(self.work, digest) as kept:
             score_ahead(
                 self.name,
                 self.mined,
-                cache_file(self.work, digest),
+                kept,
                 digest=digest,
                 processes=self.processes,
                 ray=self.ray,
@@ -174,7 +173,8 @@ class Scoring:
             )
 
     def _missing(self, digest: str) -> int:
-        return count_missing(self.mined, cache_file(self.work, digest))
+        with scores_of(self.work, digest) as kept:
+            return sum(map(len, missing_pairs(self.mined, kept)))
 
     @contextmanager
     def _told(self, missing: int) -> Iterator[Callable[[int], object]]:
@@ -199,67 +199,58 @@ class Scoring:
                     self.say(f"label: {self.name}: {count:,} pairs scored in {seconds:,.0f} s, {rate:,.0f} a second")
 
 
-def cache_file(work: Path, digest: str) -> Path:
-    """Where a teacher's scores are kept."""
-    return work / "scores" / f"{digest[:32]}.sqlite"
+def scores_of(work: Path, digest: str) -> KeptScores:
+    """The scores of the teacher with a digest. Raises StorageFailed."""
+    return KeptScores(work / "scores", about={"teacher": digest})
 
 
-def kept_scores(name: str, cache: Path, rows: Mapping[str, Sequence[Any]]) -> NDArray[np.float32]:
+def kept_scores(name: str, kept: KeptScores, rows: Mapping[str, Sequence[Any]]) -> NDArray[np.float32]:
     """The scores (N,) of rows that a teacher scored before; it is asked again where some were removed since."""
-    kept = ScoreCache(cache)
-    try:
-        scores = kept.get(list(zip(rows["query"], rows["document"], strict=True)))
-    finally:
-        kept.close()
-    if np.isnan(scores).any():
-        return score_rows(open_teacher(name), name, rows, cache, lambda count: None)
-    return scores
+    keys = _keys(rows)
+    if missing_places(keys, kept):
+        return score_rows(open_teacher(name), name, rows, kept, lambda count: None)
+    return _values(kept, keys)
 
 
 def score_rows(
     teacher: Teacher,
     name: str,
     rows: Mapping[str, Sequence[Any]],
-    cache: Path,
+    kept: KeptScores,
     scored: Callable[[int], object],
 ) -> NDArray[np.float32]:
-    """A teacher's scores (N,) of rows, from its cache where they are there, committed to it as they come.
+    """A teacher's scores (N,) of rows: those that are kept, and the others, which are kept as they come.
 
-    ``scored`` is told of those that the teacher was asked for.
+    ``scored`` is told how many the teacher was asked for. A service's scores are kept with each answer.
     """
-    pairs = list(zip(rows["query"], rows["document"], strict=True))
-    kept = ScoreCache(cache)
-    try:
-        scores = kept.get(pairs)
-        with closing(_as_they_come(teacher, rows, np.flatnonzero(np.isnan(scores)))) as coming:
-            for places, found in coming:
-                scores[places] = checked(found, _rows_at(rows, places), name)
-                kept.put([pairs[place] for place in places], scores[places])
-                scored(len(places))
-    finally:
-        kept.close()
-    return scores
+    service = service_of(teacher)
+
+    def score(places: Sequence[int]) -> Generator[tuple[Sequence[int], list[KeptScore]]]:
+        asked = _rows_at(rows, places)
+        if service is None:
+            yield places, _checked(teacher.score(asked), asked, name)
+            return
+        for answered, scores in service.answers(list(zip(asked["query"], asked["document"], strict=True))):
+            here = [places[row] for row in answered]
+            yield here, _checked(np.array(scores, dtype=np.float32), _rows_at(rows, here), name)
+
+    keys = _keys(rows)
+    missing = missing_places(keys, kept)
+    score_missing(missing, keys, kept, score, at_once=service is not None, done=scored)
+    return _values(kept, keys)
 
 
-def _as_they_come(
-    teacher: Teacher, rows: Mapping[str, Sequence[Any]], places: NDArray[np.intp]
-) -> Generator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
-    """Places and their scores: a service's with each answer, another teacher's in blocks of about ``COMMIT_S``.
-
-    A fast teacher soon has blocks of ``BLOCK`` pairs, which fill its batches.
-    """
-    if (service := service_of(teacher)) is not None:
-        pairs = [(rows["query"][place], rows["document"][place]) for place in places]
-        for answered, scores in service.answers(pairs):
-            yield places[list(answered)], np.array(scores, dtype=np.float32)
-        return
-    start, size = 0, _FIRST_BLOCK
-    while start < len(places):
-        block, began = places[start : start + size], time.perf_counter()
-        yield block, teacher.score(_rows_at(rows, block))
-        seconds = max(time.perf_counter() - began, 1e-9)
-        start, size = start + size, max(1, min(BLOCK, _GROWTH * size, int(size * COMMIT_S / seconds)))
+def _checked(scores: NDArray[np.float32], rows: Mapping[str, Sequence[Any]], name: str) -> list[KeptScore]:
+    return [KeptScore(float(score)) for score in checked(scores, rows, name)]
 
 
-def _rows_at(rows: Mapping[str, Sequence[Any]], places: NDArray[np.intp]) -> dict[str, list[Any]]:
+def _keys(rows: Mapping[str, Sequence[Any]]) -> list[bytes]:
+    return [pair_key(query, text) for query, text in zip(rows["query"], rows["document"], strict=True)]
+
+
+def _values(kept: KeptScores, keys: Sequence[bytes]) -> NDArray[np.float32]:
+    return np.array([one.score for one in kept.all(keys)], dtype=np.float32)
+
+
+def _rows_at(rows: Mapping[str, Sequence[Any]], places: Sequence[int]) -> dict[str, list[Any]]:
     return {key: [values[place] for place in places] for key, values in rows.items()}

@@ -7,12 +7,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from rankladder.errors import BadInput, StorageFailed
-from rankladder.storage import held, whole_file
+from rankladder.storage import checked_json, held, read_checked_json, whole_file
 
 _UNMARKED = frozenset({"lock", "teachers.json", "depends.json"})
 """What a stage writes before the file that says that its folder is a stage's."""
@@ -24,17 +24,27 @@ def plain(settings: Mapping[str, Any]) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """The value in a file; None where there is no file, or only half of one."""
+    """The value in a file; None where there is no file, only half of one, or one that was altered since it was written.
+
+    A file without a checksum (another program's, or an earlier version's) is taken as it is.
+    """
     try:
-        return json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+        content = path.read_bytes()
+    except FileNotFoundError:
         return None
+    with suppress(ValueError):
+        return read_checked_json(content)
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return None if isinstance(value, dict) and "check" in value else value
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Writes a value, which takes its place whole."""
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Writes an object under a checksum; it takes its place whole."""
     with whole_file(path) as file:
-        file.write(json.dumps(value, indent=1) + "\n")
+        file.write(checked_json(value, indent=1))
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

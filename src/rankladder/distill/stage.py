@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,7 +128,7 @@ class Stage:
             self._clear_what_does_not_fit(names)
             there = [self._committed(place) for place in range(len(names))]
             kept = sum(part is not None for part in there)
-            if kept == len(names) and (done := self.made) is not None:
+            if kept == len(names) and (done := self.made) is not None and list(done.parts) == there:
                 self.say(f"{self.folder.name}: complete, {done.rows:,} rows")
                 return done
             if kept:
@@ -170,14 +171,13 @@ class Stage:
     def _committed(self, place: int) -> Part | None:
         """The part at a place, if its file is there and as long as it was when it was committed."""
         name = _part_name(place)
-        record = read_json(self.folder / f"{name}.json")
-        if record is None:
-            return None
-        part = Part(name, record["rows"], record["sha256"])
-        if not _fits(self.folder, part):
+        path = self.folder / f"{name}.json"
+        match read_json(path):
+            case {"rows": int(rows), "sha256": str(sha256)} if _fits(self.folder, part := Part(name, rows, sha256)):
+                return part
+        if path.exists():
             self.say(f"{self.folder.name}: {name} was damaged and is made again")
-            return None
-        return part
+        return None
 
     def _commit(self, place: int, table: pa.Table) -> Part:
         import pyarrow.parquet as pq
@@ -194,11 +194,11 @@ class Stage:
 
 def open_made(folder: Path) -> Made | None:
     """A complete stage as its manifest has it, or None."""
-    found = read_json(folder / "manifest.json")
-    if found is None:
-        return None
-    parts = tuple(Part(part["name"], part["rows"], part["sha256"]) for part in found["parts"])
-    return Made(folder, found["key"], parts, found["facts"])
+    match read_json(folder / "manifest.json"):
+        case {"key": str(key), "parts": [*parts], "facts": dict(facts)}:
+            with suppress(TypeError):
+                return Made(folder, key, tuple(Part(**part) for part in parts), facts)
+    return None
 
 
 def need_made(folder: Path, *, settings: Mapping[str, Any], inputs: Mapping[str, Any]) -> Made:
@@ -211,7 +211,8 @@ def need_made(folder: Path, *, settings: Mapping[str, Any], inputs: Mapping[str,
     record = read_json(folder / "manifest.json")
     if found is None or record is None:
         raise NotFound(f"{folder}: this stage is not complete", hint=hint)
-    had = {"settings": record["settings"], "inputs": {name: record["inputs"].get(name) for name in inputs}}
+    inputs_then = record.get("inputs") or {}
+    had = {"settings": record.get("settings"), "inputs": {name: inputs_then.get(name) for name in inputs}}
     wanted = {"settings": plain(settings), "inputs": plain(inputs)}
     if had != wanted:
         raise NotFound(f"{folder}: made with something else: {difference(had, wanted)}", hint=hint)

@@ -142,7 +142,7 @@ def key_of(depends: Mapping[str, Any]) -> str:
 def begun_batch(folder: Path, key: str) -> int | None:
     """The batch of a run with this key that was begun in the folder, None where there is none."""
     marker, found = folder / MARK, read_json(folder / _BATCH)
-    return found["batch_size"] if found and marker.is_file() and marker.read_text() == key else None
+    return found["batch_size"] if found and _key_in(marker) == key else None
 
 
 def begin_run(folder: Path, depends: Mapping[str, Any], batch_size: int, say: Callable[[str], object]) -> None:
@@ -153,7 +153,7 @@ def begin_run(folder: Path, depends: Mapping[str, Any], batch_size: int, say: Ca
     """
     expect_ours(folder, MARK)
     marker, key = folder / MARK, key_of(depends)
-    had = marker.read_text() if marker.is_file() else ""
+    had = _key_in(marker)
     if had == key:
         return
     if had:
@@ -166,6 +166,10 @@ def begin_run(folder: Path, depends: Mapping[str, Any], batch_size: int, say: Ca
     write_json(folder / "depends.json", depends)
     write_json(folder / _BATCH, {"batch_size": batch_size})
     _write(marker, key)
+
+
+def _key_in(marker: Path) -> str:
+    return marker.read_bytes().decode("ascii", "replace") if marker.is_file() else ""
 
 
 def _write(marker: Path, key: str) -> None:

@@ -19,9 +19,9 @@ from rankladder.evaluate.evaluation import Evaluation, System
 from rankladder.evaluate.measures import check_grades, highest_grade, measure_run, parse_measures
 from rankladder.evaluate.scoring import open_store, rerank_candidates
 from rankladder.evaluate.statistics import Interval, bootstrap_interval
-from rankladder.evaluate.store import PairKeys
 from rankladder.folders import cache_folder
 from rankladder.rerank import Long, ModelRequest, Reranker
+from rankladder.scores import PairKeys
 from rankladder.storage import expect_writable
 
 
@@ -158,10 +158,10 @@ def _reranked(
     for place, one in enumerate(candidates):
         name = f"{one.name} + {label}"
         try:
-            kept = open_store(folder, reranker, dataset, one, top_k=top_k, long=long)
-            found = rerank_candidates(
-                reranker, dataset, one, name=name, top_k=top_k, store=kept, keys=keys, long=long, progress=progress
-            )
+            with open_store(folder, reranker, dataset, one, top_k=top_k, long=long) as kept:
+                found = rerank_candidates(
+                    reranker, dataset, one, name=name, top_k=top_k, store=kept, keys=keys, long=long, progress=progress
+                )
         except StorageFailed:  # no fault of the model's, and the next would meet it too
             raise
         except Exception as error:  # as above

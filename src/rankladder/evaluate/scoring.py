@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from rankladder.evaluate.candidates import Candidates, in_order
 from rankladder.evaluate.dataset import Dataset
-from rankladder.evaluate.store import PairKeys, Record, ScoreStore
 from rankladder.progress import Progress
 from rankladder.rerank import Long, Reranker
-from rankladder.rerank.hosted import is_hosted
+from rankladder.scores import KeptScore, KeptScores, PairKeys, missing_places, score_missing
 from rankladder.values import Document, Query, Run
-
-_Work = TypeVar("_Work")
-_FIRST_BATCH = 64
-_LARGEST_BATCH = 4096
-_BATCH_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +25,21 @@ class Reranked:
 
 def open_store(
     folder: Path, reranker: Reranker, dataset: Dataset, candidates: Candidates, *, top_k: int, long: Long = "truncate"
-) -> ScoreStore:
+) -> KeptScores:
     """The file of a reranker's scores on a data set, shared by all candidate lists.
 
     A hosted service does not promise that a score depends on its pair alone: its scores are of one list at one depth.
 
-    Raises as ``ScoreStore``.
+    Raises as ``KeptScores``.
     """
-    return ScoreStore(
-        folder,
-        collection=dataset.collection or dataset.name,
-        model=reranker.name,
-        digest=reranker.digest,
-        long=long,
-        listed=f"{candidates.digest} {top_k}" if is_hosted(reranker.name) else "",
-    )
+    listed = f"{candidates.digest} {top_k}" if reranker.facts.hosted else ""
+    return scores_of(reranker, folder, dataset.collection or dataset.name, long=long, listed=listed)
+
+
+def scores_of(reranker: Reranker, folder: Path, collection: str, *, long: Long, listed: str) -> KeptScores:
+    """The file of a reranker's scores on a collection; of one list alone where ``listed`` names it."""
+    about = {"collection": collection, "model": reranker.digest, "long": long, "listed": listed}
+    return KeptScores(folder, about=about, named=(collection, reranker.name), hint="choose a folder with --store")
 
 
 def rerank_candidates(
@@ -57,7 +49,7 @@ def rerank_candidates(
     *,
     name: str,
     top_k: int,
-    store: ScoreStore,
+    store: KeptScores,
     keys: PairKeys,
     long: Long = "truncate",
     progress: bool | None = None,
@@ -65,56 +57,29 @@ def rerank_candidates(
     """The run in which a reranker has reordered each query's first ``top_k`` candidates.
 
     Whatever cannot be read (a query or a document without a text), and candidates below ``top_k``, follow in the
-    retriever's order. Texts are read as they are scored, a batch at a time; each batch is stored before the next
-    begins, so an interruption loses one batch: 64 pairs, later as many as take about five seconds. A hosted model,
-    which is paid by the request and may look at the list, is given a query's candidates all at once, or none of them.
+    retriever's order. Texts are read as they are scored, a batch at a time; each batch is kept before the next begins
+    (``score_missing``). A hosted model is given a query's candidates all at once, or none of them.
 
     Raises what the reranker raises, and StorageFailed.
     """
     wanted = {query.id: _readable(query, dataset, candidates, top_k, keys) for query in dataset.queries.values()}
-    total = sum(len(row) for row in wanted.values())
-    missing: list[tuple[Query, str]] = []
-    hosted = is_hosted(reranker.name)
-    for id, row in wanted.items():
-        query = dataset.queries[id]
-        new = [document for document in row if keys.of(query, document) not in store]
-        missing += [(query, document) for document in (row if hosted and new else new)]
-    with Progress(name, total, "pairs", done=total - len(missing), wanted=progress) as bar:
-        for batch in timed_batches(missing, together=lambda one, other: hosted and one[0].id == other[0].id):
-            store.add(list(_scored(reranker, dataset.documents, batch, keys, long)))
-            bar.add(len(batch))
-    scores: dict[str, dict[str, float]] = {}
+    pairs = [(dataset.queries[id], document) for id, row in wanted.items() for document in row]
+    names = [keys.of(query, document) for query, document in pairs]
+    lists = [query.id for query, _ in pairs] if reranker.facts.hosted else None
+
+    def score(places: Sequence[int]) -> Generator[tuple[Sequence[int], Sequence[KeptScore]]]:
+        yield places, _scored(reranker, dataset.documents, [pairs[place] for place in places], long)
+
+    missing = missing_places(names, store, lists=lists)
+    with Progress(name, len(pairs), "pairs", done=len(pairs) - len(missing), wanted=progress) as bar:
+        score_missing(missing, names, store, score, lists=lists, done=bar.add)
+    scores: dict[str, dict[str, float]] = {id: {} for id in wanted}
     truncated = 0
-    for id, scored in candidates.run.scores.items():
-        named = {document: keys.of(dataset.queries[id], document) for document in wanted.get(id, ())}
-        truncated += sum(store.truncated(key) for key in named.values())
-        scores[id] = above(scored, {document: store.score(key) for document, key in named.items()})
-    return Reranked(Run(name, scores), total, truncated)
-
-
-def timed_batches(work: Sequence[_Work], *, together: Callable[[_Work, _Work], bool]) -> Iterator[Sequence[_Work]]:
-    """All work in order, in batches that take the caller about five seconds each, the first of 64.
-
-    Two neighbours that belong ``together`` are never in two batches.
-    """
-    size, start = _FIRST_BATCH, 0
-    while start < len(work):
-        end = min(start + size, len(work))
-        while end < len(work) and together(work[end - 1], work[end]):
-            end += 1
-        began = time.perf_counter()
-        yield work[start:end]
-        size, start = next_size(end - start, time.perf_counter() - began), end
-
-
-def next_size(size: int, seconds: float) -> int:
-    """How many pairs to score next, after so many took so long: what takes about five seconds, in steps of two at most.
-
-    >>> next_size(64, 0.5), next_size(64, 5.0), next_size(64, 60.0), next_size(4096, 0.1)
-    (128, 64, 32, 4096)
-    """
-    fitting = int(size * _BATCH_S / max(seconds, 1e-6))
-    return max(1, min(max(fitting, size // 2), size * 2, _LARGEST_BATCH))
+    for (query, document), kept in zip(pairs, store.all(names), strict=True):
+        scores[query.id][document] = kept.score
+        truncated += kept.truncated
+    ranked = {id: above(row, scores.get(id, {})) for id, row in candidates.run.scores.items()}
+    return Reranked(Run(name, ranked), len(pairs), truncated)
 
 
 def above(row: Mapping[str, float], scored: Mapping[str, float]) -> dict[str, float]:
@@ -147,16 +112,14 @@ def _readable(query: Query, dataset: Dataset, candidates: Candidates, top_k: int
 
 
 def _scored(
-    reranker: Reranker,
-    documents: Mapping[str, Document],
-    batch: Sequence[tuple[Query, str]],
-    keys: PairKeys,
-    long: Long,
-) -> Iterator[Record]:
+    reranker: Reranker, documents: Mapping[str, Document], batch: Sequence[tuple[Query, str]], long: Long
+) -> list[KeptScore]:
     tasks: dict[str, tuple[Query, list[Document]]] = {}
     for query, id in batch:
         tasks.setdefault(query.id, (query, []))[1].append(documents[id])
-    for ranking in reranker.rank_many(list(tasks.values()), long=long, progress=False):
-        for hit in ranking.hits:
-            key = keys.of(ranking.query, hit.document.id)
-            yield Record(ranking.query.id, hit.document.id, key, hit.score, hit.truncated)
+    found = {
+        (ranking.query.id, hit.document.id): KeptScore(hit.score, hit.truncated)
+        for ranking in reranker.rank_many(list(tasks.values()), long=long, progress=False)
+        for hit in ranking.hits
+    }
+    return [found[query.id, id] for query, id in batch]

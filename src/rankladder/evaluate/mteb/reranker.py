@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rankladder.arguments import checked
 from rankladder.catalogue import BOX, Model, all_models
 from rankladder.errors import BadInput
-from rankladder.evaluate.mteb.kept_scores import TextPair, kept_scores
+from rankladder.evaluate.mteb.kept_scores import kept_scores
 from rankladder.rerank import Reranker
 from rankladder.rerank.engine import need
 
@@ -111,15 +111,12 @@ class MtebReranker:
         if len(queries) != len(documents):
             raise BadInput(f"mteb gave {len(queries):,} queries for {len(documents):,} documents; expected pairs")
         progress = False if options.get("show_progress_bar") is False else None
+        pairs = list(zip(queries, documents, strict=True))
         if self.store is None:
-            pairs = [(query, text) for (_, query), (_, text) in zip(queries, documents, strict=True)]
             return self.reranker.predict(pairs, progress=progress)
         return kept_scores(
             self.reranker,
-            [
-                TextPair(query, text, query_id, document_id)
-                for (query_id, query), (document_id, text) in zip(queries, documents, strict=True)
-            ],
+            pairs,
             folder=self.store,
             collection=str(getattr(task_metadata, "name", "mteb")),
             progress=progress,
@@ -139,15 +136,10 @@ def catalogue_model(reranker: Reranker) -> Model | None:
     return next((model for model in all_models() if name in (model.name, model.hub_id)), None)
 
 
-def _texts(batches: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Ids (``""`` where there are none) and texts; equal ones are one object: a text stands in many pairs."""
-    seen: dict[tuple[str, str], tuple[str, str]] = {}
-    rows = (row for batch in batches for row in zip(_ids(batch), batch["text"], strict=True))
-    return [seen.setdefault(row, row) for row in rows]
-
-
-def _ids(batch: Mapping[str, Any]) -> Iterable[str]:
-    return map(str, batch["id"]) if "id" in batch else [""] * len(batch["text"])
+def _texts(batches: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The texts; equal ones are one object: a text stands in many pairs."""
+    seen: dict[str, str] = {}
+    return [seen.setdefault(text, text) for batch in batches for text in batch["text"]]
 
 
 def _meta(reranker: Reranker, settings: Mapping[str, str | int]) -> ModelMeta:
