@@ -15,6 +15,7 @@ import pytest
 
 from rankladder.checkpoint.gate import read_gate
 from rankladder.checkpoint.hub import WANTED
+from rankladder.distill.manifests import read_json, write_json
 from rankladder.distill.measure import measure_key, open_measured
 from rankladder.distill.planning import outlook
 from rankladder.distill.recipe_file import read_recipe, with_data_folder
@@ -292,10 +293,10 @@ def test_a_dry_run_without_the_start_says_what_it_cannot_know(told: Told) -> Non
 
 def test_an_evaluation_in_which_a_system_failed_goes_on_and_is_exported_anew(told: Told) -> None:
     manifest, exported = told.into / "evaluate" / "manifest.json", told.into / "export" / "figures.json"
-    held = json.loads(manifest.read_text())
+    held = read_json(manifest)
     before = open_measured(told.into / "evaluate")
     held["figures"][-1] |= {"mean": None, "low": None, "high": None, "failed": "the service was down"}
-    manifest.write_text(json.dumps(held))
+    write_json(manifest, held)
     told.run("export")
     assert "the service was down" in exported.read_text()
     told.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import random
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pytest
 from filelock import FileLock
 
+from damage import KINDS, damage
 from rankladder.distill.manifests import difference
 from rankladder.distill.stage import Made, Stage, need_made, open_made
 from rankladder.errors import BadFile, NotFound, StorageFailed
@@ -178,3 +180,24 @@ def test_a_stage_made_with_something_else_is_refused_and_says_what(tmp_path: Pat
     with pytest.raises(NotFound, match='corpus was "c0", is "c1"'):
         need_made(tmp_path / "mine", settings={"depth": 3, "ways": ["bm25", "dense"]}, inputs={"corpus": "c1"})
     assert need_made(tmp_path / "mine", settings={"depth": 3, "ways": ["bm25", "dense"]}, inputs={}).rows == len(ALL)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_is_damaged_counts_as_missing_and_is_made_again(tmp_path: Path, kind: str) -> None:
+    """A damaged file is never believed, and a run never stays stuck."""
+    draw = random.Random(kind)
+
+    def run() -> Made:
+        return Stage(tmp_path / "mine", settings={"depth": 3}, inputs={"queries": "abc"}).run(
+            ["a", "b"], lambda place: pa.table({"query": [f"q{place}"] * 3}), facts=lambda made: {"rows": made.rows}
+        )
+
+    whole = run()
+    files = sorted(path for path in (tmp_path / "mine").iterdir() if path.name != "lock")
+    assert len(files) == 6
+    for file in files * 2:
+        damage(file, draw, kind)
+        again = run()
+        assert [table.to_pydict() for table in again.tables()] == [table.to_pydict() for table in whole.tables()]
+        assert again.facts == {"rows": 6}
+        assert again.parts == whole.parts

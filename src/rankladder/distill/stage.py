@@ -154,7 +154,8 @@ class Stage:
         """Removes what other settings or inputs made, and parts that held something else, saying what changed; then
         writes what the new parts depend on. Raises BadInput where somebody else's files lie.
         """
-        expect_ours(self.folder, MARK)
+        if not self._has_record():
+            expect_ours(self.folder, MARK)
         marker = self.folder / MARK
         before = read_json(marker)
         wanted = {**self.depends, "parts": list(names)}
@@ -167,6 +168,11 @@ class Stage:
             if file.name == "manifest.json" or file.name.startswith("part-"):
                 file.unlink()
         write_json(marker, wanted)
+
+    def _has_record(self) -> bool:
+        """Whether a manifest, or a record of a part, says that the folder is a stage's, though the mark may be gone."""
+        records = [*self.folder.glob("part-*.json"), self.folder / "manifest.json"]
+        return any(isinstance(found := read_json(path), dict) and {"rows", "parts"} & set(found) for path in records)
 
     def _committed(self, place: int) -> Part | None:
         """The part at a place, if its file is there and as long as it was when it was committed."""
