@@ -200,6 +200,7 @@ def test_no_hint_leads_to_a_page_that_does_not_exist(bert: Path, tmp_path: Path)
         open_checkpoint(edited(bert, tmp_path / "copy", "config.json", hidden_act="quick_gelu"))
     assert "docs/" not in str(refused.value.hint)
     assert "the guide, Checkpoints and safety" in str(refused.value.hint)
+    assert "--engine sentence-transformers" in str(refused.value.hint)
 
 
 def test_code_in_the_repository_is_refused(bert: Path, ettin: Path, tmp_path: Path) -> None:

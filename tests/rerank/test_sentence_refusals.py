@@ -38,6 +38,8 @@ pytest.importorskip("sentence_transformers")
 
 Tensors = dict[str, torch.Tensor]
 
+LEFT = {"direction": "Left", "max_length": 64, "strategy": "LongestFirst", "stride": 0}
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
@@ -171,6 +173,22 @@ CONFIGS: list[tuple[str, str, dict[str, Any], type[Exception]]] = [
     ("qwen2", "config.json", {"architectures": ["Qwen2ForSequenceClassification"]}, BadConfig),
     ("qwen2", "config.json", {"model_type": "qwen3"}, BadConfig),
     ("deberta-v2", "tokenizer_config.json", {"truncation_side": "left"}, BadConfig),
+    ("deberta-v2", "tokenizer_config.json", {"padding_side": "left"}, BadConfig),
+    ("deberta-v2", "tokenizer_config.json", {"chat_template": "{{ messages }}"}, BadConfig),
+    ("xlm-roberta", "tokenizer_config.json", {"additional_special_tokens": ["rain"]}, BadConfig),
+    ("xlm-roberta", "tokenizer_config.json", {"fast_tokenizer_files": ["tokenizer.4.0.0.json"]}, BadConfig),
+    ("xlm-roberta", "tokenizer_config.json", {"model_input_names": ["input_ids"]}, BadConfig),
+    ("xlm-roberta", "added_tokens.json", {"rain": 7}, BadConfig),
+    ("qwen2", "special_tokens_map.json", {"cls_token": "rain"}, BadConfig),
+    ("qwen3", "tokenizer_config.json", {"split_special_tokens": True}, BadConfig),
+    ("xlm-roberta", "tokenizer.json", {"truncation": LEFT}, BadConfig),
+    ("qwen2", "tokenizer.json", {"truncation": LEFT}, BadConfig),
+    ("deberta-v2", "config.json", {"num_hidden_layers": 10_000_000}, BadConfig),
+    ("deberta-v2", "config.json", {"max_position_embeddings": 1_000_000_000}, BadTensor),
+    ("xlm-roberta", "config.json", {"vocab_size": 1_000_000_000}, BadTensor),
+    ("xlm-roberta", "config.json", {"pad_token_id": -1_000_000_000}, BadConfig),
+    ("qwen2", "config.json", {"intermediate_size": 1_000_000_000}, BadTensor),
+    ("qwen3", "config.json", {"num_key_value_heads": 1_000_000_000}, BadTensor),
     ("deberta-v2", "adapter_config.json", {"peft_type": "LORA"}, BadConfig),
     ("deberta-v2", "modules.json", {}, BadConfig),
 ]
@@ -182,6 +200,18 @@ def test_what_the_files_say_otherwise_is_refused(
 ) -> None:
     with pytest.raises(error):
         Reranker.open(with_config(models[kind], tmp_path / "copy", file, **changes))
+
+
+def test_a_tokenizer_that_transformers_builds_otherwise_is_refused(models: dict[str, Path], tmp_path: Path) -> None:
+    """Lowered by tokenizer.json; XLM-RoBERTa's class builds the tokenizer anew and does not lower."""
+    folder = copied(models["xlm-roberta"], tmp_path / "copy")
+    settings = json.loads((folder / "tokenizer_config.json").read_text()) | {"tokenizer_class": "XLMRobertaTokenizer"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    values = json.loads((folder / "tokenizer.json").read_text())
+    values["normalizer"] = {"type": "Sequence", "normalizers": [values["normalizer"], {"type": "Lowercase"}]}
+    (folder / "tokenizer.json").write_text(json.dumps(values))
+    with pytest.raises(BadConfig, match="the tokenizer that transformers makes of it reads"):
+        Reranker.open(folder)
 
 
 def modular(models: dict[str, Path], into: Path, **answers: Any) -> Path:

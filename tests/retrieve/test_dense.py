@@ -264,9 +264,55 @@ def test_an_architecture_that_needs_code_is_refused(damaged: Path) -> None:
         open_embedder(damaged, device="cpu")
 
 
+@pytest.mark.parametrize(
+    ("file", "key", "value", "error"),
+    [
+        ("sentence_bert_config.json", "query_length", 8, BadConfig),
+        ("sentence_bert_config.json", "document_length", 8, BadConfig),
+        ("sentence_bert_config.json", "max_seq_length", "long", BadConfig),
+        ("sentence_bert_config.json", "max_seq_length", 10**30, BadConfig),
+        ("tokenizer_config.json", "model_max_length", "long", BadConfig),
+        ("config_sentence_transformers.json", "default_prompt_name", ["query"], BadConfig),
+        ("config_sentence_transformers.json", "prompts", ["query"], BadConfig),
+        ("config.json", "num_hidden_layers", 10_000_000, BadConfig),
+        ("config.json", "hidden_size", "wide", BadConfig),
+        ("config.json", "vocab_size", 1_000_000_000, BadTensor),
+        ("config.json", "max_position_embeddings", 1_000_000_000, BadTensor),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_setting_that_would_be_ignored_or_too_large_is_refused(
+    damaged: Path, file: str, key: str, value: Any, error: type[Exception]
+) -> None:
+    edited(damaged / file, **{key: value})
+    with pytest.raises(error):
+        open_embedder(damaged, device="cpu")
+
+
+def test_a_tokenizer_of_another_model_is_refused(damaged: Path) -> None:
+    values = json.loads((damaged / "tokenizer.json").read_text())
+    values["model"]["vocab"]["beyond"] = 512
+    (damaged / "tokenizer.json").write_text(json.dumps(values))
+    with pytest.raises(BadConfig, match="expected token ids below 512"):
+        open_embedder(damaged, device="cpu")
+
+
+def test_a_panic_of_the_tokenizers_library_is_a_refusal(damaged: Path) -> None:
+    """A pattern that never comes to an end makes the library give up in the middle of a text."""
+    values = json.loads((damaged / "tokenizer.json").read_text())
+    endless = {"type": "Split", "pattern": {"Regex": "(x+x+)+y"}, "behavior": "Isolated", "invert": False}
+    values["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [endless, values["pre_tokenizer"]]}
+    (damaged / "tokenizer.json").write_text(json.dumps(values))
+    embedder = open_embedder(damaged, device="cpu")
+    assert embedder.encode_queries(["rain"]).shape == (1, 24)
+    for read in (embedder.encode_queries, embedder.queries_cut):
+        with pytest.raises(BadInput, match="its tokenizer fails on one of 1 texts, the first is 'xxx"):
+            read(["x" * 40])
+
+
 def test_an_adapter_is_refused(damaged: Path) -> None:
     (damaged / "adapter_config.json").write_text("{}")
-    with pytest.raises(BadConfig, match="base model lies elsewhere"):
+    with pytest.raises(BadConfig, match="an adapter beside the weights"):
         open_embedder(damaged)
 
 

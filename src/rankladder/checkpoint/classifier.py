@@ -17,7 +17,7 @@ POOLINGS: dict[str, Literal["cls", "mean"]] = {"cls": "cls", "mean": "mean"}
 
 def read_classifier(folder: Path) -> Layout:
     """The layout of a sequence classifier; BadConfig for another architecture, or more labels than one."""
-    config = Section.read(folder / "config.json")
+    config = Section.read(folder / "config.json", elsewhere=True)
     expect_one_label(config)
     architectures = config.value("architectures")
     if architectures == ["BertForSequenceClassification"]:

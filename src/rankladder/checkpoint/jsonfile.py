@@ -18,6 +18,12 @@ LIMIT_BYTES = 8 * 1024 * 1024
 LARGEST = 2**31 - 1
 """Of a whole number in a config: what a tensor's side, or a token id, can be."""
 
+ELSEWHERE = (
+    'engine="sentence-transformers" (--engine sentence-transformers, or --model NAME,engine=sentence-transformers) '
+    "reads more of such files"
+)
+"""What to try where our own engines refuse a file that transformers may take."""
+
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -64,14 +70,16 @@ def read_json(path: Path) -> object:
 class Section:
     """One JSON object of a config. Keys are asked for by name and kind; ``finish`` refuses those that nobody read."""
 
-    def __init__(self, path: Path, values: Mapping[str, object], *, within: str = "") -> None:
+    def __init__(self, path: Path, values: Mapping[str, object], *, within: str = "", elsewhere: bool = False) -> None:
+        """``elsewhere``: whether a hint names the engine that reads more of such a file."""
         self.path = path
+        self._elsewhere = elsewhere
         self._values = values
         self._within = within
         self._read: set[str] = set()
 
     @classmethod
-    def read(cls, path: Path) -> Section:
+    def read(cls, path: Path, *, elsewhere: bool = False) -> Section:
         """The object in a JSON file; UnsafeFile where it names code of the repository to run."""
         values = read_json(path)
         if not isinstance(values, dict):
@@ -81,7 +89,7 @@ class Section:
                 f"{path}: auto_map wants code from the repository run: {shown(values['auto_map'])}",
                 hint="rankladder runs no code from a checkpoint; use a model of a known architecture",
             )
-        return cls(path, values)
+        return cls(path, values, elsewhere=elsewhere)
 
     def __contains__(self, key: str) -> bool:
         return key in self._values
@@ -131,7 +139,7 @@ class Section:
         value = self._required(key)
         if not isinstance(value, dict):
             self.refuse(key, "an object")
-        return Section(self.path, value, within=self._named(key))
+        return Section(self.path, value, within=self._named(key), elsewhere=self._elsewhere)
 
     def expect(self, key: str, *allowed: object, why: str | None = None) -> None:
         """Refuses a key that is there with another value than those allowed: it would change the computation."""
@@ -145,14 +153,18 @@ class Section:
             key for key in self._values if key not in self._read and key not in harmless and not key.startswith("_")
         )
         if unknown:
-            self.refuse(unknown[0], "no such key", hint="a key that rankladder does not know may change the scores")
+            self.refuse(unknown[0], "no such key", hint=self._hint("a key that is not known may change the scores"))
 
     def refuse(self, key: str, expected: str, *, hint: str | None = None) -> NoReturn:
         """Raises BadConfig for the value of a key."""
         raise BadConfig(
             f"{self.path}: {self._named(key)}: expected {expected}, found {shown(self._values.get(key))}",
-            hint=hint or "rankladder loads only what it implements in full; see the guide, Checkpoints and safety",
+            hint=hint
+            or self._hint("only what is implemented in full is loaded; see the guide, Checkpoints and safety"),
         )
+
+    def _hint(self, text: str) -> str:
+        return f"{text}; {ELSEWHERE}" if self._elsewhere else text
 
     def _required(self, key: str) -> object:
         if key not in self._values:

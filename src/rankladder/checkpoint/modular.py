@@ -17,6 +17,15 @@ from rankladder.errors import BadConfig, UnsafeFile
 
 MODULES = "modules.json"
 TRANSFORMER_SETTINGS = "sentence_bert_config.json"
+TRANSFORMER_SETTINGS_NAMES = (
+    TRANSFORMER_SETTINGS,
+    *(
+        f"sentence_{kind}_config.json"
+        for kind in ("roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
+    ),
+)
+"""What Sentence Transformers looks for, in this order: the first that is there and is not empty is read."""
+
 CROSS_ENCODER = "config_sentence_transformers.json"
 HARMLESS_OF_CROSS_ENCODER = (
     "__version__",
@@ -118,7 +127,7 @@ def read_modules(path: Path) -> list[tuple[str, str]]:
 
 
 def _read_encoder(folder: Path) -> Layout:
-    config = Section.read(folder / "config.json")
+    config = Section.read(folder / "config.json", elsewhere=True)
     kind = config.value("model_type")
     if kind == "modernbert":
         encoder = read_modernbert(config)
@@ -161,10 +170,11 @@ def read_transformer_settings(
     folder: Path, task: str, output: str, feature: str
 ) -> tuple[int | None, tuple[Path, ...]]:
     """``max_seq_length`` of the Transformer module, and the file, where there is one; BadConfig for another task."""
-    path = folder / TRANSFORMER_SETTINGS
-    if not path.is_file():
+    found = (folder / name for name in TRANSFORMER_SETTINGS_NAMES)
+    configs = [Section.read(path) for path in found if path.is_file()]
+    config = next((config for config in configs if config.keys()), None)
+    if config is None:
         return None, ()
-    config = Section.read(path)
     config.expect("transformer_task", task)
     if "modality_config" in config:  # other modalities may be there: only text is ever given
         modalities = config.value("modality_config")
@@ -178,7 +188,7 @@ def read_transformer_settings(
         config.expect(key, None)
     cap = config.integer("max_seq_length") if config.value("max_seq_length") is not None else None
     config.finish(("unpad_inputs",))
-    return cap, (path,)
+    return cap, (config.path,)
 
 
 def _read_pooling(folder: Path, width: int) -> Literal["cls", "mean"]:
@@ -201,7 +211,7 @@ def _read_pooling(folder: Path, width: int) -> Literal["cls", "mean"]:
 
 
 def _read_dense(folder: Path, width: int, *, last: bool) -> Dense:
-    config = Section.read(folder / "config.json")
+    config = Section.read(folder / "config.json", elsewhere=True)
     inputs, outputs = config.integer("in_features"), config.integer("out_features")
     if inputs != width:
         config.refuse("in_features", f"{width}, what the step before gives")

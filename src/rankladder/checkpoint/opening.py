@@ -29,7 +29,14 @@ class Found:
     """The hub commit, where it came from the hub."""
 
 
-@checked
+@dataclass(frozen=True, slots=True)
+class HubId:
+    """A model of the hub, as it is written: ``organisation/name`` and, where one is given, the revision."""
+
+    id: str
+    revision: str | None
+
+
 def open_checkpoint(
     name: str | Path | None = None, *, revision: str | None = None, offline: bool | None = None
 ) -> Checkpoint:
@@ -71,16 +78,29 @@ def find_checkpoint(
         return Found(BOX, Path(str(files("rankladder") / "box")))
     if isinstance(name, str) and name in known:
         return _find_known(known[name], name, revision, offline)
+    place = locate(name, revision=revision, what="checkpoint folder", anchor="config.json")
+    if isinstance(place, Path):
+        return Found(str(name), place)
+    if place is not None:
+        return _find_hub(str(name), place.id, place.revision, offline)
+    return _find_known(find_model(str(name)), str(name), revision, offline)  # find_model refuses, naming the nearest
+
+
+def locate(name: str | Path, *, revision: str | None, what: str, anchor: str) -> Path | HubId | None:
+    """The folder that a name is the path of, the hub id that it is written as, or None for neither.
+
+    Raises PathMissing for a path where no folder is, and BadOption for a revision of a folder or for two revisions.
+    ``what`` and ``anchor``, a file of such a folder, are for the message.
+    """
     folder = expanded(name)
     if is_folder(folder):
         _expect_no_revision(revision, f"the folder {name}")
-        return Found(str(name), folder)
+        return folder
     if isinstance(name, Path) or is_there(folder) or _looks_like_a_path(name):
         found = "a file" if is_there(folder) else "nothing"
-        raise PathMissing(f"no checkpoint folder at {name}: found {found}", hint="give the folder of config.json")
-    if match := HUB_ID.fullmatch(name):
-        return _find_hub(name, match["id"], _one_revision(name, match["revision"], revision), offline)
-    return _find_known(find_model(name), name, revision, offline)  # find_model refuses, naming the nearest
+        raise PathMissing(f"no {what} at {name}: found {found}", hint=f"give the folder of {anchor}")
+    match = HUB_ID.fullmatch(name)
+    return match and HubId(match["id"], _one_revision(name, match["revision"], revision))
 
 
 def is_local(model: Model) -> bool:

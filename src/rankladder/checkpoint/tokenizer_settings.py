@@ -23,7 +23,7 @@ from rankladder.checkpoint.added_tokens import (
 )
 from rankladder.checkpoint.bert_tokenizer import check_rebuilt
 from rankladder.checkpoint.beside import expect_no_processor
-from rankladder.checkpoint.jsonfile import Section
+from rankladder.checkpoint.jsonfile import ELSEWHERE, Section
 from rankladder.errors import BadConfig
 
 SPECIALS_MAP, ADDED_TOKENS = "special_tokens_map.json", "added_tokens.json"
@@ -35,8 +35,6 @@ UNBOUNDED = 1_000_000
 
 LEAST = 8
 """Three tokens frame a pair; less than this leaves no room for one."""
-
-ELSEWHERE = 'engine="sentence-transformers" (--model NAME,engine=sentence-transformers) may run it'
 
 GENERIC = {"TokenizersBackend", "PreTrainedTokenizer", "PreTrainedTokenizerFast", "PythonBackend"}
 """Classes that read ``tokenizer.json`` as it stands, and give no token types unless the settings name them."""

@@ -13,7 +13,6 @@ import torch
 from sentence_transformers import CrossEncoder
 from torch import Tensor, nn
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
@@ -26,6 +25,7 @@ from rankladder.checkpoint import Foreign
 from rankladder.checkpoint.tensorfile import StoredTensor
 from rankladder.checkpoint.weights import check_counter, check_tensor, old_name
 from rankladder.errors import BadConfig, BadTensor, CheckpointRefused
+from rankladder.rerank.sentence.paper import check_on_paper
 
 Made = TypeVar("Made")
 
@@ -46,9 +46,6 @@ transformers 5 builds some tokenizers anew from their vocabulary; where such a o
 
 TOKENS_PROBED = 40
 
-UNFOUND = 1 << 26
-"""Numbers that a network may have beyond those that the files hold under its own names: 256 MB in fp32."""
-
 
 def load_classifier(foreign: Foreign, dtype: torch.dtype) -> CrossEncoder:
     """The CrossEncoder of a classifier or a modular checkpoint, on the CPU: features in, ``scores`` (B, 1) out.
@@ -68,7 +65,8 @@ def load_classifier(foreign: Foreign, dtype: torch.dtype) -> CrossEncoder:
         )
         return cast(CrossEncoder, model)
 
-    _check_on_paper(foreign, AutoModel if len(foreign.modules) > 1 else AutoModelForSequenceClassification)
+    described = AutoModel if len(foreign.modules) > 1 else AutoModelForSequenceClassification
+    built(foreign, lambda: check_on_paper(foreign.folder, foreign.tensors[""].values(), described))
     model = built(foreign, build)
     if model.num_labels != 1:
         raise BadConfig(f"{foreign.folder}: expected one output, a reranker's score, found {model.num_labels}")
@@ -97,7 +95,7 @@ def load_causal(foreign: Foreign, dtype: torch.dtype) -> PreTrainedModel:
         )
         return cast(PreTrainedModel, model)
 
-    _check_on_paper(foreign, AutoModelForCausalLM)
+    built(foreign, lambda: check_on_paper(foreign.folder, foreign.tensors[""].values(), AutoModelForCausalLM))
     model = built(foreign, build)
     tokenizer = built(foreign, lambda: AutoTokenizer.from_pretrained(os.fspath(foreign.folder), local_files_only=True))
     _check_tokenizer(foreign, tokenizer)
@@ -108,31 +106,6 @@ def load_causal(foreign: Foreign, dtype: torch.dtype) -> PreTrainedModel:
             f"{foreign.folder}: lm_head.weight: expected the embedding, as the config ties them, found other values"
         )
     return model
-
-
-def _check_on_paper(foreign: Foreign, kind: Any) -> None:
-    """Describes the network without memory for its numbers; BadTensor where the files do not hold it by far."""
-
-    def describe() -> nn.Module:
-        where = os.fspath(foreign.folder)
-        config = AutoConfig.from_pretrained(where, local_files_only=True, trust_remote_code=False)
-        with torch.device("meta"):
-            network: nn.Module = kind.from_config(config, trust_remote_code=False)
-        return network
-
-    network = built(foreign, describe)
-    files = foreign.tensors[""]
-    unfound: dict[str, Tensor] = dict(network.named_buffers())
-    for name, value in network.named_parameters():
-        stored = files.get(name) or files.get(old_name(name) or name)
-        if stored is None or stored.shape != tuple(value.shape):
-            unfound[name] = value
-    if sum(value.numel() for value in unfound.values()) > UNFOUND:
-        name = max(unfound, key=lambda one: unfound[one].numel())
-        raise BadTensor(
-            f"{foreign.folder}: {name}: expected {list(unfound[name].shape)} by the config, found no such tensor",
-            hint="the config belongs to another model",
-        )
 
 
 def _check_tokenizer(foreign: Foreign, theirs: Any) -> None:
@@ -204,7 +177,7 @@ def built(foreign: Foreign, build: Callable[[], Made]) -> Made:
     try:
         with _quiet():
             return build()
-    except (MemoryError, torch.OutOfMemoryError):
+    except (MemoryError, torch.OutOfMemoryError, CheckpointRefused):
         raise
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, RuntimeError … for bad files
         first = str(error).strip().partition("\n")[0] or type(error).__name__

@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankladder.errors import BadConfig, BadInput
+from rankladder.checkpoint.panics import panics_as
+from rankladder.errors import BadConfig, BadInput, CheckpointRefused
 from rankladder.rerank.engine import need
-from rankladder.retrieve.dense.folder import EmbedderFolder
+from rankladder.retrieve.dense.folder import EmbedderFolder, check_tokenizer
 from rankladder.retrieve.dense.weights import check_weights
 from rankladder.surrogates import encodable
 from rankladder.values import Document
@@ -111,15 +112,22 @@ class SentenceEmbedder:
     def _encode(self, texts: Sequence[str], prompt: str) -> NDArray[np.float32]:
         if not texts:
             return np.empty((0, self.width), np.float32)
-        rows = self._model.encode(
-            [encodable(text) for text in texts],
-            prompt=prompt,  # given even where empty: else a default prompt of the checkpoint would be used
-            batch_size=_BATCH,
-            show_progress_bar=False,
-            convert_to_numpy=True,
-            normalize_embeddings=self.similarity == "cosine",
-        )
+        with panics_as(self._refusal_of(texts)):
+            rows = self._model.encode(
+                [encodable(text) for text in texts],
+                prompt=prompt,  # given even where empty: else a default prompt of the checkpoint would be used
+                batch_size=_BATCH,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+                normalize_embeddings=self.similarity == "cosine",
+            )
         return np.ascontiguousarray(rows, np.float32)
+
+    def _refusal_of(self, texts: Sequence[str]) -> Callable[[str], BadInput]:
+        return lambda message: BadInput(
+            f"{self.name}: its tokenizer fails on one of {len(texts)} texts, the first is {texts[0][:60]!r}: {message}",
+            hint="leave out what is unusual in the text, or use another model",
+        )
 
     def _check(self, rows: NDArray[np.float32], shown: Any) -> None:
         finite = np.isfinite(rows).all(axis=1)
@@ -130,7 +138,8 @@ class SentenceEmbedder:
         cut = np.zeros(len(texts), np.bool_)
         if self.max_tokens is not None and texts:
             read = [prompt + encodable(text) for text in texts]
-            ids = self._model.tokenizer(read, add_special_tokens=True, truncation=False, verbose=False)["input_ids"]
+            with panics_as(self._refusal_of(texts)):
+                ids = self._model.tokenizer(read, add_special_tokens=True, truncation=False, verbose=False)["input_ids"]
             cut[:] = [len(one) > self.max_tokens for one in ids]
         return cut
 
@@ -151,12 +160,17 @@ def load_embedder(
     need("sentence_transformers", extra="dense")
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers import AutoModel
 
+    from rankladder.rerank.sentence.paper import check_on_paper
     from rankladder.rerank.torch.device import find_device
 
     where = find_device(device)
     try:
-        with _quiet():
+        with _quiet(), panics_as(lambda message: BadConfig(f"{folder.path}: a library fails on its files: {message}")):
+            for kind, part in folder.modules:
+                if kind == "Transformer":
+                    check_on_paper(folder.path / part, folder.tensors, AutoModel)
             model = SentenceTransformer(
                 str(folder.path),
                 device=str(where),
@@ -164,6 +178,8 @@ def load_embedder(
                 local_files_only=True,
                 model_kwargs={} if folder.is_static else {"dtype": torch.float32, "use_safetensors": True},
             )
+    except CheckpointRefused:
+        raise
     except Exception as error:  # it raises whatever the libraries below it raise
         raise BadConfig(
             f"{folder.path}: Sentence Transformers cannot load it: {str(error).strip().partition(chr(10))[0]}",
@@ -176,6 +192,10 @@ def load_embedder(
             model.max_seq_length = positions
         floats = {key: value for key, value in model.state_dict().items() if value.is_floating_point()}
         check_weights(name, {key: value.float().cpu().numpy() for key, value in floats.items()}, folder.tensors)
+        network: Any = model[0].model
+        check_tokenizer(folder, network.get_input_embeddings().num_embeddings)
+    else:
+        check_tokenizer(folder, max((stored.shape[0] for stored in folder.tensors if stored.shape), default=0))
     similarity = model.similarity_fn_name
     if similarity not in {"cosine", "dot"}:
         raise BadConfig(f"{folder.path}: compares by {similarity}; expected cosine or dot")

@@ -8,11 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from rankladder.checkpoint.added_tokens import SETTINGS, TOKENIZER
+from rankladder.checkpoint.beside import check_beside
 from rankladder.checkpoint.digests import check_digests
 from rankladder.checkpoint.hub import Needs
-from rankladder.checkpoint.jsonfile import read_json
-from rankladder.checkpoint.modular import CROSS_ENCODER, MODULES, TRANSFORMER_SETTINGS, read_modules
+from rankladder.checkpoint.jsonfile import Section, read_json
+from rankladder.checkpoint.modular import (
+    CROSS_ENCODER,
+    MODULES,
+    TRANSFORMER_SETTINGS,
+    TRANSFORMER_SETTINGS_NAMES,
+    read_modules,
+)
+from rankladder.checkpoint.sizes import read_layers
 from rankladder.checkpoint.tensorfile import INDEX, WEIGHTS, StoredTensor, open_part, shard_names
+from rankladder.checkpoint.tokenizer_settings import read_limit
+from rankladder.checkpoint.tokens import load_tokenizer
 from rankladder.errors import BadConfig, CheckpointRefused, UnsafeFile
 from rankladder.storage import file_digest
 
@@ -127,10 +137,32 @@ def _read_modules(path: Path) -> list[tuple[str, str]]:
 
 
 def _check_transformer(folder: Path) -> None:
-    if (folder / "adapter_config.json").is_file():
+    """Refuses an adapter, more layers than the files hold, and lengths that differ between queries and documents."""
+    check_beside(folder)
+    config = Section(folder / CONFIG, _object(folder / CONFIG))
+    for key in ("num_hidden_layers", "n_layers", "num_layers"):
+        if key in config:
+            read_layers(config, key, tensors=0)
+    for name in TRANSFORMER_SETTINGS_NAMES:
+        if (folder / name).is_file():
+            settings = Section.read(folder / name)
+            for key in ("query_length", "document_length", "query_expansion"):
+                settings.expect(key, None, why="queries and documents are read to one length here")
+            if settings.value("max_seq_length") is not None:
+                settings.integer("max_seq_length")
+    if (folder / SETTINGS).is_file():
+        read_limit(Section.read(folder / SETTINGS))
+
+
+def check_tokenizer(folder: EmbedderFolder, rows: int) -> None:
+    """Refuses a tokenizer with a token that has no row in the embedding: BadConfig."""
+    path = folder.path / folder.modules[0][1] / TOKENIZER
+    tokenizer, _, _ = load_tokenizer(path)
+    last = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
+    if not 0 <= last < rows:
         raise BadConfig(
-            f"{folder}: an adapter, whose base model lies elsewhere; expected all weights here",
-            hint="merge the adapter into its base model and save that",
+            f"{path}: expected token ids below {rows}, the rows of the embedding, found {last}",
+            hint="the tokenizer belongs to another model",
         )
 
 
@@ -148,7 +180,9 @@ def _prompts(path: Path, settings: Mapping[str, object]) -> tuple[str | None, st
     query = prompts.get("query") or None
     document = next((prompts[name] for name in _DOCUMENT_PROMPTS if prompts.get(name)), None)
     default = settings.get("default_prompt_name")
-    if default is not None and prompts.get(default) not in {None, "", query, document}:
+    if default is not None and (
+        not isinstance(default, str) or prompts.get(default) not in {None, "", query, document}
+    ):
         raise BadConfig(
             f"{path}: the default prompt is {default!r}, which is neither for queries nor for documents",
             hint="name the prompts query and document in that file",

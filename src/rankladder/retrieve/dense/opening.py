@@ -6,9 +6,8 @@ from pathlib import Path
 
 from rankladder.arguments import checked
 from rankladder.checkpoint.hub import fetch
-from rankladder.checkpoint.opening import HUB_ID
-from rankladder.errors import BadOption, PathMissing
-from rankladder.paths import expanded, is_folder, is_there
+from rankladder.checkpoint.opening import locate
+from rankladder.errors import BadOption
 from rankladder.rerank.engine import need
 from rankladder.retrieve.dense.embedder import SentenceEmbedder, load_embedder
 from rankladder.retrieve.dense.folder import NEEDS, read_folder
@@ -73,22 +72,12 @@ def _locate(name: str | Path, *, revision: str | None, offline: bool | None) -> 
         raise BadOption("expected an embedder's name, found an empty text", hint=f"{DEFAULT} is a small one")
     if isinstance(name, str) and (known := known_embedder(name)) is not None:
         return fetch(known.hub_id, revision or known.revision, offline=offline, needs=NEEDS).folder, known, False
-    folder = expanded(name)
-    if is_folder(folder):
-        if revision is not None:
-            raise BadOption(f"the folder {name} has no revisions, got {revision!r}", hint="leave the revision out")
-        return folder, None, True
-    if isinstance(name, Path) or is_there(folder) or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        found = "a file" if is_there(folder) else "nothing"
-        raise PathMissing(f"no embedder's folder at {name}: found {found}", hint="give the folder of modules.json")
-    match = HUB_ID.fullmatch(name)
-    if match is None or is_reranker(match["id"]):
-        raise unknown_embedder(name if match is None else match["id"])
-    hub_id, written = match["id"], match["revision"]
-    if written and revision and written != revision:
-        raise BadOption(f"{name} and the revision {revision!r} name two revisions", hint="give one of them")
-    known = known_embedder(hub_id)
-    return fetch(hub_id, written or revision, offline=offline, needs=NEEDS).folder, known, False
+    place = locate(name, revision=revision, what="embedder's folder", anchor="modules.json")
+    if isinstance(place, Path):
+        return place, None, True
+    if place is None or is_reranker(place.id):
+        raise unknown_embedder(str(name) if place is None else place.id)
+    return fetch(place.id, place.revision, offline=offline, needs=NEEDS).folder, known_embedder(place.id), False
 
 
 def _first(*prompts: str | None) -> str | None:
