@@ -68,10 +68,12 @@ def read_json(path: Path) -> object:
 
 
 class Section:
-    """One JSON object of a config. Keys are asked for by name and kind; ``finish`` refuses those that nobody read."""
+    """One JSON object of a config. Keys are asked for by name and kind; ``finish`` refuses those that nobody read.
+
+    With ``elsewhere``, a hint names the engine that reads more of such a file.
+    """
 
     def __init__(self, path: Path, values: Mapping[str, object], *, within: str = "", elsewhere: bool = False) -> None:
-        """``elsewhere``: whether a hint names the engine that reads more of such a file."""
         self.path = path
         self._elsewhere = elsewhere
         self._values = values
