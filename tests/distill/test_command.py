@@ -37,6 +37,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
     assert run(arguments) == 0
     plan = json.loads(capsys.readouterr().out)
     assert (plan["queries"], plan["rows"], plan["hours"]) == (40, 240, None)
+    assert (plan["models"][0]["what"], plan["models"][0]["here"]) == ("train: start", False)
     assert run([*arguments, "--table"]) == 0
     assert "unknown" in capsys.readouterr().out
     assert not (tmp_path / "work").exists()

@@ -11,10 +11,11 @@ import click
 
 from rankladder.cli.argument_or_verb import ArgumentOrVerb
 from rankladder.cli.options import GivenPath
-from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form
+from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form, say
 from rankladder.visible import visible
 
 if TYPE_CHECKING:
+    from rankladder.distill.needed import Needed
     from rankladder.distill.pipeline import Distillation, StageName
 
 _VERBS: dict[StageName, str] = {
@@ -159,9 +160,11 @@ def _cells(one: Any) -> list[str]:
 
 
 def _show_plan(found: Distillation, form: Form | None) -> None:
+    from rankladder.distill.needed import needed_models
     from rankladder.distill.planning import outlook
     from rankladder.distill.schedule import plan_facts
 
+    needed = needed_models(found.recipe)
     plan = outlook(found.recipe, processes=found.processes)
     facts = {
         "queries": plan.queries,
@@ -175,11 +178,20 @@ def _show_plan(found: Distillation, form: Form | None) -> None:
     for remark in plan.remarks:
         note(visible(remark))
     if resolve_form(form) == "json":
-        print_json(facts)
+        models = [{name: getattr(one, name) for name in one.__dataclass_fields__} for one in needed]
+        print_json({**facts, "models": models})
     else:
         shown = {key: "unknown" if value is None else value for key, value in facts.items()}
         cells = [[key.replace("_", " "), f"{v:,}" if isinstance(v, int) else str(v)] for key, v in shown.items()]
         print_table(["", "plan"], cells, right=(1,))
+        say()
+        print_table(["needed for", "model", "here", "parameters", "licence"], [_needed_cells(one) for one in needed])
+
+
+def _needed_cells(one: Needed) -> list[str]:
+    here = {True: "yes", False: "no: it will be fetched", None: "asked over the network"}[one.here]
+    size = "" if one.parameters is None else f"{one.parameters / 1e6:,.0f}M"
+    return [one.what, one.model, here, size, one.licence or ""]
 
 
 for _stage, _about in _VERBS.items():

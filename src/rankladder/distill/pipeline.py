@@ -19,6 +19,7 @@ from rankladder.distill.label import Watch, label, label_depends
 from rankladder.distill.manifests import stage_held
 from rankladder.distill.measure import Measured, measure, need_measured
 from rankladder.distill.mine import mine, mine_depends, questions_of
+from rankladder.distill.needed import needed_models, start_is_here
 from rankladder.distill.overlap import Overlap, overlaps_of
 from rankladder.distill.preflight import check_embedder, check_folders, check_judged, check_models, check_training
 from rankladder.distill.questions import check_questions
@@ -91,7 +92,12 @@ class Distillation:
             return self._last()  # without torch
         for module in ("torch", "sentence_transformers", "datasets", "accelerate"):
             need(module, extra="train")
+        for one in needed_models(self.recipe) if self.only is None else ():
+            if one.here is False:
+                self.say(f"{one} is not on this machine and is fetched now")
         if self.only in {None, "train"} and not has_settings_of(self.recipe, self.into):
+            if self.only == "train" and not start_is_here(self.recipe.train):
+                self.say(f"train: {self.recipe.train.start} is not on this machine and is fetched now")
             check_training(self.recipe, processes=int(os.environ.get("WORLD_SIZE", self.processes)))
         with without_library_bars():
             if self.only is None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from rankladder.cost.memory import peak_memory
 from rankladder.distill.corpus import LONGEST, texts_of
 from rankladder.distill.mine import questions_of
+from rankladder.distill.needed import start_is_here
 from rankladder.distill.objective import is_pointwise
 from rankladder.distill.questions import Question
 from rankladder.distill.recipe import MOST_CANDIDATES, Recipe, Sample, Train
@@ -20,7 +21,7 @@ from rankladder.distill.schedule import Plan, plan_training, rows_a_pass
 from rankladder.distill.scored import first_pairs, unreadable
 from rankladder.distill.train import choose_train_dtype
 from rankladder.distill.watching import without_library_bars
-from rankladder.errors import NotFound, Unavailable
+from rankladder.errors import ModelMissing, NotFound, Unavailable
 from rankladder.rerank.engine import need
 
 _PASSES = 3
@@ -78,6 +79,8 @@ def outlook(recipe: Recipe, *, processes: int = 1) -> Outlook:
         remarks.append("the loss compares the candidates of a query, which scored rows are counted as: one a query")
     pairs = some_pairs(recipe, asked)
     try:
+        if not start_is_here(recipe.train):
+            raise ModelMissing(f"{recipe.train.start} is not on this machine, and a dry run fetches nothing")
         parameters, seconds, peak = time_passes(recipe, pairs or [_MADE_UP], candidates=each)
         what = "pairs of this data" if pairs else "a made-up pair, as no text of this data could be read"
         remarks.append(f"hours and memory: of training alone, from a few passes over {what}, in one process")

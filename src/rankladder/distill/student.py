@@ -11,7 +11,7 @@ from rankladder.checkpoint import find_checkpoint, write_expanded
 from rankladder.checkpoint.hub import Needs, fetch, lacking
 from rankladder.distill.recipe import Train
 from rankladder.errors import BadConfig, BadOption, CheckpointRefused
-from rankladder.paths import expanded
+from rankladder.paths import expanded, is_folder
 from rankladder.temporary import temporary_folder
 
 if TYPE_CHECKING:
@@ -21,16 +21,16 @@ _MODULES = "modules.json"
 _FLASH = "flash_attention_2"
 
 
-def start_folder(settings: Train) -> Path:
-    """The folder that the student starts from, fetched where need be.
+def start_folder(settings: Train, *, offline: bool | None = None) -> Path:
+    """The folder that the student starts from, fetched where need be; ``offline`` as in ``find_checkpoint``.
 
     Raises what ``find_checkpoint`` raises, and BadOption for a folder that holds neither an encoder nor a reranker.
     """
     name = settings.start
-    if name.count("/") == 1 and not expanded(name).is_dir() and not name.startswith((".", "/", "~")):
+    if name.count("/") == 1 and not is_folder(expanded(name)) and not name.startswith((".", "/", "~")):
         hub_id, _, revision = name.partition("@")
-        return fetch(hub_id, settings.revision or revision or None, needs=_ENCODER).folder
-    return find_checkpoint(name, revision=settings.revision).folder
+        return fetch(hub_id, settings.revision or revision or None, offline=offline, needs=_ENCODER).folder
+    return find_checkpoint(name, revision=settings.revision, offline=offline).folder
 
 
 def check_start(settings: Train) -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from shutil import which
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
@@ -171,7 +173,19 @@ def open_engine(
     return OnnxEngine(checkpoint, precision=precision_of(dtype), threads=threads or usable_cores())
 
 
+_ON_TORCH = frozenset({"torch", "sentence_transformers", "accelerate"})
+
+
 def need(module: str, *, extra: str) -> None:
     """Raises MissingExtra, with the install line, unless the module can be found."""
     if find_spec(module) is None:
-        raise MissingExtra(f"{module} is not installed", hint=f"pip install 'rankladder[{extra}]'")
+        hint = f"pip install 'rankladder[{extra}]'"
+        # On Linux torch comes with CUDA, some gigabytes of it, unless its CPU build is there already.
+        if (
+            sys.platform == "linux"
+            and module in _ON_TORCH
+            and find_spec("torch") is None
+            and which("nvidia-smi") is None
+        ):
+            hint += "; without a GPU, first: pip install torch --index-url https://download.pytorch.org/whl/cpu"
+        raise MissingExtra(f"{module} is not installed", hint=hint)

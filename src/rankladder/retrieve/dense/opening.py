@@ -58,12 +58,12 @@ def open_embedder(
     return load_embedder(read, name=shown, query_prompt=query_prompt, document_prompt=document_prompt, device=device)
 
 
-def find_embedder(name: str | Path) -> Path:
+def find_embedder(name: str | Path, *, offline: bool | None = None) -> Path:
     """The folder of the embedder that a name stands for, fetched where need be and not read.
 
     Raises what ``open_embedder`` raises for a name.
     """
-    return _locate(name, revision=None, offline=None)[0]
+    return _locate(name, revision=None, offline=offline)[0]
 
 
 def _locate(name: str | Path, *, revision: str | None, offline: bool | None) -> tuple[Path, KnownEmbedder | None, bool]:
