@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from rankladder.arguments import checked, shown
 from rankladder.errors import BadInput, BadOption
+from rankladder.evaluate.nearest import nearest_known
 from rankladder.values import Document, Qrels, Query
 
 _NAMED = 5
@@ -177,7 +178,8 @@ class Dataset:
             yield f"{len(queries):,} queries of drop-pairs are not judged here ({named(queries)}): nothing is dropped"
         distinct = dict.fromkeys(document for row in dropped.values() for document in sorted(row))
         if documents := [document for document in distinct if document not in self.documents]:
-            yield f"{len(documents):,} documents of drop-pairs are not in the collection ({named(documents)})"
+            near = nearest_known(documents, self.documents)
+            yield f"{len(documents):,} documents of drop-pairs are not in the collection ({named(documents)}{near})"
 
 
 def _misfits(
@@ -198,6 +200,7 @@ def _misfits(
         every = len(missing) == len({document for row in grades.values() for document in row})
         first = next(iter(documents), None) if every else None
         shown = "" if first is None else f"; the collection's ids are like {first!r}"
+        shown += nearest_known(missing, documents)
         yield (
             f"{len(missing):,} judged documents{', all of them,' if every else ''} are not in the collection "
             f"({named(missing)}{shown}): their judgements count, but no model can read them"

@@ -6,8 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from rankladder.evaluate.corpus import Corpus
 from rankladder.values import Qrels, Query, Run
 
+_TRIED = 20
 _DIGITS = re.compile(r"0*(\d+)")
 _LETTERS_AND_DIGITS = re.compile(r"[A-Za-z][A-Za-z_-]*0*(\d+)|0*(\d+)")
 
@@ -41,8 +43,10 @@ def fitted_queries(queries: Iterable[Query], judged: Collection[str]) -> tuple[l
 
 
 def fitted_documents(qrels: Qrels, documents: Mapping[str, object]) -> tuple[Qrels, tuple[str, ...]]:
-    """The judgements with the ids of the collection, where not one of theirs is in it for zeros before the number."""
-    same = _in_collection(list(dict.fromkeys(document for row in qrels.grades.values() for document in row)), documents)
+    """The judgements with the ids of the collection, where not one of theirs is in it for zeros before the number, or
+    where numbers are those of records of one file, which have the file's name before them there.
+    """
+    same = _in_collection(dict.fromkeys(document for row in qrels.grades.values() for document in row), documents)
     if not same:
         return qrels, ()
     grades = {
@@ -55,8 +59,7 @@ def fitted_documents(qrels: Qrels, documents: Mapping[str, object]) -> tuple[Qre
 def fitted_run(run: Run, judged: Collection[str], documents: Mapping[str, object]) -> tuple[Run, tuple[str, ...]]:
     """A run under the ids of the judgements and of the collection, with a remark for each kind written otherwise."""
     queries = other_spellings(run.scores, judged)
-    distinct = list(dict.fromkeys(document for row in run.scores.values() for document in row))
-    same = _in_collection(distinct, documents)
+    same = _in_collection(dict.fromkeys(document for row in run.scores.values() for document in row), documents)
     remarks = [_remark(queries, "queries of the run", "the judgements")] if queries else []
     remarks += [_remark(same, "documents of the run", "the collection")] if same else []
     if not remarks:
@@ -68,7 +71,35 @@ def fitted_run(run: Run, judged: Collection[str], documents: Mapping[str, object
     return Run(run.name, scores), tuple(remarks)
 
 
+def fitted_pairs(
+    pairs: Iterable[tuple[str, str]], documents: Mapping[str, object]
+) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    """Pairs of query and document with the documents' ids in the collection, and a remark where these are others."""
+    listed = list(pairs)
+    same = _in_collection(dict.fromkeys(document for _, document in listed), documents)
+    remarks = (_remark(same, "documents of drop-pairs", "the collection"),) if same else ()
+    return [(query, same.get(document, document)) for query, document in listed], remarks
+
+
 def _in_collection(ids: Collection[str], documents: Mapping[str, object]) -> dict[str, str]:
+    """What ids of other files are in the collection, where they are written otherwise there."""
+    return _with_zeros(ids, documents) or _with_file(ids, documents)
+
+
+def _with_file(ids: Collection[str], documents: Mapping[str, object]) -> dict[str, str]:
+    """For numbers that the collection lacks, the records of the one file that has such numbers."""
+    if not isinstance(documents, Corpus):
+        return {}
+    lacking = [id for id in ids if id.isdecimal() and id not in documents]
+    names = documents.index.manifest.sources
+    files = {name for id in lacking[:_TRIED] for name in names if f"{name}#{id}" in documents}
+    if len(files) != 1:
+        return {}
+    (name,) = files
+    return {id: f"{name}#{id}" for id in lacking if f"{name}#{id}" in documents}
+
+
+def _with_zeros(ids: Collection[str], documents: Mapping[str, object]) -> dict[str, str]:
     """For numbers of which not one is in the collection, what they are there: without zeros before, or with them."""
     if not ids or not all(map(_DIGITS.fullmatch, ids)) or any(id in documents for id in ids):
         return {}

@@ -11,7 +11,7 @@ from rankladder.arguments import checked
 from rankladder.errors import BadFile, BadOption, NotFound, PathMissing
 from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.dataset import Dataset, digest_of
-from rankladder.evaluate.fitting import fitted_documents, fitted_queries
+from rankladder.evaluate.fitting import fitted_documents, fitted_pairs, fitted_queries
 from rankladder.evaluate.judged import read_judged_queries
 from rankladder.textfiles import Selection, beir_folder, read_pairs, read_qrels, read_topics
 from rankladder.textfiles.beir import QRELS_ENDINGS
@@ -96,7 +96,9 @@ def read_dataset(
     remarks = (*corpus.remarks, *parts.remarks, *renamed, *spelt, *dataset.remarks)
     dataset = replace(dataset, remarks=remarks)
     if drop_pairs is not None:
-        dataset = dataset.without(read_pairs(drop_pairs))
+        pairs, others = fitted_pairs(read_pairs(drop_pairs), corpus)
+        dataset = dataset.without(pairs)
+        dataset = replace(dataset, remarks=(*dataset.remarks, *others))
     return dataset if queries is None else dataset.first(queries)
 
 

@@ -167,6 +167,13 @@ class Index:
         return sorted((document for _, document in found), key=lambda document: document.id)
 
     @checked
+    def ids(self) -> list[str]:
+        """The id of every document. Raises IndexCorrupt."""
+        searcher = self._searching()
+        with self._undamaged():
+            found = searcher.search(tantivy.Query.all_query(), max(1, len(self)), count=False).hits
+            return [str(searcher.doc(address).get_first("id")) for _, address in found]
+
     def document(self, id: str) -> Document:
         """The document with an id. Raises NotFound."""
         found = self._search(self._term("id", id, "basic"), 1) if len(self) else []
