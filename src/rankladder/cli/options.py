@@ -122,8 +122,23 @@ class JudgedData:
         return read_dataset(data, **asdict(self), select=select, language=language or "en")
 
 
+def key_options(command: F) -> F:
+    """Adds ``--text-key``, ``--title-key`` and ``--id-key``."""
+    for option in (
+        click.option("--id-key", metavar="KEY", help="The key or column of a record's id."),
+        click.option("--title-key", metavar="KEY", help="The key or column of a record's title."),
+        click.option(
+            "--text-key",
+            metavar="KEY",
+            help="The key or column of a record's text; _source.body is a key in another.  [default: the usual names]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def reading_options(command: F) -> F:
-    """Adds ``--as`` and the options that name keys of records; they arrive as one parameter ``read_as``."""
+    """Adds ``--as`` and ``key_options``; they arrive as one parameter ``read_as``."""
 
     @click.option(
         "--as",
@@ -132,13 +147,7 @@ def reading_options(command: F) -> F:
         metavar="FORM",
         help=f"How to read a file that is named here, or that does not tell by its name: {', '.join(FORMS)}.",
     )
-    @click.option(
-        "--text-key",
-        metavar="KEY",
-        help="The key or column of a record's text; _source.body is a key in another.  [default: the usual names]",
-    )
-    @click.option("--title-key", metavar="KEY", help="The key or column of a record's title.")
-    @click.option("--id-key", metavar="KEY", help="The key or column of a record's id.")
+    @key_options
     @wraps(command)
     def with_read_as(
         *arguments: Any,

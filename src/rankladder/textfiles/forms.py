@@ -14,7 +14,7 @@ from rankladder.textfiles.manual import begins_as_manual
 from rankladder.textfiles.trec_documents import begins_with_doc
 
 Kind = Literal[
-    "text", "markdown", "mdx", "rst", "asciidoc", "org", "html", "man", "notebook", "code", "lines",
+    "text", "markdown", "mdx", "rst", "asciidoc", "org", "html", "man", "notebook", "code", "log",
     "jsonl", "json", "csv", "trec", "pdf", "docx",
 ]  # fmt: skip
 FORMS: tuple[Kind, ...] = get_args(Kind)
@@ -36,7 +36,7 @@ _SUFFIXES: dict[Kind, str] = {
     "jsonl": ".jsonl .ndjson .jsonlines",
     "json": ".json",
     "csv": ".csv .tsv",
-    "lines": ".log .yaml .yml .toml .ini .cfg .conf .properties",
+    "log": ".log .yaml .yml .toml .ini .cfg .conf .properties",
     "code": ".py .pyi .js .mjs .cjs .jsx .ts .tsx .java .kt .kts .scala .c .h .cc .cpp .cxx .hpp .hh .cs .go .rs "
     ".swift .rb .php .pl .pm .lua .r .jl .dart .sh .bash .zsh .fish .ps1 .sql .hs .ml .ex .exs .erl .clj .el .lisp .tf "
     ".proto .graphql .cmake .mk",

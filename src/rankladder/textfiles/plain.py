@@ -82,7 +82,7 @@ def _paragraphs(lines: list[str], offset: int, outline: Outline, *, keep_rows: b
             outline.block(body, offset + begin + 1, offset + end, is_code=is_code)
 
 
-def lines_page(text: str) -> Page:
+def log_page(text: str) -> Page:
     """The page that a text of single lines is (a log, settings): what stands between blank lines, kept as lines."""
     outline = Outline()
     first: int | None = None

@@ -12,7 +12,7 @@ from rankladder.textfiles.markdown import markdown_page
 from rankladder.textfiles.markup import asciidoc_page, org_page
 from rankladder.textfiles.notebook import notebook_page
 from rankladder.textfiles.passages import Page
-from rankladder.textfiles.plain import lines_page, plain_page, rst_page
+from rankladder.textfiles.plain import log_page, plain_page, rst_page
 from rankladder.textfiles.source_code import code_page
 
 
@@ -36,7 +36,7 @@ def prose_page(path: Path, kind: Kind, *, digest: Digest | None = None) -> Page:
             return notebook_page(text, path)
         case "code":
             return code_page(text, path)
-        case "lines":
-            return lines_page(text)
+        case "log":
+            return log_page(text)
         case _:
             return plain_page(text)

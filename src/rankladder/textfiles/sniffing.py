@@ -15,7 +15,7 @@ from rankladder.textfiles.trec_documents import begins_with_doc
 _HTML = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*)?<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
-_MAY_BE_OTHER = frozenset[Kind](("text", "markdown", "mdx", "rst", "asciidoc", "org", "lines", "csv", "jsonl", "json"))
+_MAY_BE_OTHER = frozenset[Kind](("text", "markdown", "mdx", "rst", "asciidoc", "org", "log", "csv", "jsonl", "json"))
 
 
 class OtherForm(UserWarning):
@@ -48,6 +48,17 @@ def form_within(path: Path, kind: Kind) -> tuple[Kind, str]:
     if not _begins_records(head):
         return kind, ""
     return ("json", "JSON; read as such") if found == "json" else ("jsonl", "JSON Lines; read as such")
+
+
+def form_of_text(head: str) -> Literal["html", "json", "jsonl"] | None:
+    """The form that a text without a telling name has by its beginning; None for plain text."""
+    if _HTML.match(head):
+        return "html"
+    first = next((line for line in head.split("\n") if line.strip()), "")
+    if isinstance(_parsed(first), dict):
+        return "jsonl"
+    begins = re.match(r'\s*(?:\[\s*["{]|\{)', head) is not None  # not a log's [INFO]
+    return "json" if begins and _json_form(head) == "json" else None
 
 
 def _json_form(head: str) -> Literal["json", "jsonl", "object"] | None:
