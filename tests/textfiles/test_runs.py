@@ -151,6 +151,18 @@ def test_every_form_of_a_run_gives_its_scores(tmp_path: Path, form: str, packed:
     assert remarks == ((f"{path.name}: its values are taken for ranks, the lowest for the best",) if ranked else ())
 
 
+def test_runs_and_judgements_may_be_in_utf_16(tmp_path: Path) -> None:
+    text = "q1 Q0 d1 1 9 é\r\nq1 Q0 d2 2 3.5 é\r\nq2 Q0 d2 1 4 é\r\n"
+    (tmp_path / "run").write_bytes(text.encode("utf-16"))
+    assert read_run(tmp_path / "run") == Run("é", SCORES)
+    (tmp_path / "qrels").write_bytes("q1 0 d1 1\n".encode("utf-16"))
+    assert read_qrels(tmp_path / "qrels") == Qrels({"q1": {"d1": 1}})
+    for read in (read_run, read_qrels):
+        (tmp_path / "bare").write_bytes(text.encode("utf-16-le"))
+        with pytest.raises(BadFile, match="UTF-16 text without a mark"):
+            read(tmp_path / "bare")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -323,6 +323,30 @@ def test_what_holds_no_queries_is_called_by_its_name(tmp_path: Path, what: str) 
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+def test_a_mark_of_the_byte_order_says_the_encoding(tmp_path: Path, encoding: str) -> None:
+    for name, text in {"topics.xml": FORMS["covid"][0], "topics.tsv": "1\tcoronavirus origin\n"}.items():
+        (tmp_path / name).write_bytes(text.encode(encoding))
+        assert [query.text for query in read_topics(tmp_path / name).queries] == ["coronavirus origin"]
+
+
+def test_what_an_xml_declaration_says_of_the_encoding_counts_and_other_bytes_are_refused_with_the_way_out(
+    tmp_path: Path,
+) -> None:
+    body = '<topics><topic number="1"><title>El Niño</title></topic></topics>'
+    (tmp_path / "t.xml").write_bytes(f'<?xml version="1.0" encoding="ISO-8859-1"?>{body}'.encode("latin-1"))
+    assert [query.text for query in read_topics(tmp_path / "t.xml").queries] == ["El Niño"]
+    (tmp_path / "t.xml").write_bytes(body.encode("latin-1"))
+    with pytest.raises(BadFile, match=r"not UTF-8.*\n.*iconv -f latin1 -t utf-8 t.xml"):
+        read_topics(tmp_path / "t.xml")
+    for encoding in ("utf-16-le", "utf-16-be"):
+        (tmp_path / "t.xml").write_bytes(body.encode(encoding))
+        with pytest.raises(
+            BadFile, match=f"without a mark.*\n.*iconv -f {encoding.replace('16-', '16')} -t utf-8 t.xml"
+        ):
+            read_topics(tmp_path / "t.xml")
+
+
 def test_a_line_is_named_where_a_topic_goes_wrong(tmp_path: Path) -> None:
     (tmp_path / "topics").write_text(
         "<topics>\n<topic number='1'><title>x</title></topic>\n<topic><title>y</title></topic>\n"

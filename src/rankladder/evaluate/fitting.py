@@ -101,7 +101,7 @@ def _with_file(ids: Collection[str], documents: Mapping[str, object]) -> dict[st
 
 def _with_zeros(ids: Collection[str], documents: Mapping[str, object]) -> dict[str, str]:
     """For numbers of which not one is in the collection, what they are there: without zeros before, or with them."""
-    if not ids or not all(map(_DIGITS.fullmatch, ids)) or any(id in documents for id in ids):
+    if not ids or any(id in documents for id in ids) or not all(map(_DIGITS.fullmatch, ids)):
         return {}
     width = len(next(iter(documents), ""))
     for zeros in (0, width):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -168,12 +168,13 @@ def numbered_lines(path: Path, *, digest: Digest | None = None) -> Iterator[tupl
     with reading(path), open_bytes(path, digest=digest) as stream:
         encoding = encoding_of(_peek(stream))
         lines = _lines(stream, path) if encoding in {None, "utf-8-sig"} else _decoded_lines(stream, path, str(encoding))
-        for number, line in enumerate(lines, 1):
-            if line and not line.isspace():
-                yield number, line
+        with closing(lines):  # before its stream, where a caller stops early
+            for number, line in enumerate(lines, 1):
+                if line and not line.isspace():
+                    yield number, line
 
 
-def _lines(stream: io.BufferedIOBase, path: Path) -> Iterator[str]:
+def _lines(stream: io.BufferedIOBase, path: Path) -> Generator[str, None, None]:
     number = 0
     while raw := stream.readline(_LONGEST_LINE):
         number += 1
@@ -187,10 +188,10 @@ def _lines(stream: io.BufferedIOBase, path: Path) -> Iterator[str]:
             ) from error
 
 
-def _decoded_lines(stream: io.BufferedIOBase, path: Path, encoding: str) -> Iterator[str]:
+def _decoded_lines(stream: io.BufferedIOBase, path: Path, encoding: str) -> Generator[str, None, None]:
     number = 0
+    text = io.TextIOWrapper(cast("io.BufferedReader", stream), encoding=encoding, newline="\n")
     try:
-        text = io.TextIOWrapper(cast("io.BufferedReader", stream), encoding=encoding, newline="\n")
         while line := text.readline(_LONGEST_LINE):
             number += 1
             _check_length(line, path, number)
@@ -199,6 +200,8 @@ def _decoded_lines(stream: io.BufferedIOBase, path: Path, encoding: str) -> Iter
         raise BadFile(
             f"{path}: not {encoding.upper()}, on line {number + 1} or below: {error}", hint="convert the file to UTF-8"
         ) from error
+    finally:
+        text.detach()  # the stream is its opener's to close
 
 
 def _check_length(line: str | bytes, path: Path, number: int) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rankladder.errors import BadFile, PathMissing
-from rankladder.textfiles.bytestream import endings, numbered_lines, read_text
+from rankladder.textfiles.bytestream import endings, numbered_lines, open_bytes, read_text, reading
 from rankladder.textfiles.records import without_surrogates
 
 _BLANK = re.compile(r"[ \t\r\v\f]+")
@@ -46,16 +46,25 @@ VALUE_NAMES = [
 _LISTS = ("candidates", "results", "hits", "documents", "ranking", "contexts")
 _HINT = 'JSON reads {"query id": {"document id": 1}}, or a line {"query-id": "q", "corpus-id": "d", "score": 1} each'
 
+_HEAD = 64
 _Listed = Callable[[int], int]
 
 
 def present_file(path: str | Path) -> Path:
-    """The path of a file that is there. Raises PathMissing, and BadFile for a folder."""
+    """The path of a file that is there. Raises PathMissing, BadFile for a folder and for UTF-16 that no mark tells."""
     file = Path(path)
     if not file.exists():
         raise PathMissing(f"no file at {file}")
     if not file.is_file():
         raise BadFile(f"{file}: expected a file, found a folder")
+    with reading(file), open_bytes(file) as stream:
+        head = stream.read(_HEAD)
+    if len(head) > 1 and (not any(head[1::2]) or not any(head[::2])):
+        order = "le" if any(head[::2]) else "be"
+        raise BadFile(
+            f"{file}: UTF-16 text without a mark of its byte order",
+            hint=f"convert it: iconv -f utf-16{order} -t utf-8 {file.name} > {file.name}.utf8",
+        )
     return file
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rankladder.arguments import checked
-from rankladder.errors import PathMissing
+from rankladder.errors import BadFile, PathMissing
 from rankladder.textfiles.beir import beir_folder
-from rankladder.textfiles.bytestream import endings, numbered_lines, read_text
+from rankladder.textfiles.bytestream import NotText, endings, numbered_lines, read_text
+from rankladder.textfiles.pair_rows import present_file
 from rankladder.textfiles.topics.lines import line_topics
 from rankladder.textfiles.topics.markup import is_markup, markup_topics
 from rankladder.textfiles.topics.objects import json_line_topics, json_topics
@@ -40,7 +41,7 @@ def read_topics(path: str | Path, *, field: str | None = None, line_ids: bool = 
         raise PathMissing(f"no file or folder at {file}")
     if file.is_dir():
         file = beir_folder(file).queries
-    return queries_of(file, list(_topics(file, line_ids)), field)
+    return queries_of(file, list(_topics(present_file(file), line_ids)), field)
 
 
 @checked
@@ -54,13 +55,21 @@ def _topics(file: Path, line_ids: bool) -> Iterator[Topic]:
     if suffixes & _JSON_LINES:
         return json_line_topics(file, line_ids=line_ids)
     if ".tsv" not in suffixes:
-        text = read_text(file)
+        text = _text(file)
         if is_markup(text):
             return markup_topics(text, file)
         if text.lstrip()[:1] in {"{", "["} and (".json" in suffixes or _holds_json(text)):
             lines = _parsed(text) is None and text.lstrip().startswith("{")
             return json_line_topics(file, line_ids=line_ids) if lines else json_topics(text, file, line_ids=line_ids)
     return line_topics(list(numbered_lines(file)), file, commas=".csv" in suffixes, line_ids=line_ids)
+
+
+def _text(file: Path) -> str:
+    try:
+        return read_text(file)
+    except NotText as error:
+        hint = f"if it is in Latin 1: iconv -f latin1 -t utf-8 {file.name} > {file.name}.utf8"
+        raise BadFile(f"{file}: {error.reason}", hint=hint) from error
 
 
 def _holds_json(text: str) -> bool:
