@@ -176,6 +176,15 @@ def test_a_config_that_is_too_large_too_deep_or_full_of_duplicates_is_refused_ch
         assert os.times().user - before < 10  # quadratic work would take minutes
 
 
+def test_a_tokenizer_that_is_too_large_for_its_embedding_is_refused_unread(bert: Path, tmp_path: Path) -> None:
+    folder = copied(bert, tmp_path / "copy")
+    (folder / "tokenizer.json").write_bytes(b"[" + b"[]," * 2_000_000 + b"[]]")
+    with pytest.raises(
+        BadConfig, match=r"tokenizer\.json: expected at most 4,521,984 bytes for an embedding of 320 rows"
+    ):
+        open_checkpoint(folder)
+
+
 def test_json_with_a_key_twice_is_refused_at_any_depth() -> None:
     assert parse_json('{"a": {"b": 1}}') == {"a": {"b": 1}}
     with pytest.raises(ValueError, match="'b' is there twice"):

@@ -7,7 +7,7 @@ tokenizer. That every weight of the network comes from the files is checked wher
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from rankladder.checkpoint.modular import (
 )
 from rankladder.checkpoint.opening import Found
 from rankladder.checkpoint.sizes import read_layers
-from rankladder.checkpoint.tensorfile import INDEX, StoredTensor, open_part
+from rankladder.checkpoint.tensorfile import INDEX, StoredTensor, most_rows, open_part
 from rankladder.checkpoint.tokenizer_settings import LEAST, read_foreign_settings
 from rankladder.checkpoint.tokens import load_tokenizer
 from rankladder.errors import BadConfig
@@ -116,7 +116,7 @@ def read_foreign(found: Found) -> Foreign:
             positions -= 1 + config.integer("pad_token_id", least=0, default=1)
     parts = ["", *(part for name, part in modules[1:] if name in {"Dense", "LayerNorm"})]
     tensors = {part: open_part(folder / part) for part in parts}
-    tokenizer, content, parsed = _read_tokenizer(folder / TOKENIZER, config)
+    tokenizer, content, parsed = _read_tokenizer(folder / TOKENIZER, config, tensors[""].values())
     settings = read_foreign_settings(folder, parsed, config, causal=kind in CAUSAL)
     configs += settings.files
     limit = settings.limit if cap is None else cap
@@ -246,8 +246,8 @@ def _chat_template(folder: Path) -> str | None:
     return template if isinstance(template, str) else None
 
 
-def _read_tokenizer(path: Path, config: Section) -> tuple[Tokenizer, bytes, object]:
-    tokenizer, content, parsed = load_tokenizer(path)
+def _read_tokenizer(path: Path, config: Section, tensors: Iterable[StoredTensor]) -> tuple[Tokenizer, bytes, object]:
+    tokenizer, content, parsed = load_tokenizer(path, rows=most_rows(tensors))
     last = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
     if not 0 <= last < config.integer("vocab_size"):
         raise BadConfig(

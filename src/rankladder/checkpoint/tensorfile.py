@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -94,6 +95,11 @@ def most_layers(folder: Path, *, tensors: int) -> int:
         return sum(header_bytes(file) for file in files) // (LEAST_ENTRY * tensors)
     except OSError as error:
         raise StorageFailed(f"{folder}: cannot be read: {error}") from error
+
+
+def most_rows(tensors: Iterable[StoredTensor]) -> int:
+    """The rows of the tensor that has most: no embedding of these weights has more."""
+    return max((tensor.shape[0] for tensor in tensors if tensor.shape), default=0)
 
 
 def open_part(folder: Path) -> dict[str, StoredTensor]:

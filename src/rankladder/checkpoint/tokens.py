@@ -16,8 +16,10 @@ from rankladder.checkpoint.panics import panics_as
 from rankladder.checkpoint.tokenizer_settings import LEAST, read_tokenizer_settings
 from rankladder.errors import BadConfig, StorageFailed
 
-LIMIT_BYTES = 128 * 1024 * 1024
-"""Of a tokenizer.json; the largest published ones have about 35 MB."""
+LIMIT_BYTES, TOKEN_BYTES, SPARE_BYTES = 128 << 20, 1024, 4 << 20
+"""Of a tokenizer.json: at most; for each row of the embedding; beside those. The largest published one has about 35 MB
+for 262,144 rows, 130 bytes a row. Reading takes about 25 times the bytes in memory.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def open_tokenizer(folder: Path, layout: Layout) -> ReadTokenizer:
     transformers would read the pair otherwise than it is read here.
     """
     path = folder / TOKENIZER
-    tokenizer, content, parsed = load_tokenizer(path)
+    tokenizer, content, parsed = load_tokenizer(path, rows=layout.network.encoder.vocabulary)
     settings = read_tokenizer_settings(folder, parsed, Section.read(folder / "config.json"))
     with _refusing_panics(path):
         _check_fit(path, tokenizer, layout)
@@ -61,14 +63,19 @@ def open_tokenizer(folder: Path, layout: Layout) -> ReadTokenizer:
     return ReadTokenizer(tokenizer, content, max_tokens, settings.gives_types, settings.files)
 
 
-def load_tokenizer(path: Path) -> tuple[Tokenizer, bytes, object]:
+def load_tokenizer(path: Path, *, rows: int) -> tuple[Tokenizer, bytes, object]:
     """The tokenizer of a file, with truncation and padding off, the file's bytes, and the JSON in it.
 
-    Raises BadConfig where the file is missing or is no tokenizer.
+    Raises BadConfig where the file is missing, is no tokenizer, or is too large for an embedding of ``rows`` rows.
     """
     try:
-        if path.is_file() and path.stat().st_size > LIMIT_BYTES:
-            raise BadConfig(f"{path}: expected at most {LIMIT_BYTES:,} bytes, found {path.stat().st_size:,}")
+        most = min(LIMIT_BYTES, SPARE_BYTES + TOKEN_BYTES * rows)
+        if path.is_file() and path.stat().st_size > most:
+            raise BadConfig(
+                f"{path}: expected at most {most:,} bytes for an embedding of {rows:,} rows, "
+                f"found {path.stat().st_size:,}",
+                hint="the tokenizer belongs to another model",
+            )
         content = path.read_bytes()
     except FileNotFoundError:
         raise BadConfig(

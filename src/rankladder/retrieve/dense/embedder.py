@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankladder.checkpoint.panics import panics_as
+from rankladder.checkpoint.tensorfile import most_rows
 from rankladder.errors import BadConfig, BadInput, CheckpointRefused
 from rankladder.rerank.engine import need
 from rankladder.retrieve.dense.folder import EmbedderFolder, check_tokenizer
@@ -195,7 +196,7 @@ def load_embedder(
         network: Any = model[0].model
         check_tokenizer(folder, network.get_input_embeddings().num_embeddings)
     else:
-        check_tokenizer(folder, max((stored.shape[0] for stored in folder.tensors if stored.shape), default=0))
+        check_tokenizer(folder, most_rows(folder.tensors))
     similarity = model.similarity_fn_name
     if similarity not in {"cosine", "dot"}:
         raise BadConfig(f"{folder.path}: compares by {similarity}; expected cosine or dot")

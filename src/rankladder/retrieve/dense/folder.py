@@ -157,7 +157,7 @@ def _check_transformer(folder: Path) -> None:
 def check_tokenizer(folder: EmbedderFolder, rows: int) -> None:
     """Refuses a tokenizer with a token that has no row in the embedding: BadConfig."""
     path = folder.path / folder.modules[0][1] / TOKENIZER
-    tokenizer, _, _ = load_tokenizer(path)
+    tokenizer, _, _ = load_tokenizer(path, rows=rows)
     last = max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1)
     if not 0 <= last < rows:
         raise BadConfig(
