@@ -10,6 +10,7 @@ import inspect
 import json
 import re
 from dataclasses import fields
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -374,3 +375,32 @@ def test_every_key_of_the_two_configs_is_read_or_known_to_change_nothing() -> No
         "attention_bias", "classifier_activation", "classifier_bias", "classifier_pooling", "hidden_activation",
         "layer_types", "local_attention", "mlp_bias", "norm_bias", "norm_eps", "rope_parameters",
     }  # fmt: skip
+
+
+CASES = (True, False)
+CLASSES = ("PreTrainedTokenizerFast", "BertTokenizer", "DistilBertTokenizerFast", GONE)
+INPUTS = (GONE, ["input_ids", "attention_mask"], ["input_ids", "token_type_ids", "attention_mask"])
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.usefixtures("one_torch_thread")
+@pytest.mark.filterwarnings("ignore")
+def test_any_mixture_of_case_accents_class_and_inputs_is_equal_or_refused(
+    bert: Path, tmp_path: Path, kind: str
+) -> None:
+    """Each class opens with what it builds or reads, and with token types or without: no other scores are given."""
+    folder = copied(bert, tmp_path / "copy")
+    edit(folder / SETTINGS, "tokenizer_class", kind)
+    opened = 0
+    for lower, accents, said, names in product(CASES, (None, False), (GONE, *CASES), INPUTS):
+        edit(folder / TOKENIZER, "normalizer", normalizer(lowercase=lower, strip_accents=accents))
+        edit(folder / SETTINGS, "do_lower_case", said)
+        edit(folder / SETTINGS, "strip_accents", GONE if accents is None else accents)
+        edit(folder / SETTINGS, "model_input_names", names)
+        try:
+            ours = Reranker.open(folder, dtype="fp32").predict(PAIRS)
+        except CheckpointRefused:
+            continue
+        np.testing.assert_allclose(ours, theirs(folder), atol=1e-4)
+        opened += 1
+    assert opened == {"PreTrainedTokenizerFast": 24}.get(kind, 18)
