@@ -107,6 +107,8 @@ def _taken(name: str, value: Any, forms: tuple[str, ...], scope: Mapping[str, An
             return taken.value
         expected.append(_described(form, scope))
     words = " or ".join(dict.fromkeys(filter(None, expected)))
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        words = f"{words} between -2^63 and 2^63"
     raise BadOption(f"{name} must be {words or 'something else'}, got {shown(value)}")
 
 
@@ -143,13 +145,21 @@ def _as(name: str, value: Any, form: str, scope: Mapping[str, Any]) -> Any:
 
 def _as_many(name: str, value: Any, many: re.Match[str], scope: Mapping[str, Any]) -> Any:
     inner = _forms(many[2])
+    if many[1] == "Iterable" and _is_nested(many[2]):
+        return _Taken(value)  # the function reads it as it comes, and says what is wrong with which
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or inspect.isclass(value):
         return _UNKNOWN
     if many[1] == "Iterable" and not isinstance(value, Sequence):
         return _Taken(_taken(f"{name}[{place}]", one, inner, scope) for place, one in enumerate(value))
     given = value if isinstance(value, Sequence) else list(value)
+    if _is_nested(many[2]):
+        return _Taken(given)
     taken = [_taken(f"{name}[{place}]", one, inner, scope) for place, one in enumerate(given)]
     return _Taken(given if all(map(operator.is_, given, taken)) else taken)
+
+
+def _is_nested(inner: str) -> bool:
+    return "[" in inner or "," in inner
 
 
 def _whole(value: Any) -> Any:
@@ -196,7 +206,9 @@ def _described(form: str, scope: Mapping[str, Any]) -> str:
         return _SCALARS[form][1]
     if form in _PATHS:
         return "a path"
-    if many := _MANY.fullmatch(form):
+    if (many := _MANY.fullmatch(form)) and _is_nested(many[2]):
+        return "a list"
+    if many:
         inner = " or ".join(_described(one, scope).removeprefix("a ") + "s" for one in _forms(many[2]))
         return f"a list of {inner}"
     if form.startswith("Mapping["):

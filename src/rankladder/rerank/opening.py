@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from rankladder.rerank.torch.attention import AttentionWish
 
 
+_MOST_THREADS = 4096
+
+
 def open_scorer(
     name: str | os.PathLike[str] | None,
     *,
@@ -45,8 +48,8 @@ def open_scorer(
 
     Arguments and errors are those of ``Reranker.open``.
     """
-    if threads is not None and threads < 1:
-        raise BadOption(f"threads must be at least 1, got {threads}")
+    if threads is not None and not 1 <= threads <= _MOST_THREADS:
+        raise BadOption(f"threads must be at least 1 and at most {_MOST_THREADS:,}, got {threads}")
     if isinstance(name, str) and is_hosted(name):
         check_torch_options("a hosted model", attention=attention, cuda_graphs=cuda_graphs)
         return open_hosted(
