@@ -127,6 +127,115 @@ def box() -> Lines:
     ]
 
 
+def choice() -> Lines:
+    """How often `rankladder choose` is right, and how often what it says is true."""
+    result = _result("choosing")
+    if result is None:
+        return []
+    counts = ", ".join(f"{name} {count}" for name, count in result["collections"].items())
+    lines = [
+        "",
+        "How often `rankladder choose` is right (`./dev bench choosing`). Populations are made of real values of",
+        f"nDCG@10 ({counts} queries), many of them just beside the target;",
+        "queries are drawn again and again. Shares of all runs in percent: says / false / right; right is the cheapest",
+        "contender that truly keeps the target. *I* is the test against every rival at 95 % alone, *P ≥ .95* a plain",
+        "Bayesian bootstrap, *before* the rule with two halves.",
+        "",
+    ]
+    for target, found in result["targets"].items():
+        lines += [
+            f"Target {target}, {found['runs']} runs a population and size:",
+            "",
+            "| queries | beyond doubt | of these false, % | P ≥ .80 | loss of a false choice | I | P ≥ .95 | before |",
+            "|--:|--:|--:|--:|--:|--:|--:|--:|",
+        ]
+        for row in found["by size"]:
+            sure, probable = row["sure"], row["at .80"]
+            wrong = "–" if sure["false of said"] is None else f"{100 * sure['false of said']:.1f}"
+            loss = "–" if probable["loss"] is None else f"{probable['loss']:.3f}"
+            cells = [_says(row[rule]) for rule in ("sure", "at .80", "I at 95 %", "P >= .95", "before")]
+            lines.append(
+                f"| {row['queries']:,} | {cells[0]} | {wrong} | {cells[1]} | {loss} | " + " | ".join(cells[2:]) + " |"
+            )
+        lines += ["", *_reliability(found), "", *_peeking(found), ""]
+    return [*lines, "![Stated probability against truth](choosing.svg)"]
+
+
+def _says(rule: dict[str, Any]) -> str:
+    return " / ".join(f"{100 * rule[word]:.0f}" if word != "false" else f"{100 * rule[word]:.1f}" for word in
+                      ("says", "false", "right"))  # fmt: skip
+
+
+def _reliability(found: dict[str, Any]) -> Lines:
+    """What was said with a probability, and how often it was true."""
+    rows = found["reliability"]["of every contender"]
+    said = " | ".join(f"{100 * row['said']:.0f}" for row in rows)
+    true = " | ".join(f"{100 * row['true']:.0f}" for row in rows)
+    chosen = {row["from"]: row["true"] for row in found["reliability"]["of the choice"]}
+    third = " | ".join(f"{100 * chosen[row['from']]:.0f}" if row["from"] in chosen else "–" for row in rows)
+    return [
+        "The stated probability, in percent, against how often it was true:",
+        "",
+        f"| said of a contender | {said} |",
+        "|---|" + "--:|" * len(rows),
+        f"| true | {true} |",
+        f"| true of the choice or best bet | {third} |",
+    ]
+
+
+def _peeking(found: dict[str, Any]) -> Lines:
+    """People who look again and again, and the further queries that were named."""
+    rows = found["peeking"]
+    said, false = (sum(row[word] for row in rows) / len(rows) for word in ("says", "false"))
+    worst = max(rows, key=lambda row: row["false"])
+    lines = [
+        "Looking after every 20 queries up to 300, until something is beyond doubt: "
+        f"{100 * said:.0f} % of the runs end so,",
+        f"{100 * false / said if said else 0:.1f} % of these falsely (worst population, {worst['population']}: "
+        f"{100 * worst['false']:.0f} % of its runs).",
+    ]
+    for row in found["further queries"]:
+        lines.append(
+            f"Further queries until {row['level']:.0%}, named at {row['queries']}: {100 * row['inside']:.0f} % of "
+            f"{row['runs']} futures lie in the range (80 % are meant), {100 * row['took longer']:.0f} % take longer."
+        )
+    return lines
+
+
+def choice_drawing() -> str | None:
+    """The stated probability against how often it was true, as SVG; None without figures."""
+    result = _result("choosing")
+    if result is None:
+        return None
+    side, room = 300, 44
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side + 2 * room} {side + 2 * room}" role="img" '
+        'font-family="sans-serif" font-size="12">',
+        "<title>How often a statement is true, against the probability that it states</title>",
+        f'<rect width="{side + 2 * room}" height="{side + 2 * room}" fill="#fff"/>',
+        f'<path d="M{room} {room + side}L{room + side} {room}" stroke="#999" stroke-dasharray="4 4"/>',
+    ]
+    for tick in range(0, 101, 20):
+        at = side * tick / 100
+        parts.append(f'<path d="M{room + at:g} {room + side}v5M{room} {room + side - at:g}h-5" stroke="#444"/>')
+        parts.append(f'<text x="{room + at:g}" y="{room + side + 18}" text-anchor="middle">{tick}</text>')
+        parts.append(f'<text x="{room - 8}" y="{room + side - at + 4:g}" text-anchor="end">{tick}</text>')
+    parts.append(f'<path d="M{room} {room}v{side}h{side}" fill="none" stroke="#444"/>')
+    for colour, (target, found) in zip(("#005a9c", "#a8480f", "#1a6b3c"), result["targets"].items(), strict=False):
+        places = [
+            (room + side * row["said"], room + side * (1 - row["true"]))
+            for row in found["reliability"]["of every contender"]
+        ]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in places]
+        height = room + 16 + 16 * list(result["targets"]).index(target)
+        parts.append(f'<text x="{room + 12}" y="{height}" fill="{colour}">target {target}</text>')
+    parts.append(f'<text x="{room + side / 2:g}" y="{2 * room + side - 6}" text-anchor="middle">stated, %</text>')
+    parts.append(f'<text x="6" y="{room - 16}">true, %</text></svg>')
+    return "\n".join(parts) + "\n"
+
+
 def ways() -> Lines:
     """Every way of running the 17M shape on a CPU."""
     engine = _result("cpu_engine_ettin-17m")
@@ -365,7 +474,7 @@ def first_card(name: str = "first_card") -> Lines:
 
 IN_README: tuple[Callable[[], Lines], ...] = (collections, shapes, lengths, cold_start)
 ALL: tuple[Callable[[], Lines], ...] = (
-    collections, box, ways, shapes, lengths, costs, distilling, cold_start, memory, indexing, first_card,
+    collections, choice, box, ways, shapes, lengths, costs, distilling, cold_start, memory, indexing, first_card,
 )  # fmt: skip
 
 

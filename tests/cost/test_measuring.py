@@ -24,6 +24,7 @@ from rankladder.cost import (
     subject,
 )
 from rankladder.cost.configuration import Configuration
+from rankladder.cost.load import Clock
 from rankladder.cost.memory import available_share, peak_memory
 from rankladder.cost.peak import onnx_gflops, torch_gflops
 from rankladder.cost.process import Process
@@ -72,7 +73,8 @@ class Scripted:
         self.asked.append(said)
         self.setting = fields.get("setting", self.setting)
         slow = {"fast": 1.0, "slow": 2.0}.get(self.name, 1.0)
-        return {"seconds": slow / (1 + self.setting), "gflops": 50.0}
+        seconds = slow / (1 + self.setting)
+        return {"seconds": seconds, "processor": 1.5 * seconds, "others": 0.1 * seconds, "gflops": 50.0}
 
     def close(self) -> None:
         self.asked.append(f"{self.name} close")
@@ -329,3 +331,15 @@ def test_matrix_products_have_a_rate_in_every_number_format() -> None:
 def test_the_memory_that_is_free_is_a_share_or_not_told() -> None:
     free = available_share()
     assert free is None or 0 < free <= 1
+
+
+def test_processor_time_and_the_share_that_others_use_stand_beside_the_latency() -> None:
+    start = Clock(10.0, 1.0, 100.0)
+    assert Clock(12.0, 4.0, 105.0).since(start) == {"seconds": 2.0, "processor": 3.0, "others": 2.0}
+    assert Clock(12.0, 4.0, None).since(start)["others"] is None
+    assert Clock(12.0, 4.0, 102.0).since(start)["others"] == 0.0  # counted in hundredths of a second
+    now = Clock.now()
+    sum(range(200_000))
+    later = Clock.now().since(now)
+    assert (later["seconds"] or 0) > 0
+    assert (later["processor"] or 0) > 0

@@ -96,8 +96,8 @@ def _quality(figures: Figures, form: Form) -> Markup:
     frontier = [named[name] for name in outcome["frontier"] if name in named]
     corners = " ".join(f"{across(times[at])},{up(row['overall']['mean'])}" for at, row in frontier)
     parts.append(element("polyline", points=corners, class_="frontier"))
-    heights = apart([up(row["overall"]["mean"]) - 9 for _, row in rows], _LINE, top + 10, bottom - 4)
     signs = clear_places([(across(times[at]), up(row["overall"]["mean"])) for at, row in rows], left, form.width - 10.0)
+    heights = apart([y - 9 for _, y in signs], _LINE, top + 10, bottom - 4)
     for (at, row), label, sign in zip(rows, heights, signs, strict=True):
         parts.append(_point(figures, at, row, across, up, (*sign, label), form))
     held = _time_in_words(row for _, row in rows)

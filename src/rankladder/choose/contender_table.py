@@ -140,7 +140,7 @@ def contenders_table(figures: Figures) -> Markup:
 
 def _columns(outcome: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Heading, place in a contender's JSON, and form."""
-    near = "right in first 3" if outcome["reference"] is None else "reference's first in first 3"
+    near = "right in first three" if outcome["reference"] is None else "its first in first three"
     spent = [row["spent"] or {} for row in outcome["contenders"]]
     columns = [
         (outcome["measured"], "/overall", "score"),
@@ -150,7 +150,7 @@ def _columns(outcome: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ("p95", "/spent/p95_ms", "ms"),
         ("p99", "/spent/p99_ms", "ms"),
         ("processor", "/spent/processor_ms", "ms"),
-        ("machine busy", "/spent/busy", "percent"),
+        ("busy", "/spent/busy", "percent"),
         ("pairs/s", "/spent/pairs_per_second", "rate"),
         ("memory", "/spent/memory_mb", "mib"),
         ("pairs cut", "/cut", "percent"),

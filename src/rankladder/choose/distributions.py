@@ -64,9 +64,7 @@ def _latency(figures: Figures, form: Form) -> Markup:
             element("line", x1=across(e), x2=across(e), y1=middle - 11, y2=middle + 11, class_="end") for e in ends
         ]
         parts.append(element("g", *drawn, class_=kind))
-    parts.append(
-        element("text", "milliseconds, one query's pass (logarithmic scale)", x=right, y=bottom + 36, text_anchor="end")
-    )
+    parts.append(element("text", "milliseconds a query (logarithmic scale)", x=right, y=bottom + 36, text_anchor="end"))
     return drawing(form, bottom + 44, "Latency of one query's pass, each sample a line, by contender", parts)
 
 

@@ -69,13 +69,22 @@ def embedded(value: Any) -> Markup:
     return Markup(text.replace("<", "\\u003c"))
 
 
+def percentage(value: float) -> str:
+    """A share in percent; near 0 and 1 with more places, so that it is not taken for either.
+
+    >>> percentage(0.843), percentage(0.0001), percentage(0.9987), percentage(1.0)
+    ('84 %', '0.01 %', '99.87 %', '100 %')
+    """
+    if 0 < value < 0.005:
+        return f"{100 * value:.1g} %"
+    return f"{100 * value:.2f} %" if 0.995 < value < 1 else f"{100 * value:.0f} %"
+
+
 FORMS: Mapping[str, Callable[[float], str]] = {
     "score": lambda value: f"{value:.3f}",
     "signed": lambda value: f"{value:+.3f}",
     "ms": milliseconds,
-    "percent": lambda value: (
-        f"{100 * value:.0f} %" if 0.005 <= value <= 0.995 or value in {0, 1} else f"{100 * value:.1f} %"
-    ),
+    "percent": percentage,
     "count": lambda value: f"{value:,}",
     "rate": lambda value: f"{value:,.1f}" if value < 100 else f"{value:,.0f}",
     "mib": lambda value: f"{value:,.0f} MiB",
