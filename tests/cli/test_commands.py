@@ -368,3 +368,26 @@ def test_a_snippet_is_of_the_passage_that_won_whatever_stands_around_the_text(ti
     start = document.full_text.rindex("Sun")
     reading = Reading(1, 0, 3, 0, Passage(1, 2, start, start + len("Sun shines.")))
     assert _snippet(Hit(document, 1.0, 0, reading), Query("q", "sun")) == "… Sun shines."
+
+
+def test_globs_and_language_choose_and_an_index_has_them_settled(
+    notes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (notes / "haus.md").write_text("Die Häuser stehen im Regen.\n", encoding="utf-8")
+    plain = ["search", str(notes), "--no-rerank", "--json"]
+    assert run([plain[0], "haus", *plain[1:]]) == 0
+    assert "endings and accents as in English" in capsys.readouterr().err
+    assert run([plain[0], "haus", *plain[1:], "--language", "de"]) == 0
+    assert [row["id"] for row in rows(capsys.readouterr().out)] == ["haus.md:1"]
+    assert run([plain[0], "rain", *plain[1:], "--exclude", "rainbow*"]) == 0
+    captured = capsys.readouterr()
+    assert {row["id"] for row in rows(captured.out)} == {"rain.md:3"}
+    assert "1 by exclude" in captured.err
+    into = str(tmp_path / "index")
+    assert run(["index", str(notes), "--into", into, "--language", "de", "--include", "*.md"]) == 0
+    capsys.readouterr()
+    assert run(["index", str(notes), "--into", into]) == 0
+    assert "as when the index was built: --include '*.md' --language de" in capsys.readouterr().err
+    for option in (["--exclude", "x"], ["--language", "fr"], ["--no-ignore"], ["--ids", "file"]):
+        assert run(["search", "rain", into, "--no-rerank", *option]) == 2
+        assert "settled" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from rankladder.cli.output import note
-from rankladder.textfiles.selection import DEFAULTS, IGNORE_FILES
+from rankladder.textfiles.selection import DEFAULTS, counted
 from rankladder.visible import visible
 
 if TYPE_CHECKING:
@@ -30,18 +30,7 @@ def note_left_out(report: IndexReport) -> None:
         kinds = (f"{count} {suffix or 'without a suffix'}" for suffix, count in sorted(report.unknown_suffixes.items()))
         note(f"left out, not text that is read: {', '.join(kinds)}")
     if report.left_out:
-        counts = (_counted(what, count) for what, count in sorted(report.left_out.items()))
-        note(f"left out: {', '.join(counts)}")
-
-
-def _counted(what: str, count: int) -> str:
-    """A count in the words of the note.
-
-    >>> _counted("hidden", 2), _counted(".gitignore", 1), _counted("node_modules", 1)
-    ('2 hidden', '1 by .gitignore', '1 node_modules')
-    """
-    by = {"exclude": "by --exclude", "include": "that --include does not name"}
-    return f"{count:,} {by.get(what, f'by {what}' if what in IGNORE_FILES else what)}"
+        note(f"left out: {counted(report.left_out)}")
 
 
 def note_kept(report: IndexReport, given: Selection, language: str | None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from rankladder.errors import BadOption, NotFound
 from rankladder.retrieve import Index, cached_index, is_index, ruler_of
 from rankladder.textfiles import Selection, read_documents
-from rankladder.textfiles.selection import EVERYTHING
+from rankladder.textfiles.selection import EVERYTHING, counted
 from rankladder.values import Document
 
 _NAMED = 3
@@ -44,8 +44,7 @@ class Corpus(Mapping[str, Document]):
             shown = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(kinds.items()))
             found.append(f"files of kinds that are not read are left out: {shown}")
         if self.report.left_out:
-            shown = ", ".join(f"{count:,} by {what}" for what, count in sorted(self.report.left_out.items()))
-            found.append(f"files and folders are left out: {shown}")
+            found.append(f"files and folders are left out: {counted(self.report.left_out)}")
         return tuple(found)
 
     @property

@@ -42,7 +42,7 @@ from rankladder.retrieve.sizing import choose_sizing
 from rankladder.storage import storage_errors
 from rankladder.textfiles import AS_NAMED, IN_WORDS, Found, ReadAs, Ruler, Selection, SkippedFile, Source, find_sources
 from rankladder.textfiles.documents import FILE_FAULTS, NO_TEXT, READERS, check_keys, whole_source, why_skipped
-from rankladder.textfiles.selection import EVERYTHING
+from rankladder.textfiles.selection import EVERYTHING, counted
 from rankladder.values import Document
 
 _ENCODED_AT_ONCE = 512
@@ -219,7 +219,7 @@ def _skipped(found: Found, states: Mapping[str, SourceState]) -> list[SkippedFil
 def _nothing(given: Sequence[str | Path], found: Found, states: Mapping[str, SourceState]) -> BadInput:
     skipped = [*found.skipped, *_skipped(found, states)]
     why = [f"{count} {suffix}" for suffix, count in found.unknown_suffixes.most_common(5)]
-    why += [f"{count} by {what}" for what, count in found.left_out.most_common()]
+    why += [counted(found.left_out)] if found.left_out else []
     why += [f"{one.path}: {one.reason}" for one in skipped[:3]]
     beside = f" (left out: {'; '.join(why)})" if why else ""
     hint = f"{IN_WORDS}; --as text reads others"

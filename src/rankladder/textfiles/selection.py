@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
@@ -222,6 +222,18 @@ def _repository_above(root: Path) -> Iterator[Path]:
         if os.path.lexists(folder / ".git"):
             yield from above
             return
+
+
+def counted(left_out: Mapping[str, int]) -> str:
+    """What was left out, in words.
+
+    >>> counted({"hidden": 2, ".gitignore": 1, "exclude": 3})
+    '3 by exclude, 1 by .gitignore, 2 hidden'
+    """
+    parts = sorted((what, count) for what, count in left_out.items())
+    by = {what: f"by {what}" for what in ("exclude", *IGNORE_FILES)} | {"include": "not among include"}
+    shown = sorted(parts, key=lambda part: (part[0] not in by, part[0] != "exclude", part[0]))
+    return ", ".join(f"{count:,} {by.get(what, what)}" for what, count in shown)
 
 
 def is_versions(name: str) -> bool:
