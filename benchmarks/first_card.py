@@ -36,8 +36,8 @@ from numpy.typing import NDArray
 from pairs import Pairs, natural_pairs
 from rankladder import Reranker
 from rankladder.checkpoint import open_checkpoint
+from rankladder.rerank.device import scheduling
 from rankladder.rerank.scorer import TokenScorer, score_blocks
-from rankladder.rerank.torch import scheduling
 from rankladder.rerank.torch.engine import TorchEngine
 from record import HERE, write_results
 

@@ -39,7 +39,7 @@ BASE_MODULES = {
     "safetensors", "tabulate", "tantivy", "tokenizers", "tqdm", "yaml",
 }  # fmt: skip
 EXTRA_MODULES = {
-    "torch": ("rerank/torch", "rerank/sentence", "retrieve/dense", "cost", "distill"),
+    "torch": ("rerank/device", "rerank/torch", "rerank/sentence", "retrieve/dense", "cost", "distill"),
     "flash_attn": ("rerank/torch",),
     "sentence_transformers": ("rerank/sentence", "retrieve/dense", "cost", "distill"),
     "transformers": ("rerank/sentence", "retrieve/dense", "distill"),

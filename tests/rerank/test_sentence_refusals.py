@@ -30,9 +30,9 @@ from rankladder.errors import (
     UnsafeFile,
 )
 from rankladder.rerank import engine
+from rankladder.rerank.device.scheduling import Fetch, TokenBudget, score_in_batches
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.sentence.batches import padded_tokens, plan_padded
-from rankladder.rerank.torch.scheduling import Fetch, TokenBudget, score_in_batches
 
 pytest.importorskip("sentence_transformers")
 
@@ -45,7 +45,7 @@ LEFT = {"direction": "Left", "max_length": 64, "strategy": "LongestFirst", "stri
 def _one_thread() -> Iterator[None]:
     """The tiny networks gain nothing by more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rankladder.rerank.sentence.engine.usable_cores", lambda: 1)
+        patch.setattr("rankladder.rerank.device.held.usable_cores", lambda: 1)
         yield
 
 

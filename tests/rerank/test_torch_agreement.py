@@ -16,9 +16,9 @@ from sentence_transformers import CrossEncoder
 import checkpoints
 from rankladder.checkpoint import open_checkpoint
 from rankladder.checkpoint.network import Checkpoint, ModernBert
+from rankladder.rerank.device.device import TorchDtype
 from rankladder.rerank.engine import Engine, open_engine
 from rankladder.rerank.pairs import PairReader, TokenPair
-from rankladder.rerank.torch.device import TorchDtype
 from rankladder.rerank.torch.engine import TorchEngine
 
 TOLERANCE = 1e-4

@@ -18,11 +18,11 @@ from rankladder.checkpoint import open_checkpoint
 from rankladder.checkpoint.network import Checkpoint
 from rankladder.errors import BadInput, BadOption
 from rankladder.rerank import pairs as reading
+from rankladder.rerank.device import device as devices
+from rankladder.rerank.device.budget import CPU_TOKENS, MPS_TOKENS, default_budget
+from rankladder.rerank.device.device import check_dtype, find_device
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.torch import batches
-from rankladder.rerank.torch import device as devices
-from rankladder.rerank.torch.budget import CPU_TOKENS, MPS_TOKENS, default_budget
-from rankladder.rerank.torch.device import check_dtype, find_device
 from rankladder.rerank.torch.engine import TorchEngine
 
 
@@ -187,7 +187,7 @@ def test_a_forked_child_works_on_the_cpu_and_is_refused_on_a_card(
     engine = TorchEngine(checkpoint, dtype="fp32", device="cpu", threads=2)  # threads that the fork does not copy
     expected = engine.score(pairs)
     assert np.abs(in_a_fork(engine, pairs) - expected).max() < 3e-5
-    monkeypatch.setattr(engine, "_device", torch.device("cuda", 0))
+    monkeypatch.setattr(engine._held, "device", torch.device("cuda", 0))
     refusal = in_a_fork(engine, pairs)
     assert "a forked child cannot use it" in refusal
     assert "spawn" in refusal

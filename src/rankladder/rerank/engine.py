@@ -54,9 +54,13 @@ class Engine(Protocol):
     """Its name, and for people on what it computes and how."""
     device: str
     """``cpu``, ``cuda:0``, ``mps``."""
-    threads: int
     reads_ahead: bool
     """Whether texts are tokenised while it computes: where it computes on another device than the tokeniser's."""
+
+    @property
+    def threads(self) -> int:
+        """Threads that compute, on a CPU."""
+        ...
 
     @property
     def token_budget(self) -> int | None:

@@ -12,6 +12,7 @@ from rankladder.rerank.onnx.activation import activate
 from rankladder.rerank.onnx.attention import Window, attend
 from rankladder.rerank.onnx.graph import MICROSOFT, Graph
 from rankladder.rerank.onnx.precision import Precision, layer_norm, linear, lookup
+from rankladder.rerank.rotary import rotary_tables
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -74,14 +75,3 @@ def encode(graph: Graph, net: ModernBert, weights: Weights, ids: str, *, precisi
         gated = graph.op("Mul", activate(graph, inner, net.activation), gate)
         x = graph.op("Add", x, linear(graph, gated, weights[f"{name}.mlp.Wo.weight"], precision=precision))
     return norm(x, "final_norm.weight")
-
-
-def rotary_tables(positions: int, head_size: int, theta: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Cosine and sine (positions, head_size / 2), computed in float32 as transformers does.
-
-    Source: Su et al. 2021, arXiv:2104.09864.
-    """
-    exponents = np.arange(0, head_size, 2, dtype=np.int64).astype(np.float32) / np.float32(head_size)
-    frequencies = np.float32(1) / np.power(np.float32(theta), exponents, dtype=np.float32)
-    angles = np.arange(positions, dtype=np.float32)[:, None] * frequencies[None, :]
-    return np.cos(angles), np.sin(angles)

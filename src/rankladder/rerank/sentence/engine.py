@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,23 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rankladder.checkpoint import Foreign
-from rankladder.errors import BadOption
+from rankladder.rerank.device.budget import default_budget
+from rankladder.rerank.device.device import TorchDtype, check_finite, free_kept_memory, weights_placed
+from rankladder.rerank.device.held import HeldDevice
+from rankladder.rerank.device.scheduling import Fetch, TokenBudget, score_in_batches
 from rankladder.rerank.pairs import TokenPair, check_sequences
-from rankladder.rerank.processor import usable_cores
 from rankladder.rerank.sentence.batches import padded_tokens, plan_padded
 from rankladder.rerank.sentence.loading import load_causal, load_classifier
-from rankladder.rerank.torch.budget import default_budget
-from rankladder.rerank.torch.device import (
-    TorchDtype,
-    check_dtype,
-    check_finite,
-    find_device,
-    free_kept_memory,
-    is_forked_child,
-    limited_threads,
-    weights_placed,
-)
-from rankladder.rerank.torch.scheduling import Fetch, TokenBudget, score_in_batches
 
 
 class SentenceEngine:
@@ -65,29 +53,28 @@ class SentenceEngine:
         threads: int | None = None,
         token_budget: int | None = None,
     ) -> None:
-        self._device = find_device(device)
-        self.device = str(self._device)
-        self.dtype = dtype
-        kind = check_dtype(dtype, self._device)
-        on_cpu = self._device.type == "cpu"
-        if threads is not None and not on_cpu:
-            raise BadOption(f"threads is for the CPU, not {self.device}")
-        self.threads = threads or (usable_cores() if on_cpu else 1)
+        self._held = held = HeldDevice(device, dtype, threads)
+        self.device, self.dtype = str(held), dtype
         self.about = f"{self.name} on {self.device}"
         self._longest, self._vocabulary = foreign.max_tokens, foreign.vocabulary
-        self._process, self._lock = os.getpid(), threading.Lock()
-        network: nn.Module = load_classifier(foreign, kind) if answers is None else load_causal(foreign, kind)
+        load = load_classifier if answers is None else load_causal
+        network: nn.Module = load(foreign, held.kind)
         network.eval()
-        with weights_placed(foreign.name, dtype, self._device):
-            network.to(self._device)
+        with weights_placed(foreign.name, dtype, self._held.device):
+            network.to(self._held.device)
         self._network: Callable[[Sequence[TokenPair]], Tensor]
         if answers is None:
-            self._network = _Classifier(network, self._device, _reads_types(foreign))
+            self._network = _Classifier(network, self._held.device, _reads_types(foreign))
         else:
-            self._network = _Causal(network, self._device, answers)
+            self._network = _Causal(network, self._held.device, answers)
         if token_budget is None:
-            token_budget = default_budget(self._device, self._forward, longest=self._longest)
+            token_budget = default_budget(self._held.device, self._forward, longest=self._longest)
         self._budget = TokenBudget(token_budget)
+
+    @property
+    def threads(self) -> int:
+        """Threads of a matrix product on a CPU; 1 in a forked child."""
+        return self._held.threads
 
     @property
     def token_budget(self) -> int:
@@ -102,8 +89,7 @@ class SentenceEngine:
         Raises BadInput as ``check_sequences`` and for scores that are not finite, DeviceMemoryFull for a sequence that
         does not fit.
         """
-        if is_forked_child(self._process, self._device):
-            self._process, self._lock, self.threads = os.getpid(), threading.Lock(), 1
+        self._held.check_process()
         check_sequences(pairs, longest=self._longest, vocabulary=self._vocabulary)
         logits = score_in_batches(
             pairs,
@@ -122,11 +108,11 @@ class SentenceEngine:
         return lambda: logits
 
     def _release(self) -> bool:
-        free_kept_memory(self._device)
+        free_kept_memory(self._held.device)
         return False
 
     def _forward(self, pairs: Sequence[TokenPair]) -> NDArray[np.float32]:
-        with self._lock, torch.inference_mode(), limited_threads(self.threads, self._device):
+        with self._held.computing():
             logits: NDArray[np.float32] = self._network(pairs).float().cpu().numpy()
         return logits
 

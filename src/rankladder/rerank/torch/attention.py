@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from rankladder.errors import BadOption
+from rankladder.rerank.device.device import is_out_of_memory
 from rankladder.rerank.torch.batches import Layout, Packed
-from rankladder.rerank.torch.device import is_out_of_memory
 from rankladder.rerank.torch.sdpa import Sdpa
 
 AttentionName = Literal["flash-attn", "varlen", "flex", "sdpa"]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -13,25 +10,16 @@ from numpy.typing import NDArray
 
 from rankladder.checkpoint.network import Checkpoint
 from rankladder.errors import BadOption
+from rankladder.rerank.device.budget import SHARE, default_budget
+from rankladder.rerank.device.device import TorchDtype, check_finite, free_kept_memory, weights_placed
+from rankladder.rerank.device.held import HeldDevice
+from rankladder.rerank.device.scheduling import Fetch, TokenBudget, score_in_batches
 from rankladder.rerank.pairs import TokenPair, check_lengths
-from rankladder.rerank.processor import usable_cores
 from rankladder.rerank.torch.attention import AttentionWish, choose_attention
-from rankladder.rerank.torch.batches import HostBatch
-from rankladder.rerank.torch.budget import SHARE, default_budget
-from rankladder.rerank.torch.device import (
-    TorchDtype,
-    check_dtype,
-    check_finite,
-    find_device,
-    free_kept_memory,
-    is_forked_child,
-    limited_threads,
-    weights_placed,
-)
+from rankladder.rerank.torch.batches import HostBatch, plan_batches
 from rankladder.rerank.torch.graphs import CudaCapture, Forward, Graphs
 from rankladder.rerank.torch.layers import Place
 from rankladder.rerank.torch.network import PackedNetwork
-from rankladder.rerank.torch.scheduling import Fetch, TokenBudget, score_in_batches
 
 
 class TorchEngine:
@@ -87,21 +75,13 @@ class TorchEngine:
     ) -> None:
         if token_budget is not None and token_budget < 1:
             raise BadOption(f"token_budget must be at least 1, got {token_budget}")
-        self._device = find_device(device)
-        self.device = str(self._device)
-        self.dtype = dtype
-        kind = check_dtype(dtype, self._device)
-        on_cpu = self._device.type == "cpu"
-        self.reads_ahead = not on_cpu
-        if threads is not None and (threads < 1 or not on_cpu):
-            raise BadOption(
-                f"threads must be at least 1, got {threads}" if on_cpu else f"threads is for the CPU, not {self.device}"
-            )
-        self.threads = threads or (usable_cores() if on_cpu else 1)
+        self._held = held = HeldDevice(device, dtype, threads)
+        self.device, self.dtype = str(held), dtype
+        self.reads_ahead = not held.on_cpu
         encoder = checkpoint.network.encoder
-        with self._current_device(), torch.inference_mode(), weights_placed(checkpoint.name, dtype, self._device):
+        with held.current(), torch.inference_mode(), weights_placed(checkpoint.name, dtype, held.device):
             self.attention, attend = choose_attention(
-                attention, device=self._device, dtype=kind, head_size=encoder.width // encoder.heads
+                attention, device=held.device, dtype=held.kind, head_size=encoder.width // encoder.heads
             )
         if cuda_graphs and self.attention not in {"flash-attn", "varlen"}:
             raise BadOption(
@@ -110,24 +90,27 @@ class TorchEngine:
             )
         self.about = f"{self.name} on {self.device}, attention {self.attention}"
         self._vocabulary, self._positions = encoder.vocabulary, encoder.positions
-        self._process = os.getpid()
-        self._lock = threading.Lock()
-        with self._current_device():
-            with weights_placed(checkpoint.name, dtype, self._device):
-                network = PackedNetwork(checkpoint.network, checkpoint.weights, Place(self._device, kind), attend)
-            self._graphs = Graphs(network, CudaCapture(self._device)) if cuda_graphs else None
+        with held.current():
+            with weights_placed(checkpoint.name, dtype, held.device):
+                network = PackedNetwork(checkpoint.network, checkpoint.weights, Place(held.device, held.kind), attend)
+            self._graphs = Graphs(network, CudaCapture(held.device)) if cuda_graphs else None
             self._forward: Forward = network if self._graphs is None else self._graphs
             if token_budget is None:
                 with torch.inference_mode():
                     token_budget = default_budget(
-                        self._device,
-                        lambda pairs: network(HostBatch.of(pairs, vocabulary=self._vocabulary).to(self._device)),
+                        held.device,
+                        lambda pairs: network(HostBatch.of(pairs, vocabulary=self._vocabulary).to(held.device)),
                         longest=self._positions,
                         share=SHARE / 2 if cuda_graphs else SHARE,  # recorded batches hold as much again
                     )
         self._budget = TokenBudget(token_budget)
         self._before: torch.cuda.Event | None = None
         """When the last batch on CUDA is over."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of a matrix product on a CPU; 1 in a forked child."""
+        return self._held.threads
 
     @property
     def token_budget(self) -> int:
@@ -142,27 +125,34 @@ class TorchEngine:
         Raises BadInput for a sequence that the network cannot read and for scores that are not finite, DeviceMemoryFull
         for a sequence that does not fit.
         """
-        if is_forked_child(self._process, self._device):
-            self._process, self._lock, self.threads = os.getpid(), threading.Lock(), 1
+        self._held.check_process()
         check_lengths(pairs, longest=self._positions)  # a batch checks its ids, all at once
-        logits = score_in_batches(pairs, budget=self._budget, launch=self._launch, release=self._release, done=done)
+        logits = score_in_batches(
+            pairs,
+            budget=self._budget,
+            launch=self._launch,
+            release=self._release,
+            done=done,
+            planned=plan_batches,
+            cost=sum,
+        )
         check_finite(logits, self.dtype)
         return logits
 
     def _launch(self, pairs: Sequence[TokenPair]) -> Fetch:
         """Starts a batch; nothing here waits for a GPU."""
         host = HostBatch.of(pairs, vocabulary=self._vocabulary)
-        with self._lock, self._current_device(), torch.inference_mode(), limited_threads(self.threads, self._device):
+        with self._held.computing():
             if self._graphs is not None and self._before is not None:
                 # A caller's own stream may be another one than the last batch's, and a graph's buffers are the same.
-                torch.cuda.current_stream(self._device).wait_event(self._before)
-            if self._device.type != "cuda":
-                return self._forward(host.to(self._device)).cpu().numpy
+                torch.cuda.current_stream(self._held.device).wait_event(self._before)
+            if self._held.device.type != "cuda":
+                return self._forward(host.to(self._held.device)).cpu().numpy
             landed = torch.empty(len(pairs), dtype=torch.float32, pin_memory=True)  # before anything is started
-            logits = self._forward(host.to(self._device))
+            logits = self._forward(host.to(self._held.device))
             landed.copy_(logits, non_blocking=True)
             over = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call] # waits without spinning
-            over.record(torch.cuda.current_stream(self._device))
+            over.record(torch.cuda.current_stream(self._held.device))
             self._before = over
 
         def fetch() -> NDArray[np.float32]:
@@ -173,12 +163,9 @@ class TorchEngine:
 
     def _release(self) -> bool:
         """Frees what is kept for reuse, after a batch that did not fit; whether graphs were among it."""
-        with self._lock:
+        with self._held.lock:
             had_graphs = self._graphs is not None and len(self._graphs) > 0
             if self._graphs is not None:
                 self._graphs.clear()
-            free_kept_memory(self._device)
+            free_kept_memory(self._held.device)
         return had_graphs
-
-    def _current_device(self) -> torch.cuda.device | nullcontext[None]:
-        return torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext()

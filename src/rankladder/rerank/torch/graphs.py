@@ -13,8 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from rankladder.rerank.device.device import NO_CAPTURE_MEANWHILE
 from rankladder.rerank.torch.batches import Packed
-from rankladder.rerank.torch.device import NO_CAPTURE_MEANWHILE
 
 MOST_GRAPHS = 64
 """Graphs kept; the one not used for longest makes room. They share one pool of working memory."""

@@ -9,7 +9,7 @@ import torch.nn.functional as nn
 from torch import Tensor
 
 from rankladder.checkpoint.network import ModernBert
-from rankladder.rerank.onnx.modernbert import rotary_tables
+from rankladder.rerank.rotary import rotary_tables
 from rankladder.rerank.torch.attention import Attend
 from rankladder.rerank.torch.batches import Layout, Packed
 from rankladder.rerank.torch.layers import LayerNorm, Linear, Place, Weights, activate

@@ -163,8 +163,8 @@ def load_embedder(
     from sentence_transformers import SentenceTransformer
     from transformers import AutoModel
 
+    from rankladder.rerank.device.device import find_device
     from rankladder.rerank.sentence.paper import check_on_paper
-    from rankladder.rerank.torch.device import find_device
 
     where = find_device(device)
     try:

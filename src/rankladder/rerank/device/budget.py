@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from rankladder.errors import DeviceMemoryFull
+from rankladder.rerank.device.device import NO_CAPTURE_MEANWHILE, free_kept_memory, is_out_of_memory
 from rankladder.rerank.pairs import TokenPair
-from rankladder.rerank.torch.device import NO_CAPTURE_MEANWHILE, free_kept_memory, is_out_of_memory
 
 CPU_TOKENS = 4096
 """On the CPU: enough for large matrix products, and a few tens of MB."""

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rankladder.errors import DeviceMemoryFull
+from rankladder.rerank.device.device import is_out_of_memory
 from rankladder.rerank.pairs import TokenPair
-from rankladder.rerank.torch.batches import plan_batches
-from rankladder.rerank.torch.device import is_out_of_memory
 
 Fetch = Callable[[], NDArray[np.float32]]
 """Waits for a batch's logits (B,) and brings them."""
@@ -51,8 +50,8 @@ def score_in_batches(
     launch: Launch,
     release: Callable[[], bool],
     done: Callable[[int], object],
-    planned: Plan = plan_batches,
-    cost: Callable[[Sequence[int]], int] = sum,
+    planned: Plan,
+    cost: Callable[[Sequence[int]], int],
 ) -> NDArray[np.float32]:
     """Logits (N,) in the order of the pairs, whatever the order they are computed in; ``done(B)`` after each batch.
 
