@@ -113,7 +113,8 @@ def _check_tokenizer(foreign: Foreign, theirs: Any) -> None:
     added = [token.content for token in foreign.tokenizer.get_added_tokens_decoder().values()]
     named = [str(token) for token in theirs.all_special_tokens]
     tokens = list(dict.fromkeys([*added[:TOKENS_PROBED], *named[:TOKENS_PROBED], *added[-TOKENS_PROBED:]]))
-    for pair in (*PROBES, *((f"why {token} so", f"it {token} is") for token in tokens)):
+    around = [(f"why {token} so", f"it  {token}  is{token}it {token.lower()}") for token in tokens]
+    for pair in (*PROBES, *around):
         ids = list(theirs(*pair)["input_ids"])
         if ids != foreign.tokenizer.encode(*pair).ids:
             raise BadConfig(
