@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from embedders import write_embedder
-from rankladder.distill.corpus import LONGEST, make_corpus
+from rankladder.distill.corpus import LONGEST, make_corpus, texts_of
 from rankladder.distill.mine import mine, mine_depends
 from rankladder.distill.near import NearCopies
 from rankladder.distill.overlap import find_overlaps
@@ -266,3 +266,19 @@ def test_without_labels_the_queries_are_taken_alone(tmp_path: Path) -> None:
     path = tmp_path / "queries.jsonl"
     path.write_text('{"query": "why rain", "positive": "Clouds hold vapour."}\n')
     assert read_questions(Data(name="d", queries=str(path), labels=False), seed=0)[0].positives == ()
+
+
+def test_the_recipe_chooses_among_the_files_of_a_folder(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    for name in ("a.md", "b.log.md", "c.txt"):
+        (docs / name).write_text(f"text of {name}")
+    (docs / ".gitignore").write_text("c.txt")
+    (docs / "broken.jsonl").write_text("{")
+
+    def texts(**chosen: Any) -> list[str]:
+        return list(texts_of(Data(name="d", queries="q", documents=str(docs), **chosen), []))
+
+    assert texts() == ["text of a.md", "text of b.log.md"]
+    assert texts(exclude=("*.log.md",)) == ["text of a.md"]
+    assert texts(include=("*.log.md", "c.txt"), ignore_files=False) == ["text of b.log.md", "text of c.txt"]
