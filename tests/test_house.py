@@ -50,6 +50,8 @@ EXTRA_MODULES = {
     "pyarrow": ("distill",),
     "datasketch": ("distill",),
     "ray": ("distill",),
+    "pypdfium2": ("textfiles",),
+    "docx": ("textfiles",),
 }
 """Optional modules, and the rooms that may import each."""
 VAGUE = {"utils", "util", "common", "helpers", "helper", "base", "manager", "factory", "handler", "misc"}

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rankladder.arguments import checked
-from rankladder.errors import BadFile, BadOption, StorageFailed
+from rankladder.errors import BadFile, BadOption, MissingExtra, StorageFailed
 from rankladder.textfiles.bytestream import Digest, text_head
 from rankladder.textfiles.forms import AS_NAMED, PROSE, RECORDS, Kind, ReadAs
 from rankladder.textfiles.headerless import LAYOUTS, HeaderMissing, headerless_columns, headerless_documents
@@ -26,7 +26,7 @@ from rankladder.textfiles.trec_documents import trec_documents
 from rankladder.textfiles.walking import SkippedFile
 from rankladder.values import Document
 
-FILE_FAULTS = (BadFile, StorageFailed)
+FILE_FAULTS = (BadFile, StorageFailed, MissingExtra)
 """What reading a file raises: in a folder it is skipped for it, where it was named the whole ends."""
 
 READERS = 3
@@ -122,7 +122,7 @@ def read_documents(
     return Documents(Path(path), found, WordRuler(words) if ruler is None else ruler, read_as)
 
 
-def why_skipped(error: BadFile | StorageFailed, path: Path) -> str:
+def why_skipped(error: BadFile | StorageFailed | MissingExtra, path: Path) -> str:
     """The reason of one of ``FILE_FAULTS``, without the path that it begins with and without the hint.
 
     >>> why_skipped(BadFile("notes/a.csv:7: not JSON", hint="…"), Path("notes/a.csv"))
@@ -180,7 +180,7 @@ def read_source(
         if remark:
             warnings.warn(f"{source.path}: {remark}", OtherForm, stacklevel=2)
     if kind in PROSE:
-        return _passages(prose_page(source.path, kind, digest=digest), source.name, ruler)
+        return _passages(prose_page(source.path, kind, digest=digest), source.name, ruler, by_page=kind == "pdf")
     documents = _records(source, kind, digest, read_as)
     if kind == "trec":
         return documents
@@ -223,14 +223,15 @@ def _with_titles(documents: Iterator[Document], path: Path, key: str) -> Iterato
         raise BadFile(f"{path}: no record has a title under {key!r}")
 
 
-def _passages(page: Page, name: str, ruler: Ruler) -> Iterator[Document]:
+def _passages(page: Page, name: str, ruler: Ruler, *, by_page: bool) -> Iterator[Document]:
     taken: Counter[int] = Counter()
     for title, passage in cut_passages(page, ruler=ruler):
         taken[passage.line] += 1
         again = f".{taken[passage.line]}" if taken[passage.line] > 1 else ""
+        place = {"page": passage.line} if by_page else {"line": passage.line, "end_line": passage.end_line}
         yield Document(
-            f"{name}:{passage.line}{again}",
+            f"{name}#page={passage.line}{again}" if by_page else f"{name}:{passage.line}{again}",
             passage.text,
             title,
-            {"file": name, "line": passage.line, "end_line": passage.end_line},
+            {"file": name, **place},
         )
