@@ -88,7 +88,11 @@ def open_text(path: Path, *, digest: Digest | None = None) -> Iterator[io.TextIO
     """``open_bytes`` for text, line ends as they are: UTF-8, or what a byte order mark or an XML declaration says."""
     with open_bytes(path, digest=digest) as stream:
         encoding = encoding_of(_peek(stream)) or "utf-8"
-        yield io.TextIOWrapper(cast("io.BufferedReader", stream), encoding=encoding, newline="")
+        text = io.TextIOWrapper(cast("io.BufferedReader", stream), encoding=encoding, newline="")
+        try:
+            yield text
+        finally:
+            text.detach()  # the file is closed where it was opened
 
 
 def encoding_of(head: bytes) -> str | None:

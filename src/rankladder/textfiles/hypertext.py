@@ -33,6 +33,7 @@ _SPACE = re.compile(r"[^\S\n]+")
 _MOST_REGIONS = 16  # open at a time; deeper ones are not judged by themselves
 _SHORT = 120  # words
 _OF_LINKS = 0.5
+_OVER_LINKS = frozenset({"table of contents", "contents", "on this page", "navigation", "menu", "related topics"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +260,7 @@ class _Reader(HTMLParser):
     def _close_region(self) -> None:
         region = self._regions.pop()
         inside = self.pieces[region.start :]
-        size = region.size + sum(piece.size for piece in inside)
+        size = region.size + sum(piece.size for piece in inside if piece.text.casefold() not in _OVER_LINKS)
         linked = region.linked + sum(piece.linked for piece in inside)
         short = region.kind == "foot" and sum(len(piece.text.split()) for piece in inside) <= _SHORT
         if linked >= _OF_LINKS * size or short:

@@ -40,7 +40,7 @@ def csv_documents(
         try:
             first, start = _first_row(text)
             delimiter = delimiter_of(path, first)
-            if (given := first.strip().casefold()).startswith("sep=") and len(given) == 5:
+            if (given := first.strip("\r\n\ufeff").casefold()).startswith("sep=") and len(given) == 5:
                 delimiter = given[-1]
                 first, passed = _first_row(text)
                 start += passed
