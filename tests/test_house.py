@@ -30,6 +30,7 @@ ROOT_FILES = (
     "progress",
     "textfiles",
     "catalogue",
+    "drawing",
     "kept",
 )
 ROOMS = ("box", "checkpoint", "rerank", "scores", "retrieve", "cost", "evaluate", "choose", "distill", "serve", "cli")

@@ -15,8 +15,8 @@ from rankladder.choose import NO_RERANKER, Outcome, Reason, Wishes, check_writab
 from rankladder.choose.charts import quality_against_latency
 from rankladder.choose.contender_table import CSV_COLUMNS, contenders_csv
 from rankladder.choose.distributions import changes_by_query
-from rankladder.choose.markup import FORMS, Figures, embedded, escaped
 from rankladder.choose.report import write_csv
+from rankladder.drawing.markup import FORMS, Figures, embedded, escaped
 from rankladder.errors import StorageFailed
 
 from .outcomes import HOSTILE, drawn, ladder

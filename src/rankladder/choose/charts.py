@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rankladder.choose.markup import Figures, Markup, element, joined
-from rankladder.choose.scales import Linear, Logarithmic, apart, clear_places
+from rankladder.drawing.markup import Figures, Markup, element, joined
+from rankladder.drawing.scales import Linear, Logarithmic, apart, clear_places
 
 _LINE = 16  # pixels between lines of text
 _LETTER = 8.0  # pixels that a letter of a name takes, on average and at most

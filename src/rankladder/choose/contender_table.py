@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from rankladder.choose.charts import kind_of
-from rankladder.choose.markup import Figures, Markup, element, joined
+from rankladder.drawing.markup import Figures, Markup, element, joined
 
 CSV_COLUMNS: Mapping[str, str] = {
     "contender": "/name",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rankladder.choose.charts import WIDE, Form, drawing, drawn_twice, kind_of, mark, names_of
-from rankladder.choose.markup import Figures, Markup, element
-from rankladder.choose.scales import Linear, Logarithmic
+from rankladder.drawing.markup import Figures, Markup, element
+from rankladder.drawing.scales import Linear, Logarithmic
 
 
 def latency_distribution(figures: Figures) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rankladder.choose.markup import Figures, Markup, element, joined, pointer
+from rankladder.drawing.markup import Figures, Markup, element, joined, pointer
 
 SHOWN_CHANGES = 12
 """Gains, and losses, that the table shows; the JSON holds all."""

@@ -14,8 +14,8 @@ from rankladder.choose.charts import quality_against_latency
 from rankladder.choose.contender_table import choice_figures, contenders_csv, contenders_table
 from rankladder.choose.decision import Standing
 from rankladder.choose.distributions import changes_by_query, latency_distribution
-from rankladder.choose.markup import Figures, Markup, element, embedded, joined
 from rankladder.choose.query_tables import changes_table, side_by_side
+from rankladder.drawing.markup import Figures, Markup, element, embedded, joined
 from rankladder.errors import BadInput, StorageFailed
 from rankladder.storage import whole_file
 

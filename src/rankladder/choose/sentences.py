@@ -10,6 +10,7 @@ from rankladder.choose.evidence import FEWEST, Evidence
 from rankladder.choose.forecast import Further
 from rankladder.choose.outcome import Confirmation, Versus
 from rankladder.choose.wishes import Wishes
+from rankladder.drawing.numbers import milliseconds
 from rankladder.evaluate.statistics import Interval
 
 FEW = 20
@@ -48,17 +49,6 @@ def signed(interval: Interval) -> str:
     if interval.low is None:
         return f"{interval.mean:+.3f}"
     return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
-
-
-def milliseconds(value: float | None) -> str:
-    """A time as people read it.
-
-    >>> milliseconds(3.14159), milliseconds(1234.5), milliseconds(0.0)
-    ('3.1 ms', '1,234 ms', '0 ms')
-    """
-    if value is None:
-        return "–"
-    return f"{value:.1f} ms" if 0 < value < 100 else f"{value:,.0f} ms"
 
 
 class Telling:

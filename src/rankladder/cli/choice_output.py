@@ -120,7 +120,7 @@ def _print_contenders(outcome: Outcome) -> None:
 
 def _times(judged: Judged) -> Sequence[str]:
     """p50, p95 (or the slowest), p99 and processor time."""
-    from rankladder.choose.sentences import milliseconds
+    from rankladder.drawing.numbers import milliseconds
 
     spent = judged.contender.spent
     if spent is None:

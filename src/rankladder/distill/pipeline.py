@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rankladder.distill.card import sources
-from rankladder.distill.drawings import distribution
 from rankladder.distill.ensemble import joined
 from rankladder.distill.export import export
 from rankladder.distill.label import Watch, label, label_depends
@@ -31,6 +30,7 @@ from rankladder.distill.teachers import KnownDigests
 from rankladder.distill.train import is_leader, train
 from rankladder.distill.trained import Trained, has_settings_of, need_trained, trained_as
 from rankladder.distill.watching import without_library_bars
+from rankladder.drawing.plots import distribution
 from rankladder.errors import BadOption, WorkerFailed
 from rankladder.rerank.engine import need
 from rankladder.storage import whole_file

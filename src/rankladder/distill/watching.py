@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rankladder.distill.drawings import Curve, curves
+from rankladder.drawing.plots import Curve, curves
 from rankladder.storage import whole_file
 
 Figures = tuple[Mapping[str, float], ...]

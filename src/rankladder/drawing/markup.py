@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rankladder.choose.sentences import milliseconds
+from rankladder.drawing.numbers import milliseconds
 from rankladder.surrogates import encodable
 
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rankladder.choose.markup import Markup, element
-from rankladder.choose.scales import Linear
+from rankladder.drawing.markup import Markup, element
+from rankladder.drawing.scales import Linear
 
 _WIDTH, _HEIGHT = 640, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 624, 28, 272
@@ -42,7 +42,10 @@ def curves(drawn: Sequence[Curve], *, across: str, up: str) -> str:
 
 
 def distribution(drawn: Mapping[str, Mapping[str, Any]], *, across: str) -> str:
-    """At most two histograms, each as shares of its own rows, as ``sample.told`` gives them, as SVG."""
+    """At most two histograms, each as shares of its own rows, as SVG.
+
+    By name: ``count`` of rows and, where there are any, ``histogram``: ``from``, ``to`` and ``counts`` by bin.
+    """
     shown = {name: one["histogram"] for name, one in drawn.items() if one["count"]}
     if not shown:
         return _drawing([element("text", "no rows", x=_LEFT, y=_TOP)], f"distribution of {across}")

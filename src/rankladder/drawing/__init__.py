@@ -1,0 +1,1 @@
+"""SVG and HTML from values: markup, scales, plots, and numbers as people read them."""
