@@ -65,6 +65,17 @@ def test_a_forked_child_leaves_its_parents_folder_alone(tmp_path: Path) -> None:
 
 
 @posix
+def test_a_forked_child_that_exits_with_its_parents_objects_removes_nothing(tmp_path: Path) -> None:
+    code = "import weakref; from rankladder.temporary import remove_temporary\n"
+    code += "    held = type('Held', (), {})()\n"
+    code += "    weakref.finalize(held, remove_temporary, folder)\n"
+    code += "    child = os.fork() or sys.exit(0)\n"
+    code += "    os.waitpid(child, 0)\n    assert (folder / 'text').exists()"
+    assert ended(tmp_path, code) == 0
+    assert left(tmp_path) == ["out"]
+
+
+@posix
 def test_a_signal_that_the_program_handles_stays_the_programs(tmp_path: Path) -> None:
     code = """
 import os, signal

@@ -57,8 +57,8 @@ def whole_bytes(path: Path) -> Iterator[BinaryIO]:
     name = path.parent / f".{path.name}.{secrets.token_hex(6)}.tmp"
     with storage_errors(path):
         try:
+            remove_at_the_end(name)
             with open(name, "xb", opener=_as_open_as_may_be) as file:
-                remove_at_the_end(name)
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -133,9 +133,11 @@ def expect_writable(folder: Path, failed: str = "nothing can be written there", 
     with storage_errors(folder, failed, hint=hint):
         make_folder(folder)
         probe = folder / f".{secrets.token_hex(6)}.tmp"
-        with open(probe, "xb", opener=_as_open_as_may_be):
-            remove_at_the_end(probe)
-        remove_temporary(probe)
+        remove_at_the_end(probe)
+        try:
+            open(probe, "xb", opener=_as_open_as_may_be).close()
+        finally:
+            remove_temporary(probe)
 
 
 @contextmanager

@@ -71,8 +71,10 @@ def keep(path: Path) -> None:
 
 
 def remove_temporary(path: Path) -> None:
-    """Removes a file or a folder now, as far as that can be done."""
-    owner = _LEFT.pop((os.getpid(), path), None)
+    """Removes a file or a folder of this process now, as far as that can be done; a forked child removes nothing."""
+    if (os.getpid(), path) not in _LEFT:
+        return
+    owner = _LEFT.pop((os.getpid(), path))
     if owner is not None:
         with suppress(OSError):
             owner.release()
