@@ -174,6 +174,7 @@ class Index:
             found = searcher.search(tantivy.Query.all_query(), max(1, len(self)), count=False).hits
             return [str(searcher.doc(address).get_first("id")) for _, address in found]
 
+    @checked
     def document(self, id: str) -> Document:
         """The document with an id. Raises NotFound."""
         found = self._search(self._term("id", id, "basic"), 1) if len(self) else []

@@ -321,7 +321,7 @@ def test_progress_counts_every_pair_once() -> None:
 @pytest.mark.parametrize("field", ["timeout_s", "total_s", "first_wait_s", "longest_wait_s"])
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
 def test_patience_has_bounds(field: str, value: float) -> None:
-    with pytest.raises(BadOption, match="patience needs"):
+    with pytest.raises(BadOption, match=f"patience needs|{field} must be a finite number"):
         Patience(**{field: value})  # type: ignore[arg-type]
 
 
