@@ -36,8 +36,9 @@ from numpy.typing import NDArray
 from pairs import Pairs, natural_pairs
 from rankladder import Reranker
 from rankladder.checkpoint import open_checkpoint
+from rankladder.rerank.blocks import score_blocks
 from rankladder.rerank.device import scheduling
-from rankladder.rerank.scorer import TokenScorer, score_blocks
+from rankladder.rerank.scorer import TokenScorer
 from rankladder.rerank.torch.engine import TorchEngine
 from record import HERE, write_results
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +11,16 @@ import torch
 from torch import nn
 
 from checkpoints import write_xlm_roberta
+from device_batches import score_in_batches
 from rankladder.checkpoint import find_checkpoint, open_checkpoint, read_foreign
 from rankladder.errors import DeviceMemoryFull
 from rankladder.rerank.device.budget import default_budget
-from rankladder.rerank.device.scheduling import Fetch, TokenBudget, score_in_batches
+from rankladder.rerank.device.scheduling import Fetch, TokenBudget
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.sentence import engine as sentence
 from rankladder.rerank.sentence.engine import SentenceEngine
 from rankladder.rerank.torch import engine as packed
-from rankladder.rerank.torch.batches import plan_batches
 from rankladder.rerank.torch.engine import TorchEngine
-
-score_packed = partial(score_in_batches, planned=plan_batches, cost=sum)
-"""As the torch engine plans its batches."""
 
 FULL = [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)")]
 FULL += [RuntimeError("CUDA error: out of memory"), RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling")]
@@ -100,5 +96,7 @@ def test_a_lack_of_memory_on_mps_halves_the_batch_too() -> None:
         return lambda: np.array([pair.ids[0] for pair in pairs], dtype=np.float32)
 
     pairs = [TokenPair(np.full(3, number, dtype=np.int32), 1) for number in range(9)]
-    scores = score_packed(pairs, budget=TokenBudget(99), launch=launch, release=lambda: False, done=lambda count: None)
+    scores = score_in_batches(
+        pairs, budget=TokenBudget(99), launch=launch, release=lambda: False, done=lambda count: None
+    )
     assert scores.tolist() == list(range(9))

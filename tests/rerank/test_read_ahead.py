@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from rankladder import Reranker
 from rankladder.errors import BadInput
+from rankladder.rerank.blocks import score_blocks
 from rankladder.rerank.pairs import TokenPair
-from rankladder.rerank.scorer import TokenScorer, score_blocks
+from rankladder.rerank.scorer import TokenScorer
 
 BLOCKS = [[("rain", f"drop {block} {place}") for place in range(5)] for block in range(4)]
 

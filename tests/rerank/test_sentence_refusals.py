@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
 from checkpoints import copied, write_bert, write_causal, write_deberta, write_xlm_roberta
+from device_batches import score_in_batches
 from rankladder import Reranker
 from rankladder.checkpoint import open_checkpoint
 from rankladder.checkpoint.hub import lacking
@@ -30,7 +31,7 @@ from rankladder.errors import (
     UnsafeFile,
 )
 from rankladder.rerank import engine
-from rankladder.rerank.device.scheduling import Fetch, TokenBudget, score_in_batches
+from rankladder.rerank.device.scheduling import Fetch, TokenBudget
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.sentence.batches import padded_tokens, plan_padded
 

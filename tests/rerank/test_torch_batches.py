@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 import pytest
@@ -12,13 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from device_batches import score_in_batches
 from rankladder.errors import BadInput, DeviceMemoryFull
-from rankladder.rerank.device.scheduling import Fetch, TokenBudget, score_in_batches
+from rankladder.rerank.device.scheduling import Fetch, TokenBudget
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.torch.batches import HostBatch, Layout, plan_batches
-
-score_packed = partial(score_in_batches, planned=plan_batches, cost=sum)
-"""As the torch engine plans its batches."""
 
 LENGTHS = st.lists(st.integers(1, 50), max_size=40)
 
@@ -61,7 +58,7 @@ class Device:
 
 def run(device: Device, pairs: list[TokenPair], budget: TokenBudget) -> tuple[NDArray[np.float32], int]:
     done: list[int] = []
-    scores = score_packed(pairs, budget=budget, launch=device.launch, release=device.release, done=done.append)
+    scores = score_in_batches(pairs, budget=budget, launch=device.launch, release=device.release, done=done.append)
     return scores, sum(done)
 
 
@@ -107,7 +104,7 @@ def test_a_long_sequence_waits_for_the_batches_before_it() -> None:
 
         return landed
 
-    scores = score_packed(
+    scores = score_in_batches(
         [pair(0, 60), pair(1, 50), pair(2, 40)],
         budget=TokenBudget(60),
         launch=launch,
@@ -126,7 +123,7 @@ def test_a_batch_is_tried_again_as_it_is_once_graphs_have_given_their_memory_bac
         device.released += 1
         return had_graphs
 
-    scores = score_packed(
+    scores = score_in_batches(
         [pair(0, 80), pair(1, 40), pair(2, 40)],
         budget=tokens,
         launch=device.launch,
@@ -142,7 +139,9 @@ def test_any_other_error_goes_through() -> None:
         raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     with pytest.raises(RuntimeError, match="illegal"):
-        score_packed([pair(0, 1)], budget=TokenBudget(9), launch=launch, release=lambda: False, done=lambda count: None)
+        score_in_batches(
+            [pair(0, 1)], budget=TokenBudget(9), launch=launch, release=lambda: False, done=lambda count: None
+        )
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8))

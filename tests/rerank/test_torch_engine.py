@@ -270,7 +270,7 @@ def test_a_number_format_that_the_device_lacks_is_refused_with_the_others(machin
     ("options", "message"),
     [
         ({"token_budget": 0}, "token_budget must be at least 1, got 0"),
-        ({"threads": 0}, r"threads must be at least 1 and at most .*, got 0"),
+        ({"threads": 0}, r"threads must be at least 1, got 0"),
         ({"cuda_graphs": True}, "cuda_graphs needs attention flash-attn or varlen, and it is sdpa"),
         ({"attention": "varlen"}, "the device is cpu"),
     ],

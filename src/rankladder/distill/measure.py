@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from rankladder.errors import BadOption, NotFound, RankladderError
 from rankladder.evaluate import Candidates, Dataset, System, bm25_candidates, evaluate
 from rankladder.evaluate.report import write_report
 from rankladder.rerank import EncodedDocument, Facts, ModelRequest, Reranker
+from rankladder.rerank.engine import Stop
 from rankladder.rerank.scorer import Long, Scored
 from rankladder.storage import file_digest, path_digest
 from rankladder.values import Document, Run
@@ -92,6 +93,13 @@ class TeacherScorer:
         scores = self._teacher.score({"query": [query for query, _ in pairs], "document": documents})
         done(len(pairs))
         return [Scored(float(score), None) for score in scores]
+
+    def stream(
+        self, pairs: Sequence[tuple[str, str | EncodedDocument]], *, long: Long, stop: Stop | None = None
+    ) -> Generator[tuple[int, Scored], None, None]:
+        """All pairs at once; nothing where ``stop`` is set. Raises as ``score``."""
+        if stop is None or not stop.is_set():
+            yield from enumerate(self.score(pairs, long=long, done=lambda count: None))
 
     def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
         """Refused: it takes texts."""

@@ -4,8 +4,9 @@ from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.facts import Facts
 from rankladder.rerank.opening import open_tokens
 from rankladder.rerank.request import ModelRequest
-from rankladder.rerank.reranker import PairsTruncated, Reranker, probability
+from rankladder.rerank.reranker import PairsTruncated, Reranker
 from rankladder.rerank.scorer import Long
+from rankladder.rerank.sigmoid import probability
 from rankladder.rerank.tokens import ModelTokens
 
 __all__ = [

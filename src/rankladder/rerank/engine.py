@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from shutil import which
@@ -67,9 +67,36 @@ class Engine(Protocol):
         """Most tokens of a batch, as it stands now; None where nothing is batched."""
         ...
 
-    def score(self, pairs: Sequence[TokenPair], *, done: Callable[[int], object] = ...) -> NDArray[np.float32]:
-        """Raw logits (N,) in the order given; ``done(n)`` after every n pairs, from any thread."""
+    def stream(
+        self, pairs: Sequence[TokenPair], *, stop: Stop | None = None
+    ) -> Generator[tuple[int, float], None, None]:
+        """The place of each pair with its raw logit, as they are computed, in any order.
+
+        Once ``stop`` is set, or the generator is closed, no further sequence (on a GPU: no further batch) is begun;
+        what is under way is finished.
+        """
         ...
+
+    def score(self, pairs: Sequence[TokenPair], *, done: Callable[[int], object] = ...) -> NDArray[np.float32]:
+        """Raw logits (N,) in the order given: the whole stream; ``done(1)`` after every pair, from this thread."""
+        ...
+
+
+class Stop(Protocol):
+    """Whether a caller still wants scores: a ``threading.Event``, or what answers like one."""
+
+    def is_set(self) -> bool:
+        """True once nothing more is wanted."""
+        ...
+
+
+def collected(stream: Iterator[tuple[int, float]], count: int, *, done: Callable[[int], object]) -> NDArray[np.float32]:
+    """All logits (N,) of a stream that is not stopped, in the order of the pairs."""
+    logits = np.empty(count, dtype=np.float32)
+    for place, logit in stream:
+        logits[place] = logit
+        done(1)
+    return logits
 
 
 @dataclass(frozen=True, slots=True)

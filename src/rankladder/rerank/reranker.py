@@ -5,32 +5,29 @@ from __future__ import annotations
 import os
 import warnings
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, SupportsIndex, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rankladder.arguments import checked, shown
+from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadOption
 from rankladder.other_names import RERANKER_NAMES, missing, names_checked
 from rankladder.progress import Progress
+from rankladder.rerank.blocks import blocks_of, score_blocks
 from rankladder.rerank.encoded import EncodedDocument
-from rankladder.rerank.engine import DtypeWish, EngineWish
+from rankladder.rerank.engine import DtypeWish, EngineWish, Stop
 from rankladder.rerank.facts import Facts
 from rankladder.rerank.inputs import Documents, as_documents, as_pairs, as_tasks, as_top_k
 from rankladder.rerank.opening import open_scorer
-from rankladder.rerank.scorer import Long, Scored, Scorer, TokenScorer, score_blocks
+from rankladder.rerank.scorer import Long, Scored, Scorer, TokenScorer
 from rankladder.rerank.tokens import ModelTokens
 from rankladder.values import Document, Hit, Query, Ranking, expect_distinct
 
 if TYPE_CHECKING:
     from rankladder.rerank.hosted.usage import Usage
     from rankladder.rerank.torch.attention import AttentionWish
-
-_BLOCK_PAIRS = 4096
-_BLOCK_CHARACTERS = 4_000_000
-"""A block of pairs is tokenised and scored at a time: enough to keep every core busy, little enough to bound memory."""
 
 
 class PairsTruncated(UserWarning):
@@ -252,6 +249,30 @@ class Reranker:
         ]
 
     @names_checked
+    def stream(
+        self, query: str | Query, documents: Documents, *, long: Long = "truncate", stop: Stop | None = None
+    ) -> Generator[Hit, None, None]:
+        """Hits as they are scored, in any order: for a caller who may stop before all are there.
+
+        Once ``stop`` is set, or the generator is closed, no further document is begun on a CPU, and no further batch or
+        request elsewhere. What was given is scored as ``rank`` scores it, to the bit on the CPU engine.
+
+        Args:
+            query: As for ``rank``.
+            documents: As for ``rank``.
+            long: As for ``rank``.
+            stop: Whether nothing more is wanted: a ``threading.Event``.
+
+        Raises:
+            BadInput: As for ``rank``.
+        """
+        ((asked, given),) = as_tasks([(query, documents)])
+        expect_distinct(asked, given)
+        pairs = [(asked.text, self._readable(document)) for document in given]
+        for place, one in self.scorer.stream(pairs, long=_checked_long(long), stop=stop):
+            yield Hit(given[place], one.score, place, one.reading)
+
+    @names_checked
     def encode(self, documents: Documents) -> list[EncodedDocument]:
         """The documents with their token ids, which ``rank`` reads in place of text, with the same scores to the bit.
 
@@ -274,43 +295,12 @@ class Reranker:
         total: int | None,
     ) -> Iterator[Scored]:
         """Scores and readings in the order of the pairs, a block at a time."""
-        if long not in get_args(Long):
-            raise BadOption(f"long must be one of {', '.join(get_args(Long))}, got {long!r}")
+        _checked_long(long)
         with Progress(f"reranking with {self.name}", total, "pairs", wanted=progress, lines=False) as bar:
-            yield from score_blocks(self.scorer, _blocks(pairs), long=long, done=bar.add)
+            yield from score_blocks(self.scorer, blocks_of(pairs), long=long, done=bar.add)
 
 
-def probability(logits: NDArray[np.float32] | float) -> NDArray[np.float32]:
-    """The sigmoid of raw logits, element by element: a reading aid, not a calibrated chance of relevance.
-
-    >>> probability(np.array([0.0, 4.0], dtype=np.float32)).round(3).tolist()
-    [0.5, 0.9819999933242798]
-    """
-    x = _numbers(logits)
-    # Each sign takes the form whose exponential cannot overflow.
-    small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + small), small / (1 + small)).astype(np.float32)
-
-
-def _numbers(logits: object) -> NDArray[np.float32]:
-    if logits is not None and not isinstance(logits, str | bytes):
-        try:
-            return np.asarray(logits, dtype=np.float32)
-        except (TypeError, ValueError):
-            pass
-    raise BadInput(f"logits must be a number or an array of numbers, got {shown(logits)}")
-
-
-def _blocks(
-    pairs: Iterable[tuple[str, str | EncodedDocument]],
-) -> Iterator[list[tuple[str, str | EncodedDocument]]]:
-    block: list[tuple[str, str | EncodedDocument]] = []
-    characters = 0
-    for query, document in pairs:
-        block.append((query, document))
-        characters += len(query) + len(document if isinstance(document, str) else document.text)
-        if len(block) == _BLOCK_PAIRS or characters >= _BLOCK_CHARACTERS:
-            yield block
-            block, characters = [], 0
-    if block:
-        yield block
+def _checked_long(long: Long) -> Long:
+    if long not in get_args(Long):
+        raise BadOption(f"long must be one of {', '.join(get_args(Long))}, got {long!r}")
+    return long

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -17,7 +16,7 @@ from rankladder.checkpoint import Checkpoint, Foreign
 from rankladder.errors import BadInput
 from rankladder.paths import expanded, is_folder
 from rankladder.rerank.encoded import EncodedDocument
-from rankladder.rerank.engine import Dtype, DtypeChoice, Engine
+from rankladder.rerank.engine import Dtype, DtypeChoice, Engine, Stop
 from rankladder.rerank.facts import Facts
 from rankladder.rerank.pairs import PairReader, Reader, TokenPair
 from rankladder.rerank.tokens import ModelTokens
@@ -58,7 +57,17 @@ class Scorer(Protocol):
         long: Long,
         done: Callable[[float], object],
     ) -> list[Scored]:
-        """One Scored per pair, in the order given; ``done`` is told of pairs, or parts of them, once finished."""
+        """One Scored per pair, in the order given; ``done`` is called with the number of pairs, or parts of them, that
+        were finished.
+        """
+        ...
+
+    def stream(
+        self, pairs: Sequence[tuple[str, str | EncodedDocument]], *, long: Long, stop: Stop | None = None
+    ) -> Generator[tuple[int, Scored], None, None]:
+        """The place of each pair with its score, as they come, in any order; once ``stop`` is set no further sequence,
+        batch or request is begun.
+        """
         ...
 
     def encode(self, documents: Sequence[Document]) -> list[EncodedDocument]:
@@ -178,6 +187,22 @@ class TokenScorer:
         )
         return [Scored(float(logits[row]), parts[row][1]) for row in best]
 
+    def stream(
+        self, pairs: Sequence[tuple[str, str | EncodedDocument]], *, long: Long, stop: Stop | None = None
+    ) -> Generator[tuple[int, Scored], None, None]:
+        """The place of each pair with its score, as they come; a pair read as passages comes with its last passage."""
+        read = self.read(pairs, long=long)
+        starts = [0, *read.ends]
+        pair_of = [pair for pair, start in enumerate(starts[:-1]) for _ in range(start, starts[pair + 1])]
+        left = [end - start for start, end in zip(starts, read.ends, strict=False)]
+        logits: dict[int, float] = {}
+        for row, logit in self.engine.stream([part for part, _ in read.parts], stop=stop):
+            pair, logits[row] = pair_of[row], logit
+            left[pair] -= 1
+            if left[pair] == 0:
+                best = max(range(starts[pair], starts[pair + 1]), key=logits.__getitem__)
+                yield pair, Scored(logits[best], read.parts[best][1])
+
     def _checked(self, document: EncodedDocument) -> NDArray[np.int32]:
         vocabulary = self.checkpoint.vocabulary
         if len(document.ids) and (last := int(document.ids.max())) >= vocabulary:
@@ -197,33 +222,6 @@ def _offsets_of_ids(document: EncodedDocument, offsets: Callable[[str], NDArray[
             hint=_AGAIN,
         )
     return found
-
-
-def score_blocks(
-    scorer: Scorer,
-    blocks: Iterable[Sequence[tuple[str, str | EncodedDocument]]],
-    *,
-    long: Long,
-    done: Callable[[float], object],
-) -> Generator[Scored, None, None]:
-    """One Scored per pair of all blocks, in order. Where the engine wants it, a block is tokenised while the one before
-    it is scored; ``blocks`` is read from the calling thread alone.
-    """
-    if not (isinstance(scorer, TokenScorer) and scorer.engine.reads_ahead):
-        for block in blocks:
-            yield from scorer.score(block, long=long, done=done)
-        return
-    read: ReadPairs | None = None
-    with ThreadPoolExecutor(1, thread_name_prefix="tokenise") as pool:  # its thread starts with the second block
-        for block in blocks:
-            if read is None:
-                read = scorer.read(block, long=long)
-                continue
-            coming = pool.submit(scorer.read, block, long=long)
-            yield from scorer.judge(read, done=done)
-            read = coming.result()
-        if read is not None:
-            yield from scorer.judge(read, done=done)
 
 
 def native_scorer(

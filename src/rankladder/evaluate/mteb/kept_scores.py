@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rankladder.evaluate.scoring import scores_of
 from rankladder.progress import Progress
 from rankladder.rerank import PairsTruncated, Reranker
-from rankladder.rerank.scorer import score_blocks
+from rankladder.rerank.blocks import score_blocks
 from rankladder.scores import KeptScore, missing_places, pair_key, score_missing
 
 

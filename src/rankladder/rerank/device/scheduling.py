@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rankladder.errors import DeviceMemoryFull
 from rankladder.rerank.device.device import is_out_of_memory
+from rankladder.rerank.engine import Stop
 from rankladder.rerank.pairs import TokenPair
 
 Fetch = Callable[[], NDArray[np.float32]]
@@ -43,19 +44,20 @@ class TokenBudget:
         self.tokens = max(1, min(self.tokens, failed // 2))
 
 
-def score_in_batches(
+def stream_batches(
     pairs: Sequence[TokenPair],
     *,
     budget: TokenBudget,
     launch: Launch,
     release: Callable[[], bool],
-    done: Callable[[int], object],
     planned: Plan,
     cost: Callable[[Sequence[int]], int],
-) -> NDArray[np.float32]:
-    """Logits (N,) in the order of the pairs, whatever the order they are computed in; ``done(B)`` after each batch.
+    stop: Stop | None = None,
+) -> Generator[tuple[int, float], None, None]:
+    """The place of each pair with its logit, batch by batch.
 
-    ``cost`` counts a batch's tokens from its lengths as ``planned`` does.
+    ``cost`` counts a batch's tokens from its lengths as ``planned`` does. Once ``stop`` is set no further batch is
+    started; those that were started are still given.
 
     A batch that does not fit in memory (``is_out_of_memory`` and no other error) halves the budget, for later calls
     too. What was started is fetched first, ``release`` frees what is kept for reuse, and all that was not started is
@@ -64,18 +66,16 @@ def score_in_batches(
 
     Raises DeviceMemoryFull where one sequence alone does not fit.
     """
-    logits = np.empty(len(pairs), dtype=np.float32)
     lengths = [len(pair.ids) for pair in pairs]
     plan = deque(planned(lengths, max_tokens=budget.tokens))
     flying: deque[tuple[list[int], Fetch]] = deque()
     retried: list[int] | None = None
 
-    def land() -> None:
+    def land() -> Iterator[tuple[int, float]]:
         rows, fetch = flying.popleft()
-        logits[rows] = fetch()
-        done(len(rows))
+        return zip(rows, fetch().tolist(), strict=True)
 
-    while plan:
+    while plan and not (stop is not None and stop.is_set()):
         rows = plan.popleft()
         try:
             flying.append((rows, launch([pairs[row] for row in rows])))
@@ -86,11 +86,11 @@ def score_in_batches(
             fits = False  # acted on outside: the error holds the failed batch's tensors
         if fits:
             if len(flying) >= IN_FLIGHT:
-                land()
+                yield from land()
             continue
         alone = not flying
         while flying:
-            land()
+            yield from land()
         if release() and rows is not retried:
             retried = rows
             plan.appendleft(rows)
@@ -108,5 +108,4 @@ def score_in_batches(
             for batch in planned([lengths[row] for row in left], max_tokens=budget.tokens)
         )
     while flying:
-        land()
-    return logits
+        yield from land()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 
 from rankladder.errors import BadOption, BadQuery, ServiceFailed
 from rankladder.rerank.encoded import EncodedDocument
+from rankladder.rerank.engine import Stop
 from rankladder.rerank.facts import HOSTED, Facts
 from rankladder.rerank.hosted.address import Address
 from rankladder.rerank.hosted.blanks import blank_score, is_blank
@@ -117,23 +119,32 @@ class HostedScorer:
             ModelMissing: No such model.
             RequestRefused: The service will not take a query or a document.
         """
+        found: list[Scored | None] = [None] * len(pairs)
+        for row, scored in self.stream(pairs, long=long):
+            found[row] = scored
+            done(1)
+        return [scored for scored in found if scored is not None]
+
+    def stream(
+        self, pairs: Sequence[tuple[str, str | EncodedDocument]], *, long: Long, stop: Stop | None = None
+    ) -> Generator[tuple[int, Scored], None, None]:
+        """The place of each pair with its score, request by request. Once ``stop`` is set nothing more is waited for,
+        and no request is begun. Raises as ``score``.
+        """
         if long != "truncate":
             raise BadOption(
                 f"{self.facts.model}: long={long!r} needs a model whose tokens are known",
                 hint="the service decides what becomes of long documents; split them yourself, or use a local model",
             )
         texts = [(query, document if isinstance(document, str) else document.full_text) for query, document in pairs]
-        scores = [0.0] * len(pairs)
-        for rows, answer in self.answers(texts):
-            for row, score in zip(rows, answer, strict=True):
-                scores[row] = score
-            done(len(rows))
-        return [
-            Scored(score, _NOTHING_READ if is_blank(text) else None)
-            for score, (_, text) in zip(scores, texts, strict=True)
-        ]
+        with closing(self.answers(texts)) as answers:
+            for rows, answer in answers:
+                for row, score in zip(rows, answer, strict=True):
+                    yield row, Scored(score, _NOTHING_READ if is_blank(texts[row][1]) else None)
+                if stop is not None and stop.is_set():
+                    return
 
-    def answers(self, texts: list[tuple[str, str]]) -> Iterator[tuple[Sequence[int], list[float]]]:
+    def answers(self, texts: list[tuple[str, str]]) -> Generator[tuple[Sequence[int], list[float]], None, None]:
         """The rows of each request with their scores, as they arrive: what was paid can be kept whatever comes later.
         The blank documents, which are not sent, come last.
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rankladder.checkpoint.network import Bert, Checkpoint
+from rankladder.rerank.engine import Stop, collected
 from rankladder.rerank.onnx.cache import cached_graph
 from rankladder.rerank.onnx.precision import Precision
 from rankladder.rerank.onnx.runtime import onnxruntime
@@ -125,43 +127,71 @@ class OnnxEngine:
     def score(
         self, sequences: Sequence[TokenPair], *, done: Callable[[int], object] = lambda count: None
     ) -> NDArray[np.float32]:
-        """Raw logits (N,) in the order given; ``done(1)`` is called after each sequence, from any thread.
+        """Raw logits (N,) in the order given; ``done(1)`` is called after each sequence. Raises as ``stream``."""
+        return collected(self.stream(sequences), len(sequences), done=done)
 
-        Raises BadInput as ``check_sequences``.
+    def stream(
+        self, sequences: Sequence[TokenPair], *, stop: Stop | None = None
+    ) -> Generator[tuple[int, float], None, None]:
+        """The place of each sequence with its raw logit, as they are computed, long sequences first.
+
+        Once ``stop`` is set, or the generator is closed, each thread ends after the sequence that it computes.
+
+        Raises BadInput as ``check_sequences``, before anything is computed.
         """
         check_sequences(sequences, longest=self._longest, vocabulary=self._vocabulary)
-        logits = np.empty(len(sequences), dtype=np.float32)
-        waiting = iter(sorted(range(len(sequences)), key=lambda row: -len(sequences[row].ids)))  # long ones first
-        lock, stop = threading.Lock(), threading.Event()
+        order = sorted(range(len(sequences)), key=lambda row: -len(sequences[row].ids))
+        workers = min(self.threads, len(sequences))
+        if workers > 1:
+            yield from self._stream_from_threads(sequences, order, workers, stop)
+            return
+        for row in order:
+            if stop is not None and stop.is_set():
+                return
+            with self.gate:
+                logit = self._logit(sequences[row])
+            yield row, logit
+
+    def _stream_from_threads(
+        self, sequences: Sequence[TokenPair], order: Sequence[int], workers: int, stop: Stop | None
+    ) -> Generator[tuple[int, float], None, None]:
+        waiting, lock, ended = iter(order), threading.Lock(), threading.Event()
+        found: SimpleQueue[tuple[int, float] | None] = SimpleQueue()
 
         def work() -> None:
             try:
-                while not stop.is_set():
+                while not ended.is_set() and not (stop is not None and stop.is_set()):
                     with lock:
                         row = next(waiting, None)
                     if row is None:
                         return
                     with self.gate:
-                        logits[row] = self._logit(sequences[row])
-                    done(1)
+                        logit = self._logit(sequences[row])
+                    found.put((row, logit))
+            except BaseException:
+                ended.set()  # the other threads need not go on
+                raise
             finally:
-                stop.set()  # nothing is left to do, or this thread failed and the others need not go on
+                found.put(None)
 
-        workers = min(self.threads, len(sequences))
-        if workers <= 1:
-            work()
-            return logits
         with ThreadPoolExecutor(workers, thread_name_prefix="rankladder") as pool:
+            threads = [pool.submit(work) for _ in range(workers)]
             try:
-                for future in [pool.submit(work) for _ in range(workers)]:
-                    future.result()
+                running = workers
+                while running:
+                    one = found.get()
+                    if one is None:
+                        running -= 1
+                    else:
+                        yield one
             finally:
-                stop.set()
-        return logits
+                ended.set()
+        for thread in threads:
+            thread.result()
 
-    def _logit(self, sequence: TokenPair) -> np.float32:
+    def _logit(self, sequence: TokenPair) -> float:
         feed = {"ids": sequence.ids[None]}
         if self._segmented:
             feed["segments"] = sequence.segments[None]
         (logit,) = self._session.run(None, feed, self._giving_back if len(sequence.ids) > LONG else None)
-        return np.float32(logit[0])
+        return float(logit[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from rankladder.checkpoint import Foreign
 from rankladder.rerank.device.budget import default_budget
 from rankladder.rerank.device.device import TorchDtype, check_finite, free_kept_memory, weights_placed
 from rankladder.rerank.device.held import HeldDevice
-from rankladder.rerank.device.scheduling import Fetch, TokenBudget, score_in_batches
+from rankladder.rerank.device.scheduling import Fetch, TokenBudget, stream_batches
+from rankladder.rerank.engine import Stop, collected
 from rankladder.rerank.pairs import TokenPair, check_sequences
 from rankladder.rerank.sentence.batches import padded_tokens, plan_padded
 from rankladder.rerank.sentence.loading import load_causal, load_classifier
@@ -84,24 +85,31 @@ class SentenceEngine:
     def score(
         self, pairs: Sequence[TokenPair], *, done: Callable[[int], object] = lambda count: None
     ) -> NDArray[np.float32]:
-        """Raw logits (N,) in the order given; ``done(B)`` is called after each batch of B, from the calling thread.
+        """Raw logits (N,) in the order given; ``done(1)`` is called after each pair. Raises as ``stream``, and BadInput
+        for scores that are not finite.
+        """
+        logits = collected(self.stream(pairs), len(pairs), done=done)
+        check_finite(logits, self.dtype)
+        return logits
 
-        Raises BadInput as ``check_sequences`` and for scores that are not finite, DeviceMemoryFull for a sequence that
-        does not fit.
+    def stream(
+        self, pairs: Sequence[TokenPair], *, stop: Stop | None = None
+    ) -> Generator[tuple[int, float], None, None]:
+        """The place of each pair with its raw logit, as batches come back; once ``stop`` is set none is started.
+
+        Raises BadInput as ``check_sequences``, DeviceMemoryFull for a sequence that does not fit.
         """
         self._held.check_process()
         check_sequences(pairs, longest=self._longest, vocabulary=self._vocabulary)
-        logits = score_in_batches(
+        yield from stream_batches(
             pairs,
             budget=self._budget,
             launch=self._launch,
             release=self._release,
-            done=done,
             planned=plan_padded,
             cost=padded_tokens,
+            stop=stop,
         )
-        check_finite(logits, self.dtype)
-        return logits
 
     def _launch(self, pairs: Sequence[TokenPair]) -> Fetch:
         logits = self._forward(pairs)

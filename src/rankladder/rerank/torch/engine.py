@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 import torch
@@ -13,7 +13,8 @@ from rankladder.errors import BadOption
 from rankladder.rerank.device.budget import SHARE, default_budget
 from rankladder.rerank.device.device import TorchDtype, check_finite, free_kept_memory, weights_placed
 from rankladder.rerank.device.held import HeldDevice
-from rankladder.rerank.device.scheduling import Fetch, TokenBudget, score_in_batches
+from rankladder.rerank.device.scheduling import Fetch, TokenBudget, stream_batches
+from rankladder.rerank.engine import Stop, collected
 from rankladder.rerank.pairs import TokenPair, check_lengths
 from rankladder.rerank.torch.attention import AttentionWish, choose_attention
 from rankladder.rerank.torch.batches import HostBatch, plan_batches
@@ -120,24 +121,31 @@ class TorchEngine:
     def score(
         self, pairs: Sequence[TokenPair], *, done: Callable[[int], object] = lambda count: None
     ) -> NDArray[np.float32]:
-        """Raw logits (N,) in the order given; ``done(B)`` is called after each batch of B, from the calling thread.
+        """Raw logits (N,) in the order given; ``done(1)`` is called after each pair. Raises as ``stream``, and BadInput
+        for scores that are not finite.
+        """
+        logits = collected(self.stream(pairs), len(pairs), done=done)
+        check_finite(logits, self.dtype)
+        return logits
 
-        Raises BadInput for a sequence that the network cannot read and for scores that are not finite, DeviceMemoryFull
-        for a sequence that does not fit.
+    def stream(
+        self, pairs: Sequence[TokenPair], *, stop: Stop | None = None
+    ) -> Generator[tuple[int, float], None, None]:
+        """The place of each pair with its raw logit, as batches come back; once ``stop`` is set none is started.
+
+        Raises BadInput for a sequence that the network cannot read, DeviceMemoryFull for one that does not fit.
         """
         self._held.check_process()
         check_lengths(pairs, longest=self._positions)  # a batch checks its ids, all at once
-        logits = score_in_batches(
+        yield from stream_batches(
             pairs,
             budget=self._budget,
             launch=self._launch,
             release=self._release,
-            done=done,
             planned=plan_batches,
             cost=sum,
+            stop=stop,
         )
-        check_finite(logits, self.dtype)
-        return logits
 
     def _launch(self, pairs: Sequence[TokenPair]) -> Fetch:
         """Starts a batch; nothing here waits for a GPU."""
