@@ -10,7 +10,7 @@ import pytest
 
 from rankladder.errors import BadFile, BadInput, BadOption, DuplicateId, PathMissing
 from rankladder.evaluate import Dataset, read_dataset
-from rankladder.textfiles import read_pairs, read_topics
+from rankladder.textfiles import ReadAs, read_pairs, read_topics
 from rankladder.values import Document, Qrels, Query
 
 from .toy import DOCUMENTS, GRADES, QUERIES, toy_dataset, write_beir
@@ -352,3 +352,16 @@ def test_everything_in_a_beir_folder_may_be_gzipped(tmp_path: Path) -> None:
             file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
             file.unlink()
     assert read_dataset(folder).qrels == plain.qrels
+
+
+def test_documents_are_read_as_the_caller_says(tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text('{"key": "d1", "words": "rain"}\n{"key": "d2", "words": "sun"}\n')
+    (tmp_path / "topics.tsv").write_text("q1\train\n")
+    (tmp_path / "qrels.txt").write_text("q1 0 d1 1\n")
+    dataset = read_dataset(
+        documents=tmp_path / "corpus.jsonl",
+        topics=tmp_path / "topics.tsv",
+        qrels=tmp_path / "qrels.txt",
+        read_as=ReadAs(text_key="words", id_key="key"),
+    )
+    assert {id: dataset.documents[id].text for id in dataset.documents} == {"d1": "rain", "d2": "sun"}

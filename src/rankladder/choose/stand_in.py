@@ -15,7 +15,7 @@ from rankladder.folders import cache_folder
 from rankladder.paths import is_there
 from rankladder.rerank import Long, ModelRequest
 from rankladder.scores import PairKeys
-from rankladder.textfiles import Selection, beir_folder, read_topics
+from rankladder.textfiles import AS_NAMED, ReadAs, Selection, beir_folder, read_topics
 from rankladder.textfiles.selection import EVERYTHING
 from rankladder.values import Qrels, Run
 
@@ -34,6 +34,7 @@ def read_unjudged(
     keep_same_ids: bool = False,
     progress: bool | None = None,
     select: Selection = EVERYTHING,
+    read_as: ReadAs = AS_NAMED,
     language: str = "en",
 ) -> Dataset:
     """Queries and documents without judgements.
@@ -48,6 +49,7 @@ def read_unjudged(
         keep_same_ids: Let a document that has a query's id be a candidate of that query.
         progress: Show a bar while the documents are indexed.
         select: Which files of a folder of documents are read, and what ids their records have.
+        read_as: What the names of files and keys do not say of the documents.
         language: Whose endings and accents BM25 knows.
 
     Raises PathMissing, BadFile, DuplicateId, BadInput (no query), BadOption (arguments that do not go together).
@@ -69,7 +71,7 @@ def read_unjudged(
     if not asked:
         raise BadInput(f"{file} holds no queries", hint='a line reads id<tab>text, or {"query": "…"} in a .jsonl')
     name = (root if root is not None and root.is_dir() else file).resolve().name.split(".")[0]
-    corpus = Corpus(below, progress=progress, select=select, language=language)
+    corpus = Corpus(below, progress=progress, select=select, read_as=read_as, language=language)
     kept = {query.id: query for query in asked[:queries]}
     digest = hashlib.sha256(corpus.digest.encode())
     for query in kept.values():

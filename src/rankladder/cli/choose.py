@@ -213,6 +213,7 @@ def _read(
             queries=judged.queries,
             keep_same_ids=judged.keep_same_ids,
             select=select,
+            read_as=judged.read_as,
             language=language or "en",
         )
     dataset = judged.read(data, select, language)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -114,12 +114,14 @@ class JudgedData:
     queries: int | None
     drop_pairs: Path | None
     keep_same_ids: bool
+    read_as: ReadAs
 
     def read(self, data: Path | None, select: Selection, language: str | None) -> Dataset:
         """The judged collection, its documents as they are selected. Raises as ``rankladder.evaluate.read_dataset``."""
         from rankladder.evaluate import read_dataset
 
-        return read_dataset(data, **asdict(self), select=select, language=language or "en")
+        said = {one.name: getattr(self, one.name) for one in fields(self)}
+        return read_dataset(data, **said, select=select, language=language or "en")
 
 
 def key_options(command: F) -> F:
@@ -165,6 +167,7 @@ def reading_options(command: F) -> F:
 def judged_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options that say where queries, judgements and documents lie: one ``judged``, a ``JudgedData``."""
 
+    @reading_options
     @wraps(command)
     def packed(**options: Any) -> Any:
         judged = JudgedData(**{one.name: options.pop(one.name) for one in fields(JudgedData)})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rankladder.errors import BadOption, NotFound
 from rankladder.retrieve import Index, cached_index, is_index, ruler_of
-from rankladder.textfiles import Selection, read_documents
+from rankladder.textfiles import AS_NAMED, ReadAs, Selection, read_documents
 from rankladder.textfiles.selection import EVERYTHING, counted
 from rankladder.values import Document
 
@@ -23,13 +23,22 @@ class Corpus(Mapping[str, Document]):
     """
 
     def __init__(
-        self, path: Path, *, progress: bool | None = None, select: Selection = EVERYTHING, language: str = "en"
+        self,
+        path: Path,
+        *,
+        progress: bool | None = None,
+        select: Selection = EVERYTHING,
+        read_as: ReadAs = AS_NAMED,
+        language: str = "en",
     ) -> None:
         if is_index(path):
             raise BadOption(f"{path} is an index: an evaluation reads the documents themselves")
         self.path = path
+        self.read_as = read_as
         self.index: Index
-        self.index, self.report = cached_index(path, progress=progress, select=select, language=language)
+        self.index, self.report = cached_index(
+            path, progress=progress, select=select, read_as=read_as, language=language
+        )
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -72,4 +81,5 @@ class Corpus(Mapping[str, Document]):
     def documents(self) -> Iterator[Document]:
         """Every document once, in the order of the files."""
         manifest = self.index.manifest
-        return iter(read_documents(self.path, ruler=ruler_of(manifest.sizing), select=manifest.select))
+        ruler = ruler_of(manifest.sizing)
+        return iter(read_documents(self.path, ruler=ruler, select=manifest.select, read_as=self.read_as))

@@ -13,7 +13,7 @@ from rankladder.evaluate.corpus import Corpus
 from rankladder.evaluate.dataset import Dataset, digest_of
 from rankladder.evaluate.fitting import fitted_documents, fitted_pairs, fitted_queries
 from rankladder.evaluate.judged import read_judged_queries
-from rankladder.textfiles import Selection, beir_folder, read_pairs, read_qrels, read_topics
+from rankladder.textfiles import AS_NAMED, ReadAs, Selection, beir_folder, read_pairs, read_qrels, read_topics
 from rankladder.textfiles.beir import QRELS_ENDINGS
 from rankladder.textfiles.selection import EVERYTHING
 from rankladder.values import Qrels, Query
@@ -46,6 +46,7 @@ def read_dataset(
     keep_same_ids: bool = False,
     progress: bool | None = None,
     select: Selection = EVERYTHING,
+    read_as: ReadAs = AS_NAMED,
     language: str = "en",
 ) -> Dataset:
     """A judged collection from files.
@@ -66,6 +67,7 @@ def read_dataset(
             (``Dataset.without_own``).
         progress: Show a bar while the documents are indexed; by default only on a terminal.
         select: Which files of a folder of documents are read, and what ids their records have.
+        read_as: What the names of files and keys do not say of the documents.
         language: Whose endings and accents BM25 knows.
 
     Ids that the files write differently (``001`` and ``1``) are taken for the same, with a remark.
@@ -87,7 +89,7 @@ def read_dataset(
             parts = _beir(root, split or "test", documents, field, grade_scale)
         else:
             parts = _own(root, documents, field, grade_scale)
-    corpus = Corpus(parts.documents, progress=progress, select=select, language=language)
+    corpus = Corpus(parts.documents, progress=progress, select=select, read_as=read_as, language=language)
     fitted, spelt = fitted_documents(parts.qrels, corpus)
     asked, renamed = fitted_queries(parts.queries, fitted.grades)
     settings = (*([f"field {field}"] if field else ()), *([f"scale {grade_scale}"] if grade_scale != 1 else ()))
