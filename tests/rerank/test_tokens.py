@@ -43,7 +43,8 @@ def test_they_are_those_of_the_opened_model(bert: Path) -> None:
 def test_no_passage_is_longer_than_the_ruler_and_no_word_is_lost(
     name: str, tokens: ModelTokens, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    ruler = tokens.ruler(tokens.passage_tokens)
+    ruler, fresh = tokens.ruler(tokens.passage_tokens), open_tokens(tokens.model)
+    assert fresh is not None
 
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(PROSE)
@@ -53,6 +54,8 @@ def test_no_passage_is_longer_than_the_ruler_and_no_word_is_lost(
         found = list(read_documents(file, ruler=ruler))
         assert all(size <= ruler.most for size in ruler.sizes([one.full_text for one in found]))
         assert len({one.id for one in found}) == len(found)
+        for kept, one in zip(tokens.encode(found), found, strict=True):  # made of the ids that were measured
+            assert kept.ids.tolist() == fresh.encode([one])[0].ids.tolist()
         if name == "a.txt":
             assert "".join("".join(one.text.split()) for one in found) == f"Top==={''.join(text.split())}"
 

@@ -32,6 +32,11 @@ class TextEncoder:
     def _cutter(self) -> Cutter:
         return Cutter(self._tokenizer)
 
+    @property
+    def blanks_part(self) -> bool:
+        """Whether a text has as many tokens as its parts together, wherever it is parted at blanks."""
+        return self._cutter.blanks_part
+
     def ids(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids (n,) of each text."""
         found: list[list[NDArray[np.int32]]] = [[] for _ in texts]

@@ -117,6 +117,11 @@ class Reader(Protocol):
     room: int
     """Tokens that a query and a document share."""
 
+    @property
+    def blanks_part(self) -> bool:
+        """Whether a document has as many tokens as its parts together, wherever it is parted at blanks."""
+        ...
+
     def queries(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids (n,) of each query, uncut."""
         ...
@@ -164,6 +169,11 @@ class PairReader:
     def documents(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """See ``tokenise``."""
         return self.tokenise(texts)
+
+    @property
+    def blanks_part(self) -> bool:
+        """See Reader."""
+        return self._texts.blanks_part
 
     def tokenise(self, texts: Sequence[str]) -> list[NDArray[np.int32]]:
         """Token ids (n,) of each text, uncut and without special tokens."""

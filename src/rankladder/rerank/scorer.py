@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -132,7 +132,7 @@ class TokenScorer:
     def usage(self) -> None:
         """None: nobody is asked."""
 
-    @property
+    @cached_property
     def tokens(self) -> ModelTokens:
         """What the model reads, without its network."""
         return ModelTokens(

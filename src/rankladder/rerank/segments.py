@@ -77,13 +77,15 @@ class Cutter:
 
     ``places`` is where a text may be cut, None where nowhere. ``words`` finds words that are far longer than WordPiece
     reads, which are one unknown token whatever their length: only their beginning is handed over. ``keeps_offsets``
-    says whether the places of tokens are those of the whole, too.
+    says whether the places of tokens are those of the whole, too; ``blanks_part`` whether a text has as many tokens
+    as its parts together, wherever it is parted at blanks.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.places: re.Pattern[str] | None = None
         self.words: re.Pattern[str] | None = None
         self.keeps_offsets = False
+        self.blanks_part = _blanks_part(tokenizer)
         expression = _expression(tokenizer)
         if expression is None:
             return
@@ -148,6 +150,14 @@ def _expression(tokenizer: Tokenizer) -> str | None:
         elif kinds <= {"ByteLevel", "Split"} and not any(step.get("add_prefix_space") for step in splitters):
             places += _after_words(contents)
     return "|".join(places)
+
+
+def _blanks_part(tokenizer: Tokenizer) -> bool:
+    """Whether blanks are no tokens and part words: then tokens of parts are those of the whole."""
+    kinds = [step["type"] for step in _steps(tokenizer.pre_tokenizer, "pretokenizers")]
+    local = all(step["type"] in _NORMALISERS for step in _steps(tokenizer.normalizer, "normalizers"))
+    added = tokenizer.get_added_tokens_decoder().values()
+    return kinds == ["BertPreTokenizer"] and local and not any(re.search(r"\s", token.content) for token in added)
 
 
 def _around_signs(normalisers: Sequence[dict[str, Any]], contents: Sequence[str]) -> list[str]:

@@ -127,7 +127,8 @@ class _Cutting:
             first_line, last_line = (min(at, block.end_line) for at in (line, line + kept.count("\n")))
             piece = Block(kept, first_line, last_line, block.path, block.is_code)
             inside = laid.size(start, end)
-            over = self._excess(title, kept, inside, limit, borders=1)
+            parted = _is_parted(block.text, start) and _is_parted(block.text, end)
+            over = self._excess(title, kept, inside, limit, borders=1) if parted else self.ruler.excess(title, kept)
             if 0 < over < inside:
                 yield from self._pieces(title, piece, inside - over)
             else:
@@ -138,6 +139,11 @@ class _Cutting:
         if size <= limit - self.ruler.slack * (borders + 1):
             return 0
         return self.ruler.excess(title, text)
+
+
+def _is_parted(text: str, place: int) -> bool:
+    """Whether a blank, or nothing, stands at one side of a place."""
+    return place in (0, len(text)) or text[place - 1].isspace() or text[place].isspace()
 
 
 def _spans(text: str, boundary: re.Pattern[str], laid: Laid, target: int, most: int) -> Iterator[tuple[int, int]]:

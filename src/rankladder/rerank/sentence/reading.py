@@ -71,6 +71,11 @@ class PromptReader:
         self.digest = hashlib.sha256(f"{digest} {prompt.document_label}".encode()).hexdigest()
         self._check_joints()
 
+    @property
+    def blanks_part(self) -> bool:
+        """See Reader."""
+        return self._texts.blanks_part
+
     def queries(self, texts: Sequence[str]) -> list[Ids]:
         """See Reader. The label before a query is read with it and then taken off."""
         return self._labelled(self.prompt.query_label, self._query_label, texts, end=self.prompt.query_end)
