@@ -54,3 +54,9 @@ def test_any_text_gives_one_line_inside_the_text(text: str, query: str, words: i
     for a, b in found.spans:
         assert 0 <= a < b <= len(found.text)
         assert found.text[a:b].strip() == found.text[a:b]
+
+
+def test_stop_words_are_not_marked_but_where_a_query_has_no_others() -> None:
+    text = "How do you undo it? The commit is what you undo with the reset."
+    assert marked(text, "how do I undo the commit") == ["undo", "commit", "undo"]
+    assert marked("To be or not to be.", "to be, or not to be") == ["To", "be", "or", "not", "to", "be"]

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import click
-from tabulate import tabulate
 
+from rankladder.cli.tables import table_text, terminal_width
 from rankladder.visible import visible, visible_in_json
 
 Form = Literal["table", "json"]
@@ -68,10 +68,9 @@ def print_json(row: Mapping[str, Any]) -> None:
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
-    """A plain table; the columns in ``right`` are set flush right."""
-    align = ["right" if place in right else "left" for place in range(len(headers))]
+    """A plain table that fits the terminal; the columns in ``right`` are set flush right."""
     shown = [[visible(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
-    say(tabulate(shown, headers, tablefmt="simple", colalign=align, disable_numparse=True))
+    say(table_text(headers, shown, right=right, width=terminal_width()))
 
 
 def note(message: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from rankladder.cli.given_documents import expect_stdin, given_documents
 from rankladder.cli.hits import hit_row, note_cuts
 from rankladder.cli.options import GivenPath, key_options, model_options, open_model
 from rankladder.cli.output import Form, form_options, note, print_json, print_table, resolve_form
+from rankladder.cli.tables import shortened, terminal_width
 from rankladder.textfiles import FORMS, ReadAs
 from rankladder.values import Query, Ranking
 from rankladder.visible import visible
@@ -80,5 +80,4 @@ def rank(
 def _one_line(text: str) -> str:
     """A text as one line that fits a terminal."""
     text = visible(" ".join(text.split()))
-    width = max(20, shutil.get_terminal_size().columns - 40)
-    return text if len(text) <= width else text[: width - 1] + "…"
+    return shortened(text, max(20, (terminal_width() or 120) - 40))

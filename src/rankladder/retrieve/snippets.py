@@ -10,6 +10,7 @@ from rankladder.arguments import checked
 from rankladder.errors import BadOption
 from rankladder.retrieve.analysis import Word, analysis_of
 from rankladder.retrieve.languages import DEFAULT
+from rankladder.retrieve.stopwords import content_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,11 @@ def snippet(
 ) -> Snippet:
     """The window of ``words`` words that holds the most distinct terms of the query, then the most matches.
 
-    The first such window wins, its matches in its middle; the head of the text where nothing matches. In a script
-    without spaces each character is a word. ``start`` and ``end`` (characters) keep the window inside a passage;
-    ``language`` is that of the index. White space is collapsed to single spaces. Raises BadOption for ``words`` below
-    1, a range outside the text, or a language that is not known.
+    English stop words of the query (``the``, ``how``) do not count, unless it has no others. The first such window
+    wins, its matches in its middle; the head of the text where nothing matches. In a script without spaces each
+    character is a word. ``start`` and ``end`` (characters) keep the window inside a passage; ``language`` is that of
+    the index. White space is collapsed to single spaces. Raises BadOption for ``words`` below 1, a range outside the
+    text, or a language that is not known.
 
     >>> snippet("The sky is grey. Why is the sea blue? It reflects the sky.", "blue sea", words=6)
     Snippet(text='is the sea blue? It reflects', spans=((7, 10), (11, 15)), start=21, end=49)
@@ -57,7 +59,8 @@ def snippet(
     if not found:
         head = part[: words * 12]
         return Snippet(" ".join(head.split()), (), first, first + len(head))
-    hits = _hits(found, analysis.shown_terms(query_text)) or _hits(found, frozenset(analysis.query_terms(query_text)))
+    asked = content_words(query_text) if language == DEFAULT else query_text
+    hits = _hits(found, analysis.shown_terms(asked)) or _hits(found, frozenset(analysis.query_terms(asked)))
     hits = hits or [()] * len(found)
     begin = _best_window(hits, words)
     stop = min(begin + words, len(found))
