@@ -4,7 +4,7 @@ Over folders of documentation, named on the command line, with passages of 200 w
 the model in the box:
 
 - how many passages there are, how many have more tokens than the model reads beside a query of 32, how long indexing
-  takes (token ids kept, as a search does), and the size of the longest;
+  takes (seconds of all cores; token ids kept, as a search does), and the size of the longest;
 - of the best 100 by BM25 of each query, how many the model would cut;
 - known items: a sentence is taken from a file, its words (12 at most) are the query, and a passage that holds the whole
   sentence is the answer. Sentences are drawn in two ways: anywhere, and from the last 40 words of passages of 200 words
@@ -116,15 +116,15 @@ def measure(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", type=Path, metavar="NAME=FOLDER")
+    parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--queries", type=int, default=100, help="Sentences of each kind.")
     parser.add_argument("--ranked", type=int, default=30, help="Of these, how many are reranked.")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     reranker = Reranker.open()
     rows: dict[str, Any] = {}
-    for given in options.folders:
-        name, _, folder = str(given).partition("=")
+    for folder in options.folders:
+        name = folder.name
         with tempfile.TemporaryDirectory() as place:
             asked: dict[str, list[str]] = {}
             rows[name] = {}

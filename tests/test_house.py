@@ -37,7 +37,7 @@ ROOMS = ("box", "checkpoint", "rerank", "scores", "retrieve", "cost", "evaluate"
 BASE_MODULES = {
     "click", "filelock", "httpcore2", "huggingface_hub", "markdown_it", "numpy", "onnxruntime", "pathspec",
     "platformdirs",
-    "safetensors", "tabulate", "tantivy", "tokenizers", "tqdm", "yaml",
+    "safetensors", "tabulate", "tantivy", "tokenizers", "tqdm", "wcwidth", "yaml",
 }  # fmt: skip
 EXTRA_MODULES = {
     "torch": ("rerank/device", "rerank/torch", "rerank/sentence", "retrieve/dense", "cost", "distill"),
