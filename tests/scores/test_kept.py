@@ -184,3 +184,19 @@ def test_scores_in_a_private_folder_are_private(tmp_path: Path) -> None:
     private_folder(tmp_path / "scores")
     with opened(tmp_path / "scores") as kept:
         assert stat.S_IMODE(kept.path.stat().st_mode) == 0o600
+
+
+def test_a_key_out_of_its_order_does_not_hide_what_is_put_later(whole: Path, tmp_path: Path) -> None:
+    """SQLite would look for a pair on one side of the damaged key, and keep it on the other."""
+    numbers = list(map(key, range(400)))
+    middle = sorted(numbers)[200]
+    data = whole.read_bytes()
+    assert data.count(middle) == 1
+    for first in (b"\x00", b"\xff"):
+        (tmp_path / whole.name).write_bytes(data.replace(middle, first + middle[1:]))
+        with pytest.warns(KeptScoresDamaged, match="damaged; 399 scores could be read"):
+            kept = opened(tmp_path)
+        assert [one for one in numbers if kept.get([one]) == [None]] == [middle]
+        kept.put([middle], [KeptScore(1.0)])
+        assert kept.all(numbers)
+        kept.close()

@@ -202,7 +202,7 @@ class KeptScores:
                 with self._file:
                     self._file.execute(_TABLE.replace("TABLE", "TABLE IF NOT EXISTS", 1))
                 tables = self._file.execute("SELECT name, sql FROM sqlite_master").fetchall()
-                checked = self._file.execute("PRAGMA quick_check(1)").fetchall()
+                checked = self._file.execute("PRAGMA integrity_check(1)").fetchall()
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                 if not _is_damage(error):
                     raise
