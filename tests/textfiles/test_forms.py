@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import time
@@ -263,6 +264,12 @@ def test_a_table_is_cut_where_its_header_is(tmp_path: Path, sign: str, end: str)
     assert [(id, text) for id, _, text in read(tmp_path, "a.csv", text)] == [("1", "rain\nand, snow; both|")]
     assert read(tmp_path, "a.csv", f"sep={sign}{end}{text[1:]}")[0][0] == "1"
     assert read(tmp_path, "a.csv", text[1:].encode("utf-16"))[0][0] == "1"
+
+
+def test_a_table_that_breaks_off_is_refused_without_a_second_error(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,text\n1,rain\n2\n3,sun\n")
+    assert list(read_documents(tmp_path)) == []
+    gc.collect()  # an error while the reader goes would be a warning, and so an error here
 
 
 CHARSETS = [

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from rankladder.errors import BadFile
@@ -45,7 +46,7 @@ def csv_documents(
                 first, passed = _first_row(text)
                 start += passed
             line = start
-            rows = csv.reader(_chain(first, text), delimiter=delimiter, strict=True)
+            rows = csv.reader(chain((first,), text), delimiter=delimiter, strict=True)
             columns: list[str] | None = None
             for row in rows:
                 here, line = line, start + rows.line_num
@@ -79,11 +80,6 @@ def _first_row(text: io.TextIOBase) -> tuple[str, int]:
     while first and first.isspace():
         first, number = text.readline(), number + 1
     return first, number
-
-
-def _chain(first: str, rest: Iterable[str]) -> Iterator[str]:
-    yield first
-    yield from rest
 
 
 def delimiter_of(path: Path, header: str) -> str:
