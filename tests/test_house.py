@@ -180,7 +180,7 @@ def test_what_the_program_writes_into_the_documents_is_up_to_date() -> None:
 
 
 def test_what_the_readme_finds_is_there() -> None:
-    shown = re.search(r"\S+  docs/(\S+:\d+)  .*\n +(.+)\n", (ROOT / "README.md").read_text())
+    shown = re.search(r"\S+  docs/(\S+:\d+).*\n +(.+)\n", (ROOT / "README.md").read_text())
     assert shown is not None
     titles = {document.id: document.title for document in read_documents(ROOT / "docs")}
     assert titles[shown[1]] == shown[2]
