@@ -23,6 +23,7 @@ ROOT_FILES = (
     "surrogates",
     "paths",
     "arguments",
+    "facts",
     "values",
     "temporary",
     "storage",

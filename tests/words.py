@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from rankladder.checkpoint import Bert, Checkpoint, Dense, Network
+from rankladder.facts import Facts
 from rankladder.rerank.engine import DtypeChoice
-from rankladder.rerank.facts import Facts
 from rankladder.rerank.pairs import TokenPair
 from rankladder.rerank.reranker import Reranker
 from rankladder.rerank.scorer import native_scorer

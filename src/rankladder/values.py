@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadQuery, DuplicateId
+from rankladder.facts import Facts
 from rankladder.other_names import HIT_NAMES, RANKING_NAMES, missing
 
 
@@ -97,14 +98,16 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Hit:
-    """One document of a ranking. ``index`` is its place in the list that was ranked; ``reading`` is None where no
-    model read it (BM25).
+    """One document of a ranking. ``index`` is its place in the list that was ranked. ``by`` is the model that gave the
+    score, None for a retriever. ``reading`` is what the model read: None for a hosted model, which does not report it,
+    and for a retriever.
     """
 
     document: Document
     score: float
     index: int
     reading: Reading | None = None
+    by: Facts | None = field(default=None, compare=False)
 
     @property
     def truncated(self) -> bool:

@@ -12,8 +12,8 @@ from rankladder.cli.main import run as cli
 from rankladder.evaluate import bm25_candidates, evaluate, read_dataset
 from rankladder.evaluate.mteb import TaskScore, as_mteb, find_task, local_task, rerank_tasks, task_remarks
 from rankladder.evaluate.mteb.kept_scores import kept_scores
+from rankladder.facts import HOSTED
 from rankladder.rerank import ModelRequest, PairsTruncated, Reranker
-from rankladder.rerank.facts import HOSTED
 
 from .test_mteb_flow import SHARED, write_beir
 from .toy import ToyScorer, toy_reranker

@@ -126,7 +126,7 @@ def test_pairs_come_as_tuples_lists_and_rows_of_an_array() -> None:
 
 @pytest.mark.parametrize("query", [None, 3, b"rain", ["rain"], {"text": "rain"}, float("nan")], ids=repr)
 def test_a_query_is_a_text(tiny: Reranker, query: Any) -> None:
-    with pytest.raises(BadInput, match="expected a query"):
+    with pytest.raises(BadInput, match="query must be a text or a Query"):
         tiny.rank(query, [RAIN])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rankladder.cli.hits import source_of
+from rankladder.cli.hits import is_hosted, source_of
 from rankladder.cli.output import print_table, say
 
 if TYPE_CHECKING:
@@ -21,12 +21,10 @@ def stage_rows(result: SearchResult) -> list[dict[str, Any]]:
 
     Tokens and cuts are None where the stage is a hosted model, which does not say what it read.
     """
-    from rankladder.rerank.hosted import is_hosted
-
     rows = []
     for stage in result.stages:
         readings = [hit.reading for hit in stage.ranking if hit.reading is not None]
-        known = not is_hosted(stage.ranking.stage)
+        known = not any(is_hosted(hit) for hit in stage.ranking)
         rows.append(
             {
                 "stage": stage.ranking.stage,

@@ -11,11 +11,9 @@ from rankladder.visible import visible
 
 
 def hit_row(place: int, hit: Hit, stage: str) -> dict[str, Any]:
-    """One hit as a JSON object; ``stage`` says whose score it is. ``truncated`` is None where nobody can know: a hosted
-    model does not say what it cut.
+    """A hit as a JSON object; ``stage`` names what scored it. ``truncated`` is None for a hosted model, which does not
+    report what it cut.
     """
-    from rankladder.rerank.hosted import is_hosted
-
     row = {
         "rank": place,
         "score": round(hit.score, 6),
@@ -25,11 +23,16 @@ def hit_row(place: int, hit: Hit, stage: str) -> dict[str, Any]:
         "title": hit.document.title,
         "text": hit.document.text,
         "metadata": dict(hit.document.metadata),
-        "truncated": None if hit.reading is None and is_hosted(stage) else hit.truncated,
+        "truncated": None if hit.reading is None and is_hosted(hit) else hit.truncated,
     }
     if hit.reading is not None and hit.reading.passage is not None:
         row["passage"] = _passage_row(hit.reading.passage)
     return row
+
+
+def is_hosted(hit: Hit) -> bool:
+    """Whether a service scored the hit, which does not report what it read."""
+    return hit.by is not None and hit.by.hosted
 
 
 def _passage_row(passage: Passage) -> dict[str, int]:
@@ -65,9 +68,7 @@ def note_cuts(ranking: Ranking, *, shown: int | None = None) -> None:
     """Says how many of all documents that were ranked were not read whole, and how many of those that are shown (the
     first so many, None for all); or that the model does not say.
     """
-    from rankladder.rerank.hosted import is_hosted
-
-    if is_hosted(ranking.stage) and ranking:
+    if any(is_hosted(hit) for hit in ranking):
         note(f"{ranking.stage} does not say what it cut of a long document")
         if blank := sum(hit.reading is not None for hit in ranking):
             note(f"{blank} blank {'document was' if blank == 1 else 'documents were'} not sent; blank comes last")

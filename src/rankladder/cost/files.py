@@ -8,7 +8,6 @@ from typing import Literal
 
 from rankladder.checkpoint import Network, find_checkpoint, foreign_family, read_checkpoint, read_foreign
 from rankladder.rerank import ModelRequest
-from rankladder.rerank.hosted import is_hosted
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class ModelFiles:
 
 def find_files(request: ModelRequest, *, offline: bool | None = None) -> ModelFiles:
     """The files of a requested model, fetched where need be. Raises as ``find_checkpoint`` and ``read_checkpoint``."""
-    if is_hosted(request.name):
+    if request.hosted:
         return ModelFiles("hosted")
     found = find_checkpoint(
         request.name,

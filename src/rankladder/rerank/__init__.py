@@ -1,7 +1,7 @@
 """Pairs → token ids → scores → Ranking."""
 
+from rankladder.facts import Facts
 from rankladder.rerank.encoded import EncodedDocument
-from rankladder.rerank.facts import Facts
 from rankladder.rerank.opening import open_tokens
 from rankladder.rerank.request import ModelRequest
 from rankladder.rerank.reranker import PairsTruncated, Reranker

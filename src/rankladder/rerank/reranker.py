@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from rankladder.arguments import checked
 from rankladder.errors import BadInput, BadOption
+from rankladder.facts import Facts
 from rankladder.other_names import RERANKER_NAMES, missing, names_checked
 from rankladder.progress import Progress
 from rankladder.rerank.blocks import blocks_of, score_blocks
 from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.engine import DtypeWish, EngineWish, Stop
-from rankladder.rerank.facts import Facts
 from rankladder.rerank.inputs import Documents, as_documents, as_pairs, as_tasks, as_top_k
 from rankladder.rerank.opening import open_scorer
 from rankladder.rerank.scorer import Long, Scored, Scorer, TokenScorer
@@ -239,7 +239,7 @@ class Reranker:
             Ranking.of(
                 query,
                 [
-                    Hit(document, one.score, index, one.reading)
+                    Hit(document, one.score, index, one.reading, self.facts)
                     for index, (document, one) in enumerate(zip(documents, scored, strict=False))
                 ],
                 self.name,
@@ -270,7 +270,7 @@ class Reranker:
         expect_distinct(asked, given)
         pairs = [(asked.text, self._readable(document)) for document in given]
         for place, one in self.scorer.stream(pairs, long=_checked_long(long), stop=stop):
-            yield Hit(given[place], one.score, place, one.reading)
+            yield Hit(given[place], one.score, place, one.reading, self.facts)
 
     @names_checked
     def encode(self, documents: Documents) -> list[EncodedDocument]:

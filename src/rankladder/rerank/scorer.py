@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 import rankladder
 from rankladder.checkpoint import Checkpoint, Foreign
 from rankladder.errors import BadInput
+from rankladder.facts import Facts
 from rankladder.paths import expanded, is_folder
 from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.engine import Dtype, DtypeChoice, Engine, Stop
-from rankladder.rerank.facts import Facts
 from rankladder.rerank.pairs import PairReader, Reader, TokenPair
 from rankladder.rerank.tokens import ModelTokens
 from rankladder.values import Document, Reading

@@ -11,9 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from rankladder.errors import BadOption, BadQuery, ServiceFailed
+from rankladder.facts import HOSTED, Facts
 from rankladder.rerank.encoded import EncodedDocument
 from rankladder.rerank.engine import Stop
-from rankladder.rerank.facts import HOSTED, Facts
 from rankladder.rerank.hosted.address import Address
 from rankladder.rerank.hosted.blanks import blank_score, is_blank
 from rankladder.rerank.hosted.caller import Abandoned, Caller
