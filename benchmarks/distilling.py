@@ -28,10 +28,10 @@ import numpy as np
 
 from rankladder.box import __path__ as box_path
 from rankladder.checkpoint import write_expanded
-from rankladder.distill.recipe import Data, Recipe, Train
-from rankladder.distill.rows import as_pairs, training_rows
-from rankladder.distill.teachers import open_teacher
-from rankladder.distill.train import train
+from rankladder.distill.data.training_rows import as_pairs, training_rows
+from rankladder.distill.label.teachers import open_teacher
+from rankladder.distill.recipe.tables import Data, Recipe, Train
+from rankladder.distill.train.training import train
 from record import SHARED, embedder, write_results
 
 FILES = ("squad_v1.1", "feedbackqa", "tldr_commands")

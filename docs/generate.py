@@ -17,7 +17,7 @@ import click
 
 from rankladder.cli.exits import EXIT_STATUS, INTERRUPTED, OK, PIPE_CLOSED
 from rankladder.cli.main import cli
-from rankladder.distill import recipe as recipes
+from rankladder.distill.recipe import tables as recipes
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tables import ALL, IN_README, card, catalogue, joined

@@ -29,8 +29,8 @@ from rankladder import Reranker
 from rankladder.checkpoint import write_compact
 from rankladder.checkpoint.digests import DIGESTS, check_digests, write_digests
 from rankladder.checkpoint.gate import GATE
-from rankladder.distill.recipe import Recipe
-from rankladder.distill.recipe_file import read_recipe
+from rankladder.distill.recipe.file import read_recipe
+from rankladder.distill.recipe.tables import Recipe
 
 HERE = Path(__file__).parent
 BOX = HERE.parent / "src" / "rankladder" / "box"

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from rankladder.distill.ensemble import ensemble_of, join_scores
-from rankladder.distill.recipe_file import read_recipe
+from rankladder.distill.label.ensemble import ensemble_of, join_scores
+from rankladder.distill.recipe.file import read_recipe
 from rankladder.distill.stage import Made, open_made
 from rankladder.evaluate.measures import measure_run
 from rankladder.textfiles import beir_folder, read_documents, read_qrels, read_queries

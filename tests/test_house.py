@@ -29,29 +29,49 @@ ROOT_FILES = (
     "storage",
     "folders",
     "progress",
+    "memory",
     "textfiles",
     "catalogue",
     "drawing",
     "kept",
 )
 ROOMS = ("box", "checkpoint", "rerank", "scores", "retrieve", "cost", "evaluate", "choose", "distill", "serve", "cli")
+NEVER = {("distill", "choose"), ("distill", "cost"), ("choose", "distill")}
+"""Rooms side by side: the first never imports the second."""
+DISTILL = ("manifests", "stage", "recipe", "data", "label", "train", "result", "plan", "pipeline")
+"""The files and rooms of ``distill/``: each imports those before it."""
 BASE_MODULES = {
     "click", "filelock", "httpcore2", "huggingface_hub", "markdown_it", "numpy", "onnxruntime", "pathspec",
     "platformdirs",
     "safetensors", "tabulate", "tantivy", "tokenizers", "tqdm", "wcwidth", "yaml",
 }  # fmt: skip
 EXTRA_MODULES = {
-    "torch": ("rerank/device", "rerank/torch", "rerank/sentence", "retrieve/dense", "cost", "distill"),
+    "torch": (
+        "rerank/device",
+        "rerank/torch",
+        "rerank/sentence",
+        "retrieve/dense",
+        "cost",
+        "distill/train",
+        "distill/plan",
+    ),
     "flash_attn": ("rerank/torch",),
-    "sentence_transformers": ("rerank/sentence", "retrieve/dense", "cost", "distill"),
-    "transformers": ("rerank/sentence", "retrieve/dense", "distill"),
+    "sentence_transformers": (
+        "rerank/sentence",
+        "retrieve/dense",
+        "cost",
+        "distill/train",
+        "distill/result",
+        "distill/plan",
+    ),
+    "transformers": ("rerank/sentence", "retrieve/dense", "distill/train"),
     "ir_measures": ("evaluate",),
     "mteb": ("evaluate/mteb",),
-    "datasets": ("evaluate/mteb", "distill"),
-    "msgspec": ("distill",),
-    "pyarrow": ("distill",),
-    "datasketch": ("distill",),
-    "ray": ("distill",),
+    "datasets": ("evaluate/mteb", "distill/data", "distill/train", "distill/plan"),
+    "msgspec": ("distill/recipe", "distill/data", "distill/label", "distill/train"),
+    "pyarrow": ("distill", "distill/data", "distill/label", "distill/train", "distill/plan"),
+    "datasketch": ("distill/data",),
+    "ray": ("distill/label",),
     "pypdfium2": ("textfiles",),
     "docx": ("textfiles",),
 }
@@ -85,6 +105,20 @@ def test_a_room_imports_the_root_files_and_the_rooms_above_it() -> None:
             parts = module.split(".")
             if parts[0] == "rankladder" and len(parts) > 1 and order[parts[1]] > order[room]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+            if len(parts) > 1 and (room, parts[1]) in NEVER:
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+    assert wrong == []
+
+
+def test_a_stage_of_a_distillation_imports_the_stages_before_it() -> None:
+    order = {room: place for place, room in enumerate(DISTILL)}
+    wrong = []
+    for path in sorted((PACKAGE / "distill").rglob("*.py")):
+        room = path.relative_to(PACKAGE / "distill").parts[0].removesuffix(".py")
+        for module in imports_of(path):
+            match module.split("."):
+                case ["rankladder", "distill", other, *_] if order[other] > order[room]:
+                    wrong.append(f"{path.relative_to(ROOT)} imports {module}")
     assert wrong == []
 
 

@@ -25,10 +25,10 @@ from rankladder.cost import (
 )
 from rankladder.cost.configuration import Configuration
 from rankladder.cost.load import Clock
-from rankladder.cost.memory import available_share, peak_memory
 from rankladder.cost.peak import onnx_gflops, torch_gflops
 from rankladder.cost.process import Process
 from rankladder.errors import BadInput, BadOption, ModelMissing, RankladderError, WorkerFailed
+from rankladder.memory import available_share, peak_memory
 from rankladder.rerank import ModelRequest
 from rankladder.values import Document
 

@@ -19,19 +19,20 @@ STAGES = """
 import json, os, pathlib, random, signal, sys, threading, time
 import numpy as np
 import datasketch, pandas, pyarrow.compute, pyarrow.dataset, pyarrow.parquet  # once, not in every child
-from rankladder.distill import label, mine
+from rankladder.distill.data import mining
+from rankladder.distill.label import labelling
 from rankladder.distill.pipeline import Distillation
 from rankladder.progress import Progress
 
 recipe, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-mine.PART_QUERIES, label.BLOCK = 8, 16
+mining.PART_QUERIES = 8
 
 class Lengths:
     cached, digest = True, "lengths"
     def score(self, rows):
         return np.array([len(text) for text in rows["document"]], dtype=np.float32)
 
-label.open_teacher = lambda name: Lengths()
+labelling.open_teacher = lambda name: Lengths()
 
 def run(into):
     for stage in ("mine", "label", "sample"):
@@ -153,7 +154,8 @@ import torch
 torch.set_num_threads(1)
 import datasets, datasketch, ir_measures, sentence_transformers.cross_encoder  # once, not in every child
 from transformers import Trainer, TrainerState
-from rankladder.distill import export, measure, train
+from rankladder.distill.result import evaluating, exporting
+from rankladder.distill.train import training
 from rankladder.distill.pipeline import Distillation
 from rankladder.scores import KeptScores
 from rankladder.progress import Progress
@@ -184,11 +186,11 @@ KILLS = {
         lambda: second(Trainer, "_save_optimizer_and_scheduler"),
     "a checkpoint's state is half written":
         lambda: second(TrainerState, "save_to_json", lambda path: Path(path).write_text('{"global_st')),
-    "nothing of the student": lambda: setattr(train, "save_student", killed),
-    "the student, but not that it is complete": lambda: setattr(train, "complete_run", killed),
+    "nothing of the student": lambda: setattr(training, "save_student", killed),
+    "the student, but not that it is complete": lambda: setattr(training, "complete_run", killed),
     "some scores of the evaluation": lambda: second(KeptScores, "put"),
-    "no report of the evaluation": lambda: setattr(measure, "write_report", killed),
-    "an export without its card": lambda: setattr(export, "disagreement", killed),
+    "no report of the evaluation": lambda: setattr(evaluating, "write_report", killed),
+    "an export without its card": lambda: setattr(exporting, "disagreement", killed),
     "an export that has not taken its place": lambda: setattr(Path, "rename", renaming),
 }
 

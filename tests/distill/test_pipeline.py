@@ -16,10 +16,10 @@ import pytest
 from rankladder.checkpoint.gate import read_gate
 from rankladder.checkpoint.hub import WANTED
 from rankladder.distill.manifests import read_json, write_json
-from rankladder.distill.measure import measure_key, open_measured
-from rankladder.distill.planning import outlook
-from rankladder.distill.recipe_file import read_recipe, with_data_folder
-from rankladder.distill.trained import Trained, key_of, train_depends
+from rankladder.distill.plan.dry_run import outlook
+from rankladder.distill.recipe.file import read_recipe, with_data_folder
+from rankladder.distill.result.evaluating import measure_key, open_measured
+from rankladder.distill.train.run_folder import Trained, key_of, train_depends
 from rankladder.errors import BadInput, BadOption, CheckpointRefused, NotFound, StorageFailed
 from rankladder.rerank import Reranker, engine
 
@@ -175,7 +175,7 @@ def test_a_disk_that_fills_leaves_the_export_that_was_there(told: Told, monkeypa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     told.change('licence = "apache-2.0"', 'licence = "mit"')
-    monkeypatch.setattr("rankladder.distill.export.write_digests", full)
+    monkeypatch.setattr("rankladder.distill.result.exporting.write_digests", full)
     with pytest.raises(StorageFailed, match="export: cannot be written: No space left on device"):
         told.run()
     assert not (told.into / "export.partial").exists()

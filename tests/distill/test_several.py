@@ -49,17 +49,17 @@ import json, os, signal, sys, threading, time
 import numpy as np, pyarrow as pa
 from pathlib import Path
 from ray.cluster_utils import Cluster
-from rankladder.distill import ahead
+from rankladder.distill.label import parallel
 from rankladder.distill.stage import Stage
-from rankladder.distill.label import scores_of
-from rankladder.distill.teachers import open_teacher
+from rankladder.distill.label.labelling import scores_of
+from rankladder.distill.label.teachers import open_teacher
 from rankladder.scores import pair_key
 
 folder, teacher, gpus = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 documents = [f"drops of rain {n} " * (n % 20 + 1) for n in range(240)]
 rows = {"query": [f"why rain {n % 9}" for n in range(240)], "document": documents}
 made = Stage(folder / "mine", settings={}, inputs={}).run(["all"], lambda place: pa.table(rows))
-ahead.BATCH_PAIRS = 8
+parallel.BATCH_PAIRS = 8
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
 workers = [cluster.add_node(num_cpus=1, num_gpus=gpus) for _ in range(2)]
 told = []
@@ -69,10 +69,10 @@ def each(count):
     if sum(told) >= 40 and len(workers) == 2:
         cluster.remove_node(workers.pop(), allow_graceful=False)
 
-digest = ahead.cluster_digest(teacher, cluster.address)
+digest = parallel.cluster_digest(teacher, cluster.address)
 assert digest == open_teacher(teacher).digest
 kept = scores_of(folder, digest)
-ahead.score_ahead(teacher, made, kept, digest=digest, processes=1, ray=cluster.address, each=each)
+parallel.score_ahead(teacher, made, kept, digest=digest, processes=1, ray=cluster.address, each=each)
 cluster.shutdown()
 pairs = list(zip(rows["query"], rows["document"]))
 found = np.array([one.score for one in kept.all([pair_key(*pair) for pair in pairs])], np.float32)
@@ -106,7 +106,7 @@ def test_a_ray_cluster_that_loses_a_worker_midway_scores_every_pair_once(
 
 def test_a_cluster_that_is_not_there_is_named(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="ray is not installed")
-    from rankladder.distill.ahead import _with_ray
+    from rankladder.distill.label.parallel import _with_ray
     from rankladder.errors import Unavailable
 
     with pytest.raises(Unavailable, match="no Ray cluster at nonsense"):

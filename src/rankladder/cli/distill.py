@@ -15,8 +15,8 @@ from rankladder.cli.output import Form, form_options, note, print_json, print_ta
 from rankladder.visible import visible
 
 if TYPE_CHECKING:
-    from rankladder.distill.needed import Needed
     from rankladder.distill.pipeline import Distillation, StageName
+    from rankladder.distill.plan.needed_models import Needed
 
 _VERBS: dict[StageName, str] = {
     "mine": "Find candidates for every query: BM25, an embedder, chance, known positives.",
@@ -97,7 +97,7 @@ def _verb(stage: StageName, about: str) -> click.Command:
     ) -> None:
         found = _open(recipe, into, data, stage, processes, ray)
         made = found.run()
-        from rankladder.distill.train import is_leader
+        from rankladder.distill.train.training import is_leader
 
         if made is None or not is_leader():
             return
@@ -123,7 +123,7 @@ def _open(
 
     need("msgspec", extra="distill")
     from rankladder.distill.pipeline import Distillation
-    from rankladder.distill.train import is_leader
+    from rankladder.distill.train.training import is_leader
     from rankladder.progress import Progress
 
     return Distillation(
@@ -160,9 +160,9 @@ def _cells(one: Any) -> list[str]:
 
 
 def _show_plan(found: Distillation, form: Form | None) -> None:
-    from rankladder.distill.needed import needed_models
-    from rankladder.distill.planning import outlook
-    from rankladder.distill.schedule import plan_facts
+    from rankladder.distill.plan.dry_run import outlook
+    from rankladder.distill.plan.needed_models import needed_models
+    from rankladder.distill.train.schedule import plan_facts
 
     needed = needed_models(found.recipe)
     plan = outlook(found.recipe, processes=found.processes)

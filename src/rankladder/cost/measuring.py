@@ -13,13 +13,13 @@ from rankladder.arguments import checked
 from rankladder.cost.configuration import Configuration, Failure
 from rankladder.cost.cost import Cost
 from rankladder.cost.flops import flops
-from rankladder.cost.memory import available_share
 from rankladder.cost.peer import DEFAULT_BATCH_SIZE
 from rankladder.cost.process import Process
 from rankladder.cost.samples import Latency, Memory, Throughput
 from rankladder.cost.search import climb, powers_of_two
 from rankladder.cost.workload import Workload
 from rankladder.errors import BadOption, RankladderError
+from rankladder.memory import available_share
 from rankladder.rerank.processor import usable_cores
 
 PASSES = 3

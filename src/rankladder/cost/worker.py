@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TextIO
 
 from rankladder.cost.load import Clock
-from rankladder.cost.memory import peak_memory
+from rankladder.memory import peak_memory
 
 if TYPE_CHECKING:
     from rankladder.cost.subject import Subject

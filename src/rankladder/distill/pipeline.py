@@ -11,25 +11,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from rankladder.distill.card import sources
-from rankladder.distill.ensemble import joined
-from rankladder.distill.export import export
-from rankladder.distill.label import Watch, label, label_depends
+from rankladder.distill.data.mining import mine, mine_depends
+from rankladder.distill.data.overlap import Overlap, overlaps_of
+from rankladder.distill.data.questions import check_questions, questions_of
+from rankladder.distill.data.training_rows import asked_in_training
+from rankladder.distill.label.ensemble import joined
+from rankladder.distill.label.labelling import Watch, label, label_depends
+from rankladder.distill.label.sampling import sample, sample_depends
+from rankladder.distill.label.teachers import KnownDigests
 from rankladder.distill.manifests import stage_held
-from rankladder.distill.measure import Measured, measure, need_measured
-from rankladder.distill.mine import mine, mine_depends, questions_of
-from rankladder.distill.needed import needed_models, start_is_here
-from rankladder.distill.overlap import Overlap, overlaps_of
-from rankladder.distill.preflight import check_embedder, check_folders, check_judged, check_models, check_training
-from rankladder.distill.questions import check_questions
-from rankladder.distill.recipe_file import read_recipe, with_data_folder
-from rankladder.distill.rows import asked_in_training
-from rankladder.distill.sample import sample, sample_depends
+from rankladder.distill.plan.needed_models import needed_models, start_is_here
+from rankladder.distill.plan.preflight import check_embedder, check_folders, check_judged, check_models, check_training
+from rankladder.distill.recipe.file import read_recipe, with_data_folder
+from rankladder.distill.result.card import sources
+from rankladder.distill.result.evaluating import Measured, measure, need_measured
+from rankladder.distill.result.exporting import export
 from rankladder.distill.stage import Made, need_made
-from rankladder.distill.teachers import KnownDigests
-from rankladder.distill.train import is_leader, train
-from rankladder.distill.trained import Trained, has_settings_of, need_trained, trained_as
-from rankladder.distill.watching import without_library_bars
+from rankladder.distill.train.log import without_library_bars
+from rankladder.distill.train.run_folder import Trained, has_settings_of, need_trained, trained_as
+from rankladder.distill.train.training import is_leader, train
 from rankladder.drawing.plots import distribution
 from rankladder.errors import BadOption, WorkerFailed
 from rankladder.rerank.engine import need

@@ -1,0 +1,1 @@
+"""What came of it: the student's figures, its card, its checkpoint."""

@@ -1,0 +1,149 @@
+"""Export: the best checkpoint as a folder that Sentence Transformers and rankladder load, with a card that says all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rankladder.checkpoint.digests import DIGESTS, check_digests, write_digests
+from rankladder.checkpoint.gate import GATE
+from rankladder.distill.manifests import clear, expect_ours
+from rankladder.distill.recipe.file import recipe_text, write_recipe
+from rankladder.distill.recipe.tables import Recipe
+from rankladder.distill.result.card import model_card
+from rankladder.distill.result.evaluating import Figure, Measured
+from rankladder.distill.train.run_folder import Trained
+from rankladder.errors import CheckpointRefused, RankladderError, StorageFailed
+from rankladder.rerank import PairsTruncated, Reranker
+from rankladder.storage import file_digest
+
+MARK = "figures.json"
+"""The file that says that a folder is an export."""
+FORMAT = "2"
+"""Another wherever the same student is exported otherwise."""
+AGREEMENT = 1e-3
+"""How far our scores and Sentence Transformers' may lie apart on the exported checkpoint, in logits (fp32)."""
+_PAIRS: Sequence[tuple[str, str]] = (
+    ("how do I undo a commit", "git reset --soft HEAD~1 moves the branch back one commit and keeps the changes."),
+    ("how do I undo a commit", "Rain falls when drops grow too heavy for the air to hold them."),
+    ("why does it rain", "Rain falls when drops grow too heavy for the air to hold them. " * 40),
+)
+
+
+def export(
+    recipe: Recipe,
+    work: Path,
+    trained: Trained,
+    measured: Measured,
+    provenance: Mapping[str, Any],
+    *,
+    say: Callable[[str], object],
+) -> Path:
+    """The folder ``export``: weights, tokenizer, ``README.md``, ``recipe.toml``, ``figures.json``, ``digests.json``.
+
+    ``int8.json`` stands beside them where int8 was measured.
+
+    It takes its place whole, an earlier export's too. Before that it is loaded by both libraries, and their scores are
+    compared.
+
+    Args:
+        recipe: As it was written, with paths as they stand there.
+        work: The folder of the stages.
+        trained: The student.
+        measured: Its figures.
+        provenance: Digests of data and stages, for the card (JSON values).
+        say: Is told what was done.
+
+    Raises CheckpointRefused for weights in another form than safetensors, and where the two disagree; BadInput
+    where somebody else's files lie in its place; StorageFailed.
+    """
+    into, partial = work / "export", work / "export.partial"
+    key = _key(recipe, trained, measured, provenance)
+    if _is_whole(into, key):
+        say(f"export: complete, {into}")
+        return into
+    expect_ours(into, MARK)
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(trained.folder, partial)
+        pickled = [path.name for path in partial.rglob("*") if path.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"}]
+        if pickled:
+            raise CheckpointRefused(f"{trained.folder}: expected safetensors alone, found {', '.join(pickled)}")
+        weights = {
+            path.relative_to(partial).as_posix(): file_digest(path) for path in sorted(partial.rglob("*.safetensors"))
+        }
+        write_recipe(recipe, partial / "recipe.toml")
+        if gates := gates_of(measured.figures):
+            (partial / GATE).write_text(json.dumps({"measurements": gates}, indent=1) + "\n", encoding="utf-8")
+        figures = {"key": key, "figures": [asdict(one) for one in measured.figures]}
+        (partial / MARK).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        apart = disagreement(partial)
+        if not apart <= AGREEMENT:  # NaN too
+            raise CheckpointRefused(
+                f"{trained.folder}: our scores and Sentence Transformers' lie {apart:.2g} apart, at most {AGREEMENT} "
+                "was expected: nothing was exported"
+            )
+        card = model_card(recipe, measured, {**provenance, "weights": weights}, apart=apart)
+        (partial / "README.md").write_text(card, encoding="utf-8")
+        # What a hub's copy is fetched without, and what its owner may rewrite, is not promised: card and recipe.
+        write_digests(partial, sorted(path for path in partial.rglob("*") if path.suffix in {".json", ".safetensors"}))
+        if into.is_dir():
+            clear(into, MARK)
+            shutil.rmtree(into)
+        partial.rename(into)
+    except OSError as error:
+        if isinstance(error, RankladderError):
+            raise
+        raise StorageFailed(f"{into}: cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    say(f"export: {into}, scores of both libraries within {apart:.1g}")
+    return into
+
+
+def gates_of(figures: Sequence[Figure]) -> list[dict[str, Any]]:
+    """The rows of ``int8.json``: each set on which the student was measured in both number formats."""
+    means = {(one.dataset, one.role): one.mean for one in figures}
+    return [
+        {"dataset": name, "fp32": round(full, 4), "int8": round(short, 4)}
+        for name in dict.fromkeys(one.dataset for one in figures)
+        if (full := means.get((name, "student"))) is not None
+        and (short := means.get((name, "student int8"))) is not None
+    ]
+
+
+def disagreement(folder: Path) -> float:
+    """The largest difference of our scores and Sentence Transformers' on three pairs, one of them long."""
+    from sentence_transformers import CrossEncoder
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PairsTruncated)
+        ours = Reranker.open(folder, dtype="fp32").predict(list(_PAIRS), progress=False)
+    model = CrossEncoder(str(folder), device="cpu", local_files_only=True)
+    theirs = model.predict(list(_PAIRS), show_progress_bar=False)
+    return float(np.abs(ours - np.asarray(theirs, dtype=np.float32)).max())
+
+
+def _key(recipe: Recipe, trained: Trained, measured: Measured, provenance: Mapping[str, Any]) -> str:
+    figures = json.dumps([asdict(one) for one in measured.figures])
+    parts = [FORMAT, recipe_text(recipe), trained.digest, measured.key, figures, json.dumps(provenance, sort_keys=True)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _is_whole(folder: Path, key: str) -> bool:
+    """Whether this very export lies there, every file as it was written."""
+    try:
+        if json.loads((folder / MARK).read_bytes())["key"] != key or not (folder / DIGESTS).is_file():
+            return False
+        check_digests(folder, ())
+    except (OSError, ValueError, KeyError, TypeError, RankladderError):
+        return False
+    return True

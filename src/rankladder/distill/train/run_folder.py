@@ -1,0 +1,183 @@
+"""A training run's folder: what it depends on, its checkpoints, and the finished student.
+
+    train/
+      key            digest of what the run depends on, written before the first step; empty while others' are cleared
+      depends.json   the same, part by part, to say what changed
+      batch.json     pairs or queries a step, which a run that is gone on with keeps
+      checkpoints/   the trainer's own
+      best/          the student
+      manifest.json  key, figures, plan, history and digests of ``best``, written last: the run is complete
+
+A run killed at any moment goes on at the last checkpoint that was written whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rankladder.distill.data.training_rows import rows_digest
+from rankladder.distill.manifests import clear, difference, expect_ours, plain, read_json, write_json
+from rankladder.distill.recipe.tables import NANO_BEIR, Recipe
+from rankladder.distill.stage import Made
+from rankladder.distill.train.student import start_folder
+from rankladder.errors import NotFound
+from rankladder.storage import file_digest, path_digest, whole_file
+
+MARK = "key"
+"""The file that says that a folder is a training run's, and whose."""
+_BATCH = "batch.json"
+_BESIDE = {"logs", "keep", "start", "revision"}
+"""What of ``[train]`` changes nothing; the start's name does not, as its files are digested."""
+_SETTINGS = {"config.json", "modules.json", "tokenizer.json", "tokenizer_config.json"}
+"""What of a start's files decides the student, its weights aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished run: the best checkpoint, what it was chosen by, and the log of the run."""
+
+    folder: Path
+    digest: str
+    best: Mapping[str, float]
+    history: tuple[Mapping[str, float], ...]
+
+
+def open_trained(folder: Path) -> Trained | None:
+    """A finished run as its manifest has it; None where there is none, or a file of the student was altered since."""
+    found = read_json(folder / "manifest.json")
+    if found is None:
+        return None
+    for name, digest in found.get("files", {}).items():
+        if not (folder / "best" / name).is_file() or file_digest(folder / "best" / name) != digest:
+            return None
+    return Trained(folder / "best", found["key"], found["best"], tuple(found["history"]))
+
+
+def trained_as(recipe: Recipe, work: Path, sampled: Made | None) -> Trained | None:
+    """The finished run of this recipe and these rows, None where there is none."""
+    found = open_trained(work / "train")
+    return found if found is not None and found.digest == key_of(train_depends(recipe, sampled)) else None
+
+
+def need_trained(recipe: Recipe, work: Path, sampled: Made | None) -> Trained:
+    """As ``trained_as``. Raises NotFound, saying what to run, where there is none."""
+    if (found := trained_as(recipe, work, sampled)) is None:
+        whole = open_trained(work / "train") is not None
+        what = "trained on other rows, or with other settings" if whole else "this stage is not complete"
+        raise NotFound(f"{work / 'train'}: {what}", hint="rankladder distill train RECIPE makes it")
+    return found
+
+
+def has_settings_of(recipe: Recipe, work: Path) -> bool:
+    """Whether a finished run lies there that had these settings, whatever its rows: they need no check any more."""
+    begun = read_json(work / "train" / "depends.json")
+    return begun is not None and begun["settings"] == _settings(recipe) and open_trained(work / "train") is not None
+
+
+def complete_run(trained: Trained, facts: Mapping[str, Any]) -> None:
+    """Writes the manifest of a run whose student lies in its folder, with the digests of the student's files."""
+    folder = trained.folder
+    files = {
+        path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+    manifest = {"key": trained.digest, "best": trained.best, **facts, "history": trained.history, "files": files}
+    write_json(folder.parent / "manifest.json", manifest)
+
+
+def train_depends(recipe: Recipe, sampled: Made | None) -> dict[str, Any]:
+    """What the run depends on: settings, the sets that the best is chosen by, rows, and what lies in the start's
+    folder, wherever that is.
+    """
+    start = start_folder(recipe.train)
+    during = sorted(path if path == NANO_BEIR else path_digest(path) for path in recipe.evaluate.during)
+    depends = {
+        "settings": _settings(recipe),
+        "during": [during, recipe.evaluate.queries_during, recipe.evaluate.top_k] if during else [],
+        "seed": recipe.seed,
+        "rows": rows_digest(recipe, sampled),
+        "start": [file_digest(path) for path in sorted(start.rglob("*.safetensors"))],
+        "start_settings": _settings_digest(start),
+    }
+    found: dict[str, Any] = plain(depends)
+    return found
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    """What of ``[train]`` decides the student."""
+    found: dict[str, Any] = plain(
+        {name: value for name, value in msgspec.to_builtins(recipe.train).items() if name not in _BESIDE}
+    )
+    return found
+
+
+def _settings_digest(start: Path) -> str:
+    """The digest of the start's tokenizer and configuration."""
+    digest = hashlib.sha256()
+    for path in sorted(start.rglob("*")):
+        if path.name in _SETTINGS:
+            digest.update(f"{path.relative_to(start).as_posix()} {file_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def key_of(depends: Mapping[str, Any]) -> str:
+    """The digest of what a run depends on."""
+    parts = [
+        json.dumps(depends["settings"], sort_keys=True),
+        json.dumps(depends["during"]),
+        str(depends["seed"]),
+        depends["rows"],
+        *depends["start"],
+        depends["start_settings"],
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def begun_batch(folder: Path, key: str) -> int | None:
+    """The batch of a run with this key that was begun in the folder, None where there is none."""
+    marker, found = folder / MARK, read_json(folder / _BATCH)
+    return found["batch_size"] if found and _key_in(marker) == key else None
+
+
+def begin_run(folder: Path, depends: Mapping[str, Any], batch_size: int, say: Callable[[str], object]) -> None:
+    """Clears what another recipe or other rows left, saying what changed. Raises BadInput for files without a key.
+
+    The key is emptied before what it stands for goes, and written after: killed in between, the folder is cleared by
+    the next run, and no checkpoint is gone on with that another recipe made.
+    """
+    expect_ours(folder, MARK)
+    marker, key = folder / MARK, key_of(depends)
+    had = _key_in(marker)
+    if had == key:
+        return
+    if had:
+        before = read_json(folder / "depends.json")
+        changed = difference(before, depends) if before else ""
+        say(f"train: made anew: {changed or 'recipe, rows or start changed'}")
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(marker, "")
+    clear(folder, MARK)
+    write_json(folder / "depends.json", depends)
+    write_json(folder / _BATCH, {"batch_size": batch_size})
+    _write(marker, key)
+
+
+def _key_in(marker: Path) -> str:
+    return marker.read_bytes().decode("ascii", "replace") if marker.is_file() else ""
+
+
+def _write(marker: Path, key: str) -> None:
+    with whole_file(marker) as file:
+        file.write(key)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written whole: the trainer writes its state last, and may be killed in it."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    return next((path for path in found if read_json(path / "trainer_state.json") is not None), None)
