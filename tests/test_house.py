@@ -38,7 +38,7 @@ ROOT_FILES = (
 ROOMS = ("box", "checkpoint", "rerank", "scores", "retrieve", "cost", "evaluate", "choose", "distill", "serve", "cli")
 NEVER = {("distill", "choose"), ("distill", "cost"), ("choose", "distill")}
 """Rooms side by side: the first never imports the second."""
-DISTILL = ("manifests", "stage", "recipe", "data", "label", "train", "result", "plan", "pipeline")
+DISTILL = ("manifests", "step", "stage", "recipe", "data", "label", "train", "result", "plan", "pipeline")
 """The files and rooms of ``distill/``: each imports those before it."""
 BASE_MODULES = {
     "click", "filelock", "httpcore2", "huggingface_hub", "markdown_it", "numpy", "onnxruntime", "pathspec",

@@ -14,14 +14,14 @@ from typing import Any
 import torch
 
 from rankladder.distill.pipeline import Distillation
-from rankladder.distill.train import training
+from rankladder.distill.train import trainer
 from rankladder.progress import Progress
 
 
 def main() -> None:
     recipe, into, kill_at, stages = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
     torch.set_num_threads(1)
-    watching = training.watching
+    watching = trainer.watching
 
     def deadly(*arguments: Any, **options: Any) -> Any:
         made = watching(*arguments, **options)
@@ -35,7 +35,7 @@ def main() -> None:
         made.on_step_end = on_step_end
         return made
 
-    training.watching = deadly
+    trainer.watching = deadly
     for stage in stages:
         Distillation(
             recipe,

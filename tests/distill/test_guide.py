@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from embedders import write_embedder
-from rankladder.distill.pipeline import Distillation, StageName
+from rankladder.distill.pipeline import Distillation
+from rankladder.distill.step import StageName
 from rankladder.rerank import Reranker
 
 from .toy import THINGS, Count
@@ -48,7 +49,7 @@ def test_the_guides_recipe_makes_a_student_of_a_folder_and_a_log(
             recipe, None, data=Path(), only=only, say=lambda line: None, watch=lambda *_about: nothing
         ).run()
 
-    student = run()
+    student = run().folder
     assert f"--model {student} " in GUIDE.read_text()
     assert run("label").rows  # nothing that was made counts as one of the documents
     ours, teacher = Reranker.open(student, dtype="fp32"), Reranker.open(ettin)

@@ -36,8 +36,9 @@ labelling.open_teacher = lambda name: Lengths()
 
 def run(into):
     for stage in ("mine", "label", "sample"):
-        found = Distillation(recipe, into, data=recipe.parent, only=stage, say=lambda line: None, watch=Progress).run()
-    return [row for table in found.tables() for row in table.to_pylist()]
+        found = Distillation(recipe, into, data=recipe.parent, only=stage, say=lambda line: None, watch=Progress)
+        found.run()
+    return [row for table in found.sampled.tables() for row in table.to_pylist()]
 
 def killed_at_rename(count, after):
     replace = pathlib.Path.replace

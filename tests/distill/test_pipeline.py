@@ -18,8 +18,8 @@ from rankladder.checkpoint.hub import WANTED
 from rankladder.distill.manifests import read_json, write_json
 from rankladder.distill.plan.dry_run import outlook
 from rankladder.distill.recipe.file import read_recipe, with_data_folder
-from rankladder.distill.result.evaluating import measure_key, open_measured
-from rankladder.distill.train.run_folder import Trained, key_of, train_depends
+from rankladder.distill.result.evaluating import measure_depends, open_measured
+from rankladder.distill.train.run_folder import Trained, train_depends
 from rankladder.errors import BadInput, BadOption, CheckpointRefused, NotFound, StorageFailed
 from rankladder.rerank import Reranker, engine
 
@@ -29,7 +29,7 @@ from .toy import Told
 def test_a_finished_distillation_makes_nothing_again(told: Told) -> None:
     assert told.bars["mining"][1].count == told.bars["mining"][0] == 40
     before = {path: path.stat().st_mtime_ns for path in told.into.rglob("*.parquet")}
-    assert told.run() == told.into / "export"
+    assert told.run().folder == told.into / "export"
     assert {path: path.stat().st_mtime_ns for path in told.into.rglob("*.parquet")} == before
     complete = [line for line in told.said if "complete" in line]
     assert [line.split(":")[0] for line in complete] == ["mine", "label", "sample", "train", "evaluate", "export"]
@@ -53,7 +53,7 @@ def test_a_changed_setting_invalidates_what_depends_on_it_and_says_so(
             assert any(line.startswith(f"{stage}: complete") for line in said)
         if anew.startswith(stage):
             assert anew in said
-    with pytest.raises(NotFound, match="trained on other rows"):
+    with pytest.raises(NotFound, match="train: made with something else: rows was"):
         told.run("evaluate")
 
 
@@ -82,8 +82,8 @@ def test_where_data_start_and_teachers_lie_changes_nothing(
     def stages(path: Path) -> tuple[Any, ...]:
         recipe = with_data_folder(read_recipe(path / "toy.toml"), path)
         sampled = told._replace(recipe=path / "toy.toml").run("sample")
-        student = Trained(ettin, key_of(train_depends(recipe, sampled)), {}, ())
-        return sampled, student, measure_key(recipe, student)
+        student = Trained(ettin, train_depends(recipe, sampled).key, {}, ())
+        return sampled, student, measure_depends(recipe, student)
 
     told._replace(recipe=Path("data/toy.toml")).run("label")
     made = stages(Path("data"))
@@ -310,7 +310,7 @@ def test_a_finished_training_is_not_asked_whether_it_could_begin_here(
 ) -> None:
     """A student that a GPU trained in bf16 is evaluated and exported where there is none."""
     monkeypatch.setattr("rankladder.distill.pipeline.check_training", lambda *_, **__: pytest.fail("asked"))
-    assert told.run() == told.into / "export"
+    assert told.run().folder == told.into / "export"
     monkeypatch.undo()
     told.change("max_tokens = 32", "max_tokens = 32\nlayers = 99")
     with pytest.raises(BadOption, match="layers"):

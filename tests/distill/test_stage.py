@@ -13,7 +13,8 @@ from filelock import FileLock
 
 from damage import KINDS, damage
 from rankladder.distill.manifests import difference
-from rankladder.distill.stage import Made, Stage, need_made, open_made
+from rankladder.distill.stage import Made, Stage, open_made, parts_depend
+from rankladder.distill.step import Step
 from rankladder.errors import BadFile, NotFound, StorageFailed
 
 NAMES = ["a", "b", "c", "d"]
@@ -38,6 +39,11 @@ def stage(folder: Path, said: list[str] | None = None, **changed: Any) -> Stage:
     return Stage(
         folder / "mine", settings=settings, inputs={"corpus": "c0"}, say=(said if said is not None else []).append
     )
+
+
+def needed(work: Path, settings: dict[str, Any], inputs: dict[str, Any]) -> Made:
+    """The stage as it lies there, asked for by a stage that comes after it."""
+    return Step("mine", work, lambda: parts_depend(settings, inputs), open_made, lambda: pytest.fail("made")).need()
 
 
 def rows(made: Made) -> list[str]:
@@ -170,16 +176,16 @@ def test_two_processes_do_not_make_one_stage(tmp_path: Path) -> None:
 
 def test_a_stage_that_was_never_made_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="rankladder distill mine"):
-        need_made(tmp_path / "mine", settings={}, inputs={})
+        needed(tmp_path, {}, {})
 
 
 def test_a_stage_made_with_something_else_is_refused_and_says_what(tmp_path: Path) -> None:
     stage(tmp_path).run(NAMES, Maker())
     with pytest.raises(NotFound, match="depth was 3, is 4"):
-        need_made(tmp_path / "mine", settings={"depth": 4, "ways": ["bm25", "dense"]}, inputs={"corpus": "c0"})
+        needed(tmp_path, {"depth": 4, "ways": ["bm25", "dense"]}, {"corpus": "c0"})
     with pytest.raises(NotFound, match='corpus was "c0", is "c1"'):
-        need_made(tmp_path / "mine", settings={"depth": 3, "ways": ["bm25", "dense"]}, inputs={"corpus": "c1"})
-    assert need_made(tmp_path / "mine", settings={"depth": 3, "ways": ["bm25", "dense"]}, inputs={}).rows == len(ALL)
+        needed(tmp_path, {"depth": 3, "ways": ["bm25", "dense"]}, {"corpus": "c1"})
+    assert needed(tmp_path, {"depth": 3, "ways": ["bm25", "dense"]}, {}).rows == len(ALL)
 
 
 @pytest.mark.parametrize("kind", KINDS)

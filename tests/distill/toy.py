@@ -83,6 +83,16 @@ def write_toy(folder: Path, start: Path | str, *, more: str = "", **changed: str
     return path
 
 
+RESULTS = {
+    "mine": "mined",
+    "label": "labelled",
+    "sample": "sampled",
+    "train": "trained",
+    "evaluate": "measured",
+    "export": "exported",
+}
+
+
 class Count:
     """A bar that counts."""
 
@@ -100,9 +110,9 @@ class Told(NamedTuple):
     bars: dict[str, tuple[int, Count]]
 
     def run(self, only: Any = None, **options: Any) -> Any:
-        """The stage, or all; what was said before is forgotten."""
+        """The result of the stage, or of all; what was said before is forgotten."""
         self.said.clear()
-        return Distillation(
+        found = Distillation(
             self.recipe,
             self.into,
             data=self.recipe.parent,
@@ -110,7 +120,9 @@ class Told(NamedTuple):
             say=self.said.append,
             watch=self.watch,
             **options,
-        ).run()
+        )
+        ended = found.run()
+        return getattr(found, RESULTS[ended.stage])
 
     @contextmanager
     def watch(self, what: str, total: int, unit: str) -> Iterator[Count]:

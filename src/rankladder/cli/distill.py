@@ -15,8 +15,9 @@ from rankladder.cli.output import Form, form_options, note, print_json, print_ta
 from rankladder.visible import visible
 
 if TYPE_CHECKING:
-    from rankladder.distill.pipeline import Distillation, StageName
+    from rankladder.distill.pipeline import Distillation
     from rankladder.distill.plan.needed_models import Needed
+    from rankladder.distill.step import StageName
 
 _VERBS: dict[StageName, str] = {
     "mine": "Find candidates for every query: BM25, an embedder, chance, known positives.",
@@ -99,13 +100,12 @@ def _verb(stage: StageName, about: str) -> click.Command:
         made = found.run()
         from rankladder.distill.train.training import is_leader
 
-        if made is None or not is_leader():
+        if made.digest is None or not is_leader():
             return
         if stage in {"evaluate", "export"}:
             _show(found, form)
         else:
-            rows = getattr(made, "rows", None)
-            print_json({"stage": stage, "folder": str(found.into / stage), "rows": rows, "digest": made.digest})  # type: ignore[union-attr]
+            print_json({"stage": stage, "folder": str(made.folder), "rows": made.rows, "digest": made.digest})
 
     parameters: Any = run
     if stage == "label":
@@ -150,7 +150,7 @@ def _show(found: Distillation, form: Form | None) -> None:
         ]
         print_table(["set", "queries", "system", "role", "nDCG@10", "95 %"], rows, right=(1, 4))
     if found.only in {None, "export"}:
-        note(f"the student is {found.exported}: rankladder search --model {found.exported} …")
+        note(f"the student is {found.exported.folder}: rankladder search --model {found.exported.folder} …")
 
 
 def _cells(one: Any) -> list[str]:

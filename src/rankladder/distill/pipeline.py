@@ -7,9 +7,10 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rankladder.distill.data.mining import mine, mine_depends
 from rankladder.distill.data.overlap import Overlap, overlaps_of
@@ -24,19 +25,31 @@ from rankladder.distill.plan.needed_models import needed_models, start_is_here
 from rankladder.distill.plan.preflight import check_embedder, check_folders, check_judged, check_models, check_training
 from rankladder.distill.recipe.file import read_recipe, with_data_folder
 from rankladder.distill.result.card import sources
-from rankladder.distill.result.evaluating import Measured, measure, need_measured
-from rankladder.distill.result.exporting import export
-from rankladder.distill.stage import Made, need_made
+from rankladder.distill.result.evaluating import Measured, measure, measure_depends, open_measured
+from rankladder.distill.result.exporting import Exported, export, export_depends, open_exported
+from rankladder.distill.stage import Made, open_made, parts_depend
+from rankladder.distill.step import Depends, R, Result, StageName, Step
 from rankladder.distill.train.log import without_library_bars
-from rankladder.distill.train.run_folder import Trained, has_settings_of, need_trained, trained_as
+from rankladder.distill.train.run_folder import Trained, is_made_with, open_trained, train_depends
 from rankladder.distill.train.training import is_leader, train
 from rankladder.drawing.plots import distribution
 from rankladder.errors import BadOption, WorkerFailed
 from rankladder.rerank.engine import need
 from rankladder.storage import whole_file
 
-StageName = Literal["mine", "label", "sample", "train", "evaluate", "export"]
-STAGES: tuple[StageName, ...] = ("mine", "label", "sample", "train", "evaluate", "export")
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The stage that a run made last.
+
+    ``digest`` says which result lies in the folder; it is None where the stage had nothing to do. ``rows`` are those of
+    mine, label and sample; None of the others.
+    """
+
+    stage: StageName
+    folder: Path
+    digest: str | None
+    rows: int | None
 
 
 class Distillation:
@@ -84,8 +97,8 @@ class Distillation:
         check_folders(self.recipe, self.into)
         self.only, self.processes, self.ray, self.say, self.watch = only, processes, ray, say, watch
 
-    def run(self) -> Made | Trained | Measured | Path | None:
-        """Makes the stage asked for, or everything that is missing, and gives what was made last."""
+    def run(self) -> Finished:
+        """Makes the stage asked for, or everything that is missing; the stage that was made last."""
         if self.only == "mine":
             check_embedder(self.recipe, self.into)
         if self.only in {"mine", "label", "sample"}:
@@ -95,7 +108,7 @@ class Distillation:
         for one in needed_models(self.recipe) if self.only is None else ():
             if one.here is False:
                 self.say(f"{one} is not on this machine and is fetched now")
-        if self.only in {None, "train"} and not has_settings_of(self.recipe, self.into):
+        if self.only in {None, "train"} and not is_made_with(open_trained(self.into / "train"), self.recipe):
             if self.only == "train" and not start_is_here(self.recipe.train):
                 self.say(f"train: {self.recipe.train.start} is not on this machine and is fetched now")
             check_training(self.recipe, processes=int(os.environ.get("WORLD_SIZE", self.processes)))
@@ -104,19 +117,27 @@ class Distillation:
                 check_models(self.recipe, self.into, ray=self.ray)
             return self._last()
 
-    def _last(self) -> Made | Trained | Measured | Path | None:
-        match self.only:
-            case "mine":
-                return self.mined
-            case "label":
-                return self.labelled
-            case "sample":
-                return self.sampled
-            case "train":
-                return self.trained
-            case "evaluate":
-                return self.measured
-        return self.exported
+    def _last(self) -> Finished:
+        stage: StageName = self.only or "export"
+        results: Mapping[StageName, Callable[[], Result | None]] = {
+            "mine": lambda: self.mined,
+            "label": lambda: self.labelled,
+            "sample": lambda: self.sampled,
+            "train": lambda: self.trained,
+            "evaluate": lambda: self.measured,
+            "export": lambda: self.exported,
+        }
+        result = results[stage]()
+        if result is None:
+            self.say(f"{stage}: nothing to do: the recipe's rows are scored already")
+            return Finished(stage, self.into / stage, None, None)
+        if isinstance(result, Made):
+            return Finished(stage, self.into / stage, result.digest, result.rows)
+        return Finished(stage, self.into / stage, result.key, None)
+
+    def _result(self, step: Step[R]) -> R:
+        """The step's result, made where this run makes the stage."""
+        return step.make() if self.only in {None, step.name} else step.need()
 
     @cached_property
     def mined(self) -> Made | None:
@@ -125,94 +146,112 @@ class Distillation:
         """
         asked = questions_of(self.recipe)
         if not asked:
-            self._said_nothing("mine")
             return None
         check_questions(self.recipe, asked)
-        if not self._makes("mine"):
-            settings, inputs = mine_depends(self.recipe, asked)
-            return need_made(self.into / "mine", settings=settings, inputs=inputs)
-        questions = [question for row in asked.values() for question in row]
-        overlaps_of(self.recipe, (question.text for question in questions), say=self.say)
-        with self.watch("mining", len(questions), "queries") as bar:
-            return mine(self.recipe, self.into, say=self.say, each=bar.add)
 
-    @cached_property
-    def labelled(self) -> Made | None:
-        """Teachers' scores of the candidates."""
-        mined = self.mined
-        if mined is None:
-            self._said_nothing("label")
-            return None
-        assert self.recipe.label is not None  # read_recipe has seen to it
-        if not self._makes("label"):
-            known = KnownDigests(self.into / "label" / "teachers.json")
-            digests = known.now(teacher.model for teacher in self.recipe.label.teachers)
-            settings, inputs = label_depends(self.recipe, mined, digests)
-            return joined(need_made(self.into / "label", settings=settings, inputs=inputs), self.recipe)
-        return label(
-            self.recipe, self.into, mined, say=self.say, watch=self.watch, processes=self.processes, ray=self.ray
+        def make() -> Made:
+            questions = [question for row in asked.values() for question in row]
+            overlaps_of(self.recipe, (question.text for question in questions), say=self.say)
+            with self.watch("mining", len(questions), "queries") as bar:
+                return mine(self.recipe, self.into, say=self.say, each=bar.add)
+
+        return self._result(
+            Step("mine", self.into, lambda: parts_depend(*mine_depends(self.recipe, asked)), open_made, make)
         )
 
     @cached_property
+    def labelled(self) -> Made | None:
+        """Teachers' scores of the candidates; None where the data was scored by somebody else."""
+        mined, settings = self.mined, self.recipe.label
+        if mined is None or settings is None:
+            return None
+
+        def depends() -> Depends:
+            known = KnownDigests(self.into / "label" / "teachers.json")
+            digests = known.now(teacher.model for teacher in settings.teachers)
+            return parts_depend(*label_depends(self.recipe, mined, digests))
+
+        def make() -> Made:
+            return label(
+                self.recipe,
+                self.into,
+                mined,
+                say=self.say,
+                watch=self.watch,
+                processes=self.processes,
+                ray=self.ray,
+            )
+
+        return joined(self._result(Step("label", self.into, depends, open_made, make)), self.recipe)
+
+    @cached_property
     def sampled(self) -> Made | None:
-        """What is trained on, its distribution of scores shown and drawn."""
+        """What is trained on, its distribution of scores shown and drawn; None where others scored the data."""
         labelled = self.labelled
         if labelled is None:
-            self._said_nothing("sample")
             return None
-        if not self._makes("sample"):
-            settings, inputs = sample_depends(self.recipe, labelled)
-            return need_made(self.into / "sample", settings=settings, inputs=inputs)
-        made = sample(self.recipe, self.into, labelled, say=self.say)
-        self._show_scores(made)
-        return made
+
+        def make() -> Made:
+            made = sample(self.recipe, self.into, labelled, say=self.say)
+            self._show_scores(made)
+            return made
+
+        return self._result(
+            Step("sample", self.into, lambda: parts_depend(*sample_depends(self.recipe, labelled)), open_made, make)
+        )
 
     @cached_property
     def trained(self) -> Trained:
         """The student, trained in this process, or by ``torchrun`` in several."""
         sampled = self.sampled
-        if not self._makes("train"):
-            return need_trained(self.recipe, self.into, sampled)
-        if self.processes == 1 or "WORLD_SIZE" in os.environ:
+
+        def make() -> Trained:
+            if self.processes > 1 and "WORLD_SIZE" not in os.environ:
+                if (done := step.done()) is not None:
+                    return done
+                self._torchrun()
+                return step.need()
             with self._alone("train") if is_leader() else nullcontext():
                 return train(self.recipe, self.into, sampled, say=self.say)
-        if (done := trained_as(self.recipe, self.into, sampled)) is not None:
-            return done
-        self._torchrun()
-        return need_trained(self.recipe, self.into, sampled)
+
+        step = Step("train", self.into, lambda: train_depends(self.recipe, sampled), open_trained, make)
+        return self._result(step)
 
     @cached_property
     def measured(self) -> Measured:
         """The student's figures."""
         trained = self.trained
-        if not self._makes("evaluate"):
-            return need_measured(self.recipe, self.into, trained)
-        need("ir_measures", extra="evaluate")
-        joined = self.labelled.facts["ensemble"] if self.labelled is not None else None
 
         def overlaps() -> Sequence[Overlap]:
             return overlaps_of(self.recipe, asked_in_training(self.recipe, self.into), say=self.say)
 
-        with self._alone("evaluate"):
-            return measure(self.recipe, self.into, trained, joined, overlaps, say=self.say)
+        def make() -> Measured:
+            need("ir_measures", extra="evaluate")
+            how = self.labelled.facts["ensemble"] if self.labelled is not None else None
+            with self._alone("evaluate"):
+                return measure(self.recipe, self.into, trained, how, overlaps, say=self.say)
+
+        return self._result(
+            Step("evaluate", self.into, lambda: measure_depends(self.recipe, trained), open_measured, make)
+        )
 
     @cached_property
-    def exported(self) -> Path:
+    def exported(self) -> Exported:
         """The folder of the finished checkpoint."""
         trained, measured, provenance = self.trained, self.measured, self._provenance()
-        with self._alone("export"):
-            return export(self.written, self.into, trained, measured, provenance, say=self.say)
+
+        def depends() -> Depends:
+            return export_depends(self.written, trained, measured, provenance)
+
+        def make() -> Exported:
+            with self._alone("export"):
+                return export(self.written, self.into, trained, measured, provenance, say=self.say)
+
+        return self._result(Step("export", self.into, depends, open_exported, make))
 
     def _alone(self, stage: StageName) -> AbstractContextManager[None]:
         """The stage, nobody else's meanwhile; the lock lies beside its folder, which may be removed."""
         return stage_held(self.into / stage, self.into / f"{stage}.lock")
-
-    def _makes(self, stage: StageName) -> bool:
-        return self.only in {None, stage}
-
-    def _said_nothing(self, stage: StageName) -> None:
-        if self.only == stage:
-            self.say(f"{stage}: nothing to do: the recipe's rows are scored already")
 
     def _show_scores(self, made: Made) -> None:
         both = {"labelled": made.facts["labelled"], "sampled": made.facts["sampled"]}
@@ -234,9 +273,9 @@ class Distillation:
             raise WorkerFailed(f"train: torchrun ended with status {ended}: what it met stands above")
 
     def _provenance(self) -> Mapping[str, Any]:
-        found: dict[str, Any] = {"training run": self.trained.digest, "evaluation": self.measured.key}
+        found: dict[str, Any] = {"training run": self.trained.key, "evaluation": self.measured.key}
         if self.mined is not None and self.labelled is not None and self.sampled is not None:
-            _, inputs = mine_depends(self.recipe, questions_of(self.recipe))
+            inputs = (self.mined.depends or {})["inputs"]
             found |= {"data": inputs, "mined rows": self.mined.digest, "labelled rows": self.labelled.digest}
             found["sampled rows"] = self.sampled.digest
         return {**found, **sources(self.recipe, self.into, self.labelled)}

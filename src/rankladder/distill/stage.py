@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rankladder.distill.manifests import difference, expect_ours, plain, read_json, stage_held, write_json
-from rankladder.errors import BadFile, NotFound, StorageFailed
+from rankladder.distill.step import MARKS, Depends
+from rankladder.errors import BadFile, StorageFailed
 from rankladder.storage import file_digest, whole_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMAT = 1
-MARK = "stage.json"
-"""The file that says that a folder is a stage's, and whose."""
+_MARK = MARKS["mine"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Made:
     key: str
     parts: tuple[Part, ...]
     facts: Mapping[str, Any]
+    depends: Mapping[str, Any] | None = None
 
     @property
     def rows(self) -> int:
@@ -76,6 +77,12 @@ class Made:
         return [_checked(self.folder, part) for part in self.parts]
 
 
+def parts_depend(settings: Mapping[str, Any], inputs: Mapping[str, Any]) -> Depends:
+    """What parts depend on: what of the recipe (JSON values), and digests of what is read, by name."""
+    values = {"format": FORMAT, "settings": plain(settings), "inputs": plain(inputs)}
+    return Depends(values, hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest())
+
+
 class Stage:
     """The folder of one stage, held by one process at a time.
 
@@ -95,15 +102,14 @@ class Stage:
         say: Callable[[str], object] = lambda line: None,
     ) -> None:
         self.folder = folder
-        self.depends = {"format": FORMAT, "settings": plain(settings), "inputs": plain(inputs)}
-        self.key = hashlib.sha256(json.dumps(self.depends, sort_keys=True).encode()).hexdigest()
+        self.depends = parts_depend(settings, inputs)
         self.say = say
 
     @property
     def made(self) -> Made | None:
         """The stage as it was completed with these settings and inputs, or None."""
         found = open_made(self.folder)
-        return found if found is not None and found.key == self.key else None
+        return found if found is not None and found.key == self.depends.key else None
 
     def run(
         self,
@@ -137,13 +143,13 @@ class Stage:
             for place, found in enumerate(there):
                 parts.append(found or self._commit(place, make(place)))
                 each(place)
-            made = Made(self.folder, self.key, tuple(parts), {})
+            made = Made(self.folder, self.depends.key, tuple(parts), {}, self.depends.values)
             made = replace(made, facts=dict(facts(made)))
             write_json(
                 self.folder / "manifest.json",
                 {
-                    "key": self.key,
-                    **self.depends,
+                    "key": self.depends.key,
+                    **self.depends.values,
                     "parts": [{"name": part.name, "rows": part.rows, "sha256": part.sha256} for part in parts],
                     "facts": dict(made.facts),
                 },
@@ -155,14 +161,14 @@ class Stage:
         writes what the new parts depend on. Raises BadInput where somebody else's files lie.
         """
         if not self._has_record():
-            expect_ours(self.folder, MARK)
-        marker = self.folder / MARK
+            expect_ours(self.folder, _MARK)
+        marker = self.folder / _MARK
         before = read_json(marker)
-        wanted = {**self.depends, "parts": list(names)}
+        wanted = {**self.depends.values, "parts": list(names)}
         if before == wanted:
             return
         if before is not None:
-            changed = difference({key: before.get(key) for key in self.depends}, self.depends)
+            changed = difference({key: before.get(key) for key in self.depends.values}, self.depends.values)
             self.say(f"{self.folder.name}: made anew: {changed or 'its parts hold something else, or stand otherwise'}")
         for file in sorted(self.folder.iterdir()):
             if file.name == "manifest.json" or file.name.startswith("part-"):
@@ -200,29 +206,12 @@ class Stage:
 
 def open_made(folder: Path) -> Made | None:
     """A complete stage as its manifest has it, or None."""
-    match read_json(folder / "manifest.json"):
+    match record := read_json(folder / "manifest.json"):
         case {"key": str(key), "parts": [*parts], "facts": dict(facts)}:
             with suppress(TypeError):
-                return Made(folder, key, tuple(Part(**part) for part in parts), facts)
+                depends = {name: record.get(name) for name in ("format", "settings", "inputs")}
+                return Made(folder, key, tuple(Part(**part) for part in parts), facts, depends)
     return None
-
-
-def need_made(folder: Path, *, settings: Mapping[str, Any], inputs: Mapping[str, Any]) -> Made:
-    """A complete stage that was made with these settings and from these inputs, among others it may have had.
-
-    Raises NotFound, saying what differs and what to run, where there is none.
-    """
-    hint = f"rankladder distill {folder.name} RECIPE makes it"
-    found = open_made(folder)
-    record = read_json(folder / "manifest.json")
-    if found is None or record is None:
-        raise NotFound(f"{folder}: this stage is not complete", hint=hint)
-    inputs_then = record.get("inputs") or {}
-    had = {"settings": record.get("settings"), "inputs": {name: inputs_then.get(name) for name in inputs}}
-    wanted = {"settings": plain(settings), "inputs": plain(inputs)}
-    if had != wanted:
-        raise NotFound(f"{folder}: made with something else: {difference(had, wanted)}", hint=hint)
-    return found
 
 
 def _part_name(place: int) -> str:

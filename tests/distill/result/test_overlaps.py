@@ -37,7 +37,7 @@ def test_a_set_named_after_the_training_is_looked_at_before_it_is_measured(told:
 def test_the_card_says_what_was_found_and_a_withdrawn_permission_is_refused(told: Told) -> None:
     told.change('sets = ["judged"]', 'sets = ["stolen"]\noverlap = "allow"')
     assert told.run("evaluate").trained_on == {"stolen": 1}
-    card = told.run("export") / "README.md"
+    card = told.run("export").folder / "README.md"
     assert "stolen: 1 of its queries were trained on" in card.read_text()
     told.change('overlap = "allow"\n', "")
     with pytest.raises(BadInput, match="stolen: 1 of 8"):

@@ -15,14 +15,15 @@ import pytest
 from rankladder.distill.manifests import clear
 from rankladder.distill.recipe.tables import Data, Recipe, Train
 from rankladder.distill.stage import Stage
+from rankladder.distill.step import Depends
 from rankladder.distill.train.run_folder import begin_run, begun_batch, key_of, last_checkpoint, train_depends
 from rankladder.errors import BadInput
 
 from ..toy import Told, write_toy
 
 
-def depends(rate: float) -> dict[str, Any]:
-    return {
+def depends(rate: float) -> Depends:
+    values = {
         "settings": {"learning_rate": rate},
         "during": [],
         "seed": 1,
@@ -30,6 +31,7 @@ def depends(rate: float) -> dict[str, Any]:
         "start": ["s"],
         "start_settings": "t",
     }
+    return Depends(values, key_of(values))
 
 
 def begun(folder: Path, rate: float) -> list[str]:
@@ -71,15 +73,15 @@ def test_a_run_killed_while_it_clears_another_recipes_leaves_no_checkpoint_of_th
     monkeypatch.undo()
     begun(folder, 0.2)
     assert last_checkpoint(folder / "checkpoints") is None
-    assert (folder / "key").read_text() == key_of(depends(0.2))
+    assert (folder / "key").read_text() == depends(0.2).key
 
 
 def test_a_run_that_is_gone_on_with_keeps_its_batch(tmp_path: Path) -> None:
     folder = tmp_path / "train"
-    assert begun_batch(folder, key_of(depends(0.1))) is None
+    assert begun_batch(folder, depends(0.1).key) is None
     begun(folder, 0.1)
-    assert begun_batch(folder, key_of(depends(0.1))) == 16
-    assert begun_batch(folder, key_of(depends(0.2))) is None
+    assert begun_batch(folder, depends(0.1).key) == 16
+    assert begun_batch(folder, depends(0.2).key) is None
 
 
 def test_a_run_of_the_same_recipe_keeps_its_checkpoints_and_another_does_not(tmp_path: Path) -> None:
@@ -109,7 +111,7 @@ def test_a_folder_without_files_or_killed_before_its_key_is_begun(tmp_path: Path
     (folder / "depends.json").write_text("{}")
     (folder / ".key.x1.tmp").write_text("")
     assert begun(folder, 0.1) == []
-    assert (folder / "key").read_text() == key_of(depends(0.1))
+    assert (folder / "key").read_text() == depends(0.1).key
 
 
 @pytest.mark.parametrize("stage", ["corpus/things", "mine", "label", "sample", "train", "evaluate", "export"])
@@ -170,10 +172,10 @@ def test_a_run_depends_on_its_starts_tokenizer_and_configuration(tmp_path: Path,
     recipe = Recipe(
         name="r", data=(Data(name="d", scored=str(tmp_path / "rows.jsonl")),), train=Train(start=str(start))
     )
-    before = key_of(train_depends(recipe, None))
+    before = train_depends(recipe, None).key
     (start / "README.md").write_text("about it")
-    assert key_of(train_depends(recipe, None)) == before
+    assert train_depends(recipe, None).key == before
     for name in ("tokenizer.json", "config.json"):
         (start / name).write_text((start / name).read_text() + " ")
-        assert key_of(train_depends(recipe, None)) != before
-        before = key_of(train_depends(recipe, None))
+        assert train_depends(recipe, None).key != before
+        before = train_depends(recipe, None).key

@@ -18,7 +18,7 @@ from rankladder.distill.manifests import stage_held
 from rankladder.distill.recipe.names import FREE, bare_name
 from rankladder.distill.recipe.tables import Recipe
 from rankladder.distill.stage import Made, Stage, open_made
-from rankladder.rerank.hosted import is_hosted
+from rankladder.rerank import ModelRequest
 from rankladder.scores import KeptScore, KeptScores, missing_places, pair_key, score_missing
 
 if TYPE_CHECKING:
@@ -138,13 +138,14 @@ class Scoring:
             return open_teacher(self.name).digest
         if digest is not None and not self._missing(digest):
             return digest
-        if self.ray is not None and not is_hosted(self.name):  # a service is asked from here, where it is counted
+        hosted = ModelRequest.parse(self.name).hosted
+        if self.ray is not None and not hosted:  # a service is asked from here, where it is counted
             digest = cluster_digest(self.name, self.ray)
             self._score_ahead(digest)
             return digest
         teacher = open_teacher(self.name)
         digest = teacher.digest
-        if self.processes > 1 and not is_hosted(self.name):
+        if self.processes > 1 and not hosted:
             del teacher  # each process opens its own
             self._score_ahead(digest)
         else:

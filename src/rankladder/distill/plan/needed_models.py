@@ -14,7 +14,6 @@ from rankladder.distill.recipe.tables import NANO_BEIR, Recipe, Train
 from rankladder.distill.train.student import start_folder
 from rankladder.errors import NotFound
 from rankladder.rerank import ModelRequest
-from rankladder.rerank.hosted import is_hosted
 from rankladder.retrieve import all_embedders
 from rankladder.retrieve.dense.opening import find_embedder
 
@@ -59,7 +58,7 @@ def _needed(recipe: Recipe) -> Iterator[Needed]:
             continue
         if text.partition(":")[0] in VECTORS:
             yield _embedder("label: teacher", model_of(text))
-        elif is_hosted(text):
+        elif ModelRequest.parse(text).hosted:
             yield Needed("label: teacher, a service", text, None)
         else:
             yield _known(Needed("label: teacher", model_of(text), _is_here(_reranker(text))))

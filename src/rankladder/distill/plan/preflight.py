@@ -7,13 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from rankladder.checkpoint import find_checkpoint
-from rankladder.distill import stage
 from rankladder.distill.manifests import expect_ours
 from rankladder.distill.recipe.names import FREE, VECTORS, is_known, model_of
 from rankladder.distill.recipe.tables import NANO_BEIR, Recipe, Train
-from rankladder.distill.result import evaluating, exporting
 from rankladder.distill.stage import open_made
-from rankladder.distill.train import run_folder
+from rankladder.distill.step import MARKS
 from rankladder.distill.train.nano_beir import NanoBeir
 from rankladder.distill.train.run_folder import open_trained
 from rankladder.distill.train.schedule import plan_training
@@ -23,19 +21,9 @@ from rankladder.errors import BadInput, MissingExtra
 from rankladder.paths import expanded, is_folder
 from rankladder.rerank import ModelRequest
 from rankladder.rerank.engine import choose_engine, need
-from rankladder.rerank.hosted import is_hosted
 from rankladder.retrieve.dense.folder import read_folder
 from rankladder.retrieve.dense.opening import find_embedder
 
-_MARKS = {
-    "mine": stage.MARK,
-    "label": stage.MARK,
-    "sample": stage.MARK,
-    "train": run_folder.MARK,
-    "evaluate": evaluating.MARK,
-    "export": exporting.MARK,
-}
-"""The folders of the stages, and the file by which each is known."""
 _BESIDE = ("corpus", "scores", "rows")
 """What stages keep beside their own folders."""
 _ELSEWHERE = "name another folder with --into; without it, the stages lie in a folder that is called as the recipe is"
@@ -66,7 +54,7 @@ def check_folders(recipe: Recipe, work: Path) -> None:
     Raises BadInput naming both.
     """
     into = work.resolve()
-    folders = {name: (into / name).resolve() for name in (*_MARKS, *_BESIDE)}
+    folders = {name: (into / name).resolve() for name in (*MARKS, *_BESIDE)}
     for what, path in _read_from(recipe):
         place = path.resolve()
         if into.is_relative_to(place):
@@ -74,10 +62,10 @@ def check_folders(recipe: Recipe, work: Path) -> None:
             raise BadInput(message, hint=_ELSEWHERE)
         if (name := next((name for name, folder in folders.items() if place.is_relative_to(folder)), None)) is not None:
             raise BadInput(f"{path}: {what} lies where the stages write {work / name}", hint=_ELSEWHERE)
-    for name, mark in _MARKS.items():
+    for name, mark in MARKS.items():
         expect_ours(work / name, mark)
     for one in recipe.data:
-        expect_ours(work / "corpus" / one.name, stage.MARK)
+        expect_ours(work / "corpus" / one.name, MARKS["mine"])
 
 
 def _read_from(recipe: Recipe) -> Iterator[tuple[str, Path]]:
@@ -159,7 +147,7 @@ def _check_teacher(text: str) -> None:
         _check_embedder(name)
         return
     request = ModelRequest.parse(text)
-    if is_hosted(name):
+    if request.hosted:
         request.open()  # it reads the key, and asks nothing of the service
         return
     found = find_checkpoint(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rankladder.catalogue import all_models
 from rankladder.paths import expanded, is_folder
-from rankladder.rerank.hosted import is_hosted
+from rankladder.rerank import ModelRequest
 from rankladder.retrieve import all_embedders
 
 FREE = frozenset({"bm25", "labels"})
@@ -33,7 +33,7 @@ def is_known(name: str) -> bool:
     (True, True, True, False)
     """
     models, embedders = {one.name for one in all_models()}, {one.name for one in all_embedders()}
-    return is_hosted(name) or name in FREE | models | embedders
+    return ModelRequest(name, name).hosted or name in FREE | models | embedders
 
 
 def bare_name(text: str) -> str:

@@ -16,13 +16,14 @@ from rankladder.checkpoint import foreign_family
 from rankladder.distill.data.overlap import Overlap
 from rankladder.distill.label.ensemble import join_scores
 from rankladder.distill.label.teachers import Teacher, open_teacher
-from rankladder.distill.manifests import expect_ours, read_json, write_json
+from rankladder.distill.manifests import expect_ours, plain, read_json, write_json
 from rankladder.distill.recipe.names import bare_name
 from rankladder.distill.recipe.tables import Recipe
+from rankladder.distill.step import MARKS, Depends
 from rankladder.distill.train.during import read_judged
 from rankladder.distill.train.run_folder import Trained
 from rankladder.distill.train.student import scores_by_itself, start_folder
-from rankladder.errors import BadOption, NotFound, RankladderError
+from rankladder.errors import BadOption, RankladderError
 from rankladder.evaluate import Candidates, Dataset, System, bm25_candidates, evaluate
 from rankladder.evaluate.report import write_report
 from rankladder.rerank import EncodedDocument, Facts, ModelRequest, Reranker
@@ -32,8 +33,8 @@ from rankladder.storage import file_digest, path_digest
 from rankladder.values import Document, Run
 
 FORMAT = 2
-MARK = "manifest.json"
-"""The file that says that a folder is an evaluation's; empty of figures until it is finished."""
+_MARK = MARKS["evaluate"]
+"""Empty of figures until the evaluation is finished."""
 MEASURE = "nDCG@10"
 Role = Literal["student", "student int8", "start", "teacher", "retriever"]
 _VECTORS = ("cosine", "maxsim")
@@ -62,6 +63,7 @@ class Measured:
     figures: tuple[Figure, ...]
     trained_on: Mapping[str, int]
     """By judged set, how many of its queries were trained on; sets without any are not in it."""
+    depends: Mapping[str, Any] | None = None
 
 
 class TeacherScorer:
@@ -124,15 +126,15 @@ def measure(
     raises, what opening or running the student raises, and BadInput where somebody else's files lie in the folder.
     """
     folder = work / "evaluate"
-    key = measure_key(recipe, trained)
+    depends = measure_depends(recipe, trained)
     done = open_measured(folder)
-    if done is not None and done.key == key and not any(one.failed for one in done.figures):
+    if done is not None and done.key == depends.key and not any(one.failed for one in done.figures):
         say(f"evaluate: complete, {len(done.figures)} figures")
         return done
-    expect_ours(folder, MARK)
+    expect_ours(folder, _MARK)
     known = Counter(one.dataset for one in overlaps())
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / MARK, {})
+    write_json(folder / _MARK, {})
     figures: list[Figure] = []
     systems = _systems(recipe, trained, say) if recipe.evaluate.sets else []
     for path in recipe.evaluate.sets:
@@ -156,18 +158,18 @@ def measure(
     if not figures:
         say("evaluate: the recipe names no sets: nothing is known of the student's quality")
     shown = [asdict(one) for one in figures]
-    write_json(folder / MARK, {"key": key, "trained_on": known, "figures": shown})
-    return Measured(folder, key, tuple(figures), known)
+    write_json(folder / _MARK, {"key": depends.key, "trained_on": known, "figures": shown, "depends": depends.values})
+    return Measured(folder, depends.key, tuple(figures), known, depends.values)
 
 
-def measure_key(recipe: Recipe, trained: Trained) -> str:
+def measure_depends(recipe: Recipe, trained: Trained) -> Depends:
     """What an evaluation depends on: the student's weights, the sets, the systems beside it.
 
     The files of start and teachers stand behind the training run: by name they are compared here, wherever they lie.
     """
     parts = {
         "format": FORMAT,
-        "run": trained.digest,
+        "run": trained.key,
         "names": [recipe.name, *(Path(path).name for path in recipe.evaluate.sets)],  # which the figures carry
         "student": {path.name: file_digest(path) for path in sorted(trained.folder.rglob("*.safetensors"))},
         "sets": [path_digest(path) for path in recipe.evaluate.sets],
@@ -179,24 +181,16 @@ def measure_key(recipe: Recipe, trained: Trained) -> str:
         ],
         "teachers": [[bare_name(one.model), one.weight] for one in recipe.label.teachers] if recipe.label else [],
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return Depends(plain(parts), hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest())
 
 
 def open_measured(folder: Path) -> Measured | None:
     """A finished evaluation as its manifest has it, or None."""
-    found = read_json(folder / MARK)
+    found = read_json(folder / _MARK)
     if found is None or "trained_on" not in found:  # it is not finished, or of format 1, which looked for no overlaps
         return None
-    return Measured(folder, found["key"], tuple(Figure(**row) for row in found["figures"]), found["trained_on"])
-
-
-def need_measured(recipe: Recipe, work: Path, trained: Trained) -> Measured:
-    """The evaluation of this student. Raises NotFound, saying what to run, where there is none."""
-    found = open_measured(work / "evaluate")
-    if found is None or found.key != measure_key(recipe, trained):
-        what = "this stage is not complete" if found is None else "made of another student, or with other settings"
-        raise NotFound(f"{work / 'evaluate'}: {what}", hint="rankladder distill evaluate RECIPE makes it")
-    return found
+    figures = tuple(Figure(**row) for row in found["figures"])
+    return Measured(folder, found["key"], figures, found["trained_on"], found.get("depends"))
 
 
 def _figure(dataset: Dataset, role: Role, name: str, system: System) -> Figure:

@@ -7,7 +7,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,18 @@ import numpy as np
 
 from rankladder.checkpoint.digests import DIGESTS, check_digests, write_digests
 from rankladder.checkpoint.gate import GATE
-from rankladder.distill.manifests import clear, expect_ours
+from rankladder.distill.manifests import clear, expect_ours, plain
 from rankladder.distill.recipe.file import recipe_text, write_recipe
 from rankladder.distill.recipe.tables import Recipe
 from rankladder.distill.result.card import model_card
 from rankladder.distill.result.evaluating import Figure, Measured
+from rankladder.distill.step import MARKS, Depends
 from rankladder.distill.train.run_folder import Trained
 from rankladder.errors import CheckpointRefused, RankladderError, StorageFailed
 from rankladder.rerank import PairsTruncated, Reranker
 from rankladder.storage import file_digest
 
-MARK = "figures.json"
-"""The file that says that a folder is an export."""
+_MARK = MARKS["export"]
 FORMAT = "2"
 """Another wherever the same student is exported otherwise."""
 AGREEMENT = 1e-3
@@ -38,6 +38,15 @@ _PAIRS: Sequence[tuple[str, str]] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A finished checkpoint's folder, and the key of what it depends on."""
+
+    folder: Path
+    key: str
+    depends: None = None
+
+
 def export(
     recipe: Recipe,
     work: Path,
@@ -46,7 +55,7 @@ def export(
     provenance: Mapping[str, Any],
     *,
     say: Callable[[str], object],
-) -> Path:
+) -> Exported:
     """The folder ``export``: weights, tokenizer, ``README.md``, ``recipe.toml``, ``figures.json``, ``digests.json``.
 
     ``int8.json`` stands beside them where int8 was measured.
@@ -66,11 +75,11 @@ def export(
     where somebody else's files lie in its place; StorageFailed.
     """
     into, partial = work / "export", work / "export.partial"
-    key = _key(recipe, trained, measured, provenance)
-    if _is_whole(into, key):
+    key = export_depends(recipe, trained, measured, provenance).key
+    if (done := open_exported(into)) is not None and done.key == key:
         say(f"export: complete, {into}")
-        return into
-    expect_ours(into, MARK)
+        return done
+    expect_ours(into, _MARK)
     try:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(trained.folder, partial)
@@ -84,7 +93,7 @@ def export(
         if gates := gates_of(measured.figures):
             (partial / GATE).write_text(json.dumps({"measurements": gates}, indent=1) + "\n", encoding="utf-8")
         figures = {"key": key, "figures": [asdict(one) for one in measured.figures]}
-        (partial / MARK).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        (partial / _MARK).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         apart = disagreement(partial)
         if not apart <= AGREEMENT:  # NaN too
             raise CheckpointRefused(
@@ -96,7 +105,7 @@ def export(
         # What a hub's copy is fetched without, and what its owner may rewrite, is not promised: card and recipe.
         write_digests(partial, sorted(path for path in partial.rglob("*") if path.suffix in {".json", ".safetensors"}))
         if into.is_dir():
-            clear(into, MARK)
+            clear(into, _MARK)
             shutil.rmtree(into)
         partial.rename(into)
     except OSError as error:
@@ -106,7 +115,7 @@ def export(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     say(f"export: {into}, scores of both libraries within {apart:.1g}")
-    return into
+    return Exported(into, key)
 
 
 def gates_of(figures: Sequence[Figure]) -> list[dict[str, Any]]:
@@ -132,18 +141,21 @@ def disagreement(folder: Path) -> float:
     return float(np.abs(ours - np.asarray(theirs, dtype=np.float32)).max())
 
 
-def _key(recipe: Recipe, trained: Trained, measured: Measured, provenance: Mapping[str, Any]) -> str:
-    figures = json.dumps([asdict(one) for one in measured.figures])
-    parts = [FORMAT, recipe_text(recipe), trained.digest, measured.key, figures, json.dumps(provenance, sort_keys=True)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+def export_depends(recipe: Recipe, trained: Trained, measured: Measured, provenance: Mapping[str, Any]) -> Depends:
+    """What an export depends on: the recipe as it was written, the student and its figures, the digests on the card."""
+    figures = [asdict(one) for one in measured.figures]
+    parts = [FORMAT, recipe_text(recipe), trained.key, measured.key, json.dumps(figures)]
+    key = hashlib.sha256("\n".join([*parts, json.dumps(provenance, sort_keys=True)]).encode()).hexdigest()
+    return Depends({"recipe": recipe_text(recipe), "figures": figures, "provenance": plain(provenance)}, key)
 
 
-def _is_whole(folder: Path, key: str) -> bool:
-    """Whether this very export lies there, every file as it was written."""
+def open_exported(folder: Path) -> Exported | None:
+    """An export whose every file is as it was written, or None."""
     try:
-        if json.loads((folder / MARK).read_bytes())["key"] != key or not (folder / DIGESTS).is_file():
-            return False
+        key = json.loads((folder / _MARK).read_bytes())["key"]
+        if not (folder / DIGESTS).is_file():
+            return None
         check_digests(folder, ())
     except (OSError, ValueError, KeyError, TypeError, RankladderError):
-        return False
-    return True
+        return None
+    return Exported(folder, key)

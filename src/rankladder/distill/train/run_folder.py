@@ -26,12 +26,11 @@ from rankladder.distill.data.training_rows import rows_digest
 from rankladder.distill.manifests import clear, difference, expect_ours, plain, read_json, write_json
 from rankladder.distill.recipe.tables import NANO_BEIR, Recipe
 from rankladder.distill.stage import Made
+from rankladder.distill.step import MARKS, Depends
 from rankladder.distill.train.student import start_folder
-from rankladder.errors import NotFound
 from rankladder.storage import file_digest, path_digest, whole_file
 
-MARK = "key"
-"""The file that says that a folder is a training run's, and whose."""
+_MARK = MARKS["train"]
 _BATCH = "batch.json"
 _BESIDE = {"logs", "keep", "start", "revision"}
 """What of ``[train]`` changes nothing; the start's name does not, as its files are digested."""
@@ -44,9 +43,10 @@ class Trained:
     """A finished run: the best checkpoint, what it was chosen by, and the log of the run."""
 
     folder: Path
-    digest: str
+    key: str
     best: Mapping[str, float]
     history: tuple[Mapping[str, float], ...]
+    depends: Mapping[str, Any] | None = None
 
 
 def open_trained(folder: Path) -> Trained | None:
@@ -57,28 +57,14 @@ def open_trained(folder: Path) -> Trained | None:
     for name, digest in found.get("files", {}).items():
         if not (folder / "best" / name).is_file() or file_digest(folder / "best" / name) != digest:
             return None
-    return Trained(folder / "best", found["key"], found["best"], tuple(found["history"]))
+    depends = read_json(folder / "depends.json")
+    return Trained(folder / "best", found["key"], found["best"], tuple(found["history"]), depends)
 
 
-def trained_as(recipe: Recipe, work: Path, sampled: Made | None) -> Trained | None:
-    """The finished run of this recipe and these rows, None where there is none."""
-    found = open_trained(work / "train")
-    return found if found is not None and found.digest == key_of(train_depends(recipe, sampled)) else None
-
-
-def need_trained(recipe: Recipe, work: Path, sampled: Made | None) -> Trained:
-    """As ``trained_as``. Raises NotFound, saying what to run, where there is none."""
-    if (found := trained_as(recipe, work, sampled)) is None:
-        whole = open_trained(work / "train") is not None
-        what = "trained on other rows, or with other settings" if whole else "this stage is not complete"
-        raise NotFound(f"{work / 'train'}: {what}", hint="rankladder distill train RECIPE makes it")
-    return found
-
-
-def has_settings_of(recipe: Recipe, work: Path) -> bool:
-    """Whether a finished run lies there that had these settings, whatever its rows: they need no check any more."""
-    begun = read_json(work / "train" / "depends.json")
-    return begun is not None and begun["settings"] == _settings(recipe) and open_trained(work / "train") is not None
+def is_made_with(found: Trained | None, recipe: Recipe) -> bool:
+    """Whether a run is finished and had these settings, whatever its rows: they need no check any more."""
+    begun = found.depends if found is not None else None
+    return begun is not None and begun["settings"] == run_settings(recipe)
 
 
 def complete_run(trained: Trained, facts: Mapping[str, Any]) -> None:
@@ -87,29 +73,29 @@ def complete_run(trained: Trained, facts: Mapping[str, Any]) -> None:
     files = {
         path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(folder.rglob("*")) if path.is_file()
     }
-    manifest = {"key": trained.digest, "best": trained.best, **facts, "history": trained.history, "files": files}
+    manifest = {"key": trained.key, "best": trained.best, **facts, "history": trained.history, "files": files}
     write_json(folder.parent / "manifest.json", manifest)
 
 
-def train_depends(recipe: Recipe, sampled: Made | None) -> dict[str, Any]:
+def train_depends(recipe: Recipe, sampled: Made | None) -> Depends:
     """What the run depends on: settings, the sets that the best is chosen by, rows, and what lies in the start's
     folder, wherever that is.
     """
     start = start_folder(recipe.train)
     during = sorted(path if path == NANO_BEIR else path_digest(path) for path in recipe.evaluate.during)
     depends = {
-        "settings": _settings(recipe),
+        "settings": run_settings(recipe),
         "during": [during, recipe.evaluate.queries_during, recipe.evaluate.top_k] if during else [],
         "seed": recipe.seed,
         "rows": rows_digest(recipe, sampled),
         "start": [file_digest(path) for path in sorted(start.rglob("*.safetensors"))],
         "start_settings": _settings_digest(start),
     }
-    found: dict[str, Any] = plain(depends)
-    return found
+    values = plain(depends)
+    return Depends(values, key_of(values))
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def run_settings(recipe: Recipe) -> dict[str, Any]:
     """What of ``[train]`` decides the student."""
     found: dict[str, Any] = plain(
         {name: value for name, value in msgspec.to_builtins(recipe.train).items() if name not in _BESIDE}
@@ -141,29 +127,29 @@ def key_of(depends: Mapping[str, Any]) -> str:
 
 def begun_batch(folder: Path, key: str) -> int | None:
     """The batch of a run with this key that was begun in the folder, None where there is none."""
-    marker, found = folder / MARK, read_json(folder / _BATCH)
+    marker, found = folder / _MARK, read_json(folder / _BATCH)
     return found["batch_size"] if found and _key_in(marker) == key else None
 
 
-def begin_run(folder: Path, depends: Mapping[str, Any], batch_size: int, say: Callable[[str], object]) -> None:
+def begin_run(folder: Path, depends: Depends, batch_size: int, say: Callable[[str], object]) -> None:
     """Clears what another recipe or other rows left, saying what changed. Raises BadInput for files without a key.
 
     The key is emptied before what it stands for goes, and written after: killed in between, the folder is cleared by
     the next run, and no checkpoint is gone on with that another recipe made.
     """
-    expect_ours(folder, MARK)
-    marker, key = folder / MARK, key_of(depends)
+    expect_ours(folder, _MARK)
+    marker, key = folder / _MARK, depends.key
     had = _key_in(marker)
     if had == key:
         return
     if had:
         before = read_json(folder / "depends.json")
-        changed = difference(before, depends) if before else ""
+        changed = difference(before, depends.values) if before else ""
         say(f"train: made anew: {changed or 'recipe, rows or start changed'}")
     folder.mkdir(parents=True, exist_ok=True)
     _write(marker, "")
-    clear(folder, MARK)
-    write_json(folder / "depends.json", depends)
+    clear(folder, _MARK)
+    write_json(folder / "depends.json", depends.values)
     write_json(folder / _BATCH, {"batch_size": batch_size})
     _write(marker, key)
 

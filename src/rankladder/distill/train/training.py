@@ -18,22 +18,20 @@ from rankladder.distill.data.overlap import overlaps_of
 from rankladder.distill.data.training_rows import as_lists, as_pairs, has_positives, trained_on, training_rows
 from rankladder.distill.recipe.tables import Recipe, Train, is_pointwise, weights_of
 from rankladder.distill.stage import Made
-from rankladder.distill.train.buckets import bucket_sampler
-from rankladder.distill.train.during import MEAN, Judged, save_student
-from rankladder.distill.train.log import figures_of, watching
-from rankladder.distill.train.losses import make_objective
+from rankladder.distill.train.during import Judged, save_student
+from rankladder.distill.train.log import figures_of
 from rankladder.distill.train.run_folder import (
     Trained,
     begin_run,
     begun_batch,
     complete_run,
-    key_of,
     last_checkpoint,
     open_trained,
     train_depends,
 )
-from rankladder.distill.train.schedule import Plan, plan_facts, plan_training
-from rankladder.distill.train.student import head_pattern, open_student
+from rankladder.distill.train.schedule import plan_facts, plan_training
+from rankladder.distill.train.student import open_student
+from rankladder.distill.train.trainer import make_trainer
 from rankladder.errors import BadInput, BadOption, NotFound, RankladderError, StorageFailed
 
 if TYPE_CHECKING:
@@ -57,9 +55,9 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
 
     folder = work / "train"
     depends = train_depends(recipe, sampled)
-    key = key_of(depends)
+    key = depends.key
     leader = is_leader()
-    if (done := open_trained(folder)) is not None and done.digest == key:
+    if (done := open_trained(folder)) is not None and done.key == key:
         if leader:
             say(f"train: complete, {recipe.train.checkpoint} {_figures(done.best)}")
         return done
@@ -94,7 +92,7 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
             f"{plan.learning_rate:g}, {plan.dtype}; {plan.held_out:,} rows held out"
         )
     judged = Judged(recipe.evaluate) if recipe.evaluate.during else None
-    trainer = _trainer(recipe, plan, model, train_set, held_out, judged, folder, say)
+    trainer = make_trainer(recipe, plan, model, (train_set, held_out), judged, folder, say=say)
     if leader:
         begin_run(folder, depends, plan.batch_size, say)
     trainer.accelerator.wait_for_everyone()
@@ -105,7 +103,7 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
         trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
         state = trainer.state
         step, figure = _chosen(state, recipe.train, trainer.args.metric_for_best_model)
-        trained = Trained(folder / "best", key, figure, figures_of(state.log_history))
+        trained = Trained(folder / "best", key, figure, figures_of(state.log_history), depends.values)
         if trainer.is_world_process_zero():
             if step != state.global_step:
                 _load_weights(model, folder / "checkpoints" / f"checkpoint-{step}")
@@ -158,101 +156,6 @@ def _load_weights(model: CrossEncoder, checkpoint: Path) -> None:
 def is_leader() -> bool:
     """Whether this process speaks for all that ``torchrun`` started."""
     return int(os.environ.get("RANK", "0")) == 0
-
-
-def _trainer(
-    recipe: Recipe,
-    plan: Plan,
-    model: CrossEncoder,
-    train_set: Dataset,
-    held_out: Dataset,
-    judged: Judged | None,
-    folder: Path,
-    say: Callable[[str], object],
-) -> Any:
-    import torch
-    from sentence_transformers.base.evaluation import BaseEvaluator
-    from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
-    from transformers import TrainerCallback
-    from transformers.trainer_callback import PrinterCallback
-
-    class During(BaseEvaluator):
-        def __call__(
-            self, model: Any, output_path: str | None = None, epoch: int = -1, steps: int = -1
-        ) -> dict[str, float]:
-            assert judged is not None
-            return judged.measure(model)
-
-    class Trainer(CrossEncoderTrainer):
-        def get_batch_sampler(self, dataset: Any, batch_size: int, *_columns: Any, **_options: Any) -> Any:
-            training = dataset is self.train_dataset
-            return bucket_sampler(
-                dataset,
-                batch=batch_size,
-                step=plan.batch_size if training else batch_size,
-                run=plan.like_lengths if training else batch_size,
-                whole=training,
-                seed=recipe.seed,
-                epoch=lambda: int(self.state.epoch or 0) if training else 0,
-            )
-
-    class Moved(TrainerCallback):
-        """Finds the best checkpoint where the folder is now: the state that is resumed has the path of then."""
-
-        def on_train_begin(self, args: Any, state: Any, control: Any, **_rest: Any) -> None:
-            best = folder / "checkpoints" / f"checkpoint-{state.best_global_step}"
-            state.best_model_checkpoint = str(best) if best.is_dir() else None
-
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    gpu = torch.cuda.is_available()
-    arguments = CrossEncoderTrainingArguments(
-        output_dir=str(folder / "checkpoints"),
-        num_train_epochs=recipe.train.epochs,
-        per_device_train_batch_size=plan.micro_batch_size,
-        per_device_eval_batch_size=plan.micro_batch_size,
-        gradient_accumulation_steps=plan.batch_size // (plan.micro_batch_size * processes),
-        learning_rate=plan.learning_rate,
-        weight_decay=recipe.train.weight_decay,
-        warmup_steps=math.ceil(recipe.train.warmup * plan.steps),
-        learning_rate_mapping=_head_rate(model, plan, recipe.train),
-        lr_scheduler_type="linear",
-        bf16=plan.dtype == "bf16",
-        fp16=plan.dtype == "fp16",
-        seed=recipe.seed,
-        eval_strategy="steps",
-        eval_steps=plan.evaluate_every,
-        save_strategy="steps",
-        save_steps=plan.evaluate_every,
-        save_total_limit=recipe.train.keep,
-        metric_for_best_model=f"eval_{MEAN}" if judged is not None else "eval_loss",
-        greater_is_better=judged is not None,
-        logging_steps=max(1, plan.evaluate_every // 10),
-        report_to=list(recipe.train.logs) or ["none"],
-        project=recipe.name,
-        dataloader_pin_memory=gpu,
-        use_cpu=not gpu,
-        # Every weight has a gradient, and a search for those without one does not see through the model's output.
-        ddp_find_unused_parameters=False,
-        disable_tqdm=True,  # its bar prints to stdout; ours does not
-    )
-    arguments.dataloader_drop_last = False  # it drops rows, held-out ones too, where there are several processes
-    arguments._n_gpu = min(1, arguments.n_gpu)  # of several it would make one larger batch; torchrun divides ours
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=train_set,
-        eval_dataset=held_out,
-        loss=make_objective(model, recipe.train.loss),
-        evaluator=During() if judged is not None else None,  # type: ignore[no-untyped-call]
-        callbacks=[Moved(), watching(folder, recipe.name, say=say)],
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
-
-
-def _head_rate(model: CrossEncoder, plan: Plan, settings: Train) -> dict[str, float]:
-    """The learning rate of the head's weights, by their names; nothing where it is the encoder's."""
-    return {head_pattern(model): plan.learning_rate * settings.head_rate} if settings.head_rate != 1 else {}
 
 
 def _shaped(rows: Dataset, settings: Train) -> Dataset:
