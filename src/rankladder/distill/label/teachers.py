@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -19,7 +20,7 @@ from rankladder.distill.manifests import read_json, write_json
 from rankladder.distill.recipe.names import FREE, VECTORS, is_known, model_of
 from rankladder.errors import BadInput
 from rankladder.paths import expanded, is_folder
-from rankladder.rerank import ModelRequest, Reranker
+from rankladder.rerank import ModelRequest, PairsTruncated, Reranker
 from rankladder.storage import path_digest
 
 if TYPE_CHECKING:
@@ -41,6 +42,13 @@ class Teacher(Protocol):
         ...
 
 
+def predict(reranker: Reranker, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+    """Raw logits (N,); what is longer than the model reads is cut, as in training, and nobody is warned of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PairsTruncated)
+        return reranker.predict(list(pairs), progress=False)
+
+
 class RerankerTeacher:
     """A cross-encoder, local or hosted: its raw scores."""
 
@@ -49,14 +57,8 @@ class RerankerTeacher:
         self.digest = reranker.digest
 
     def score(self, rows: Rows) -> NDArray[np.float32]:
-        """Raw logits (N,); what is longer than the teacher reads is cut, as in training."""
-        import warnings
-
-        from rankladder.rerank import PairsTruncated
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PairsTruncated)
-            return self.reranker.predict(list(zip(rows["query"], rows["document"], strict=True)), progress=False)
+        """Raw logits (N,)."""
+        return predict(self.reranker, list(zip(rows["query"], rows["document"], strict=True)))
 
 
 class CosineTeacher:
@@ -203,8 +205,8 @@ def _lies_here(text: str) -> bool:
 
 def usage_of(teacher: Teacher) -> str | None:
     """What a hosted teacher has been asked and billed so far, None for one that runs here."""
-    service = service_of(teacher)
-    return None if service is None else str(service.usage)
+    usage = teacher.reranker.usage if isinstance(teacher, RerankerTeacher) else None
+    return None if usage is None else str(usage)
 
 
 def service_of(teacher: Teacher) -> HostedScorer | None:

@@ -17,7 +17,7 @@ from rankladder.distill.data.overlap import Overlap
 from rankladder.distill.label.ensemble import join_scores
 from rankladder.distill.label.teachers import Teacher, open_teacher
 from rankladder.distill.manifests import expect_ours, plain, read_json, write_json
-from rankladder.distill.recipe.names import bare_name
+from rankladder.distill.recipe.names import FREE, VECTORS, bare_name
 from rankladder.distill.recipe.tables import Recipe
 from rankladder.distill.step import MARKS, Depends
 from rankladder.distill.train.during import read_judged
@@ -37,7 +37,6 @@ _MARK = MARKS["evaluate"]
 """Empty of figures until the evaluation is finished."""
 MEASURE = "nDCG@10"
 Role = Literal["student", "student int8", "start", "teacher", "retriever"]
-_VECTORS = ("cosine", "maxsim")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +139,14 @@ def measure(
     for path in recipe.evaluate.sets:
         dataset = read_judged(path, recipe.evaluate.queries)
         candidates = bm25_candidates(dataset, depth=recipe.evaluate.top_k)
-        models = [model for _, model in systems]
+        models = [model for _, _, model in systems]
         found = evaluate(
             dataset, [candidates], models, measures=[MEASURE], top_k=recipe.evaluate.top_k, store=folder / "scores"
         )
         for remark in write_report(found, folder / dataset.name):
             say(f"evaluate: {remark}")
         roles: list[tuple[Role, str]] = [("retriever", "BM25")]
-        roles += [(role, _named(role, model, recipe)) for role, model in systems]
+        roles += [(role, name) for role, name, _ in systems]
         rows = list(zip(roles, found.systems, strict=True))
         if joined is not None:
             runs = [system.run for (role, _), system in rows if role == "teacher"]
@@ -212,27 +211,29 @@ def _figure(dataset: Dataset, role: Role, name: str, system: System) -> Figure:
 
 def _systems(
     recipe: Recipe, trained: Trained, say: Callable[[str], object]
-) -> list[tuple[Role, ModelRequest | Reranker]]:
-    student = trained.folder
-    systems: list[tuple[Role, ModelRequest | Reranker]] = [
-        ("student", ModelRequest("student fp32", str(student), {"dtype": "fp32"}))
+) -> list[tuple[Role, str, ModelRequest | Reranker]]:
+    """Each system's role, its name in a table, and its model."""
+    student, before = trained.folder, f"{Path(recipe.train.start).name} before training"
+    systems: list[tuple[Role, str, ModelRequest | Reranker]] = [
+        ("student", f"{recipe.name} fp32", ModelRequest("student fp32", str(student), {"dtype": "fp32"}))
     ]
     if foreign_family(student) is None:
-        systems.append(("student int8", ModelRequest("student int8", str(student), {"dtype": "int8"})))
+        int8 = ModelRequest("student int8", str(student), {"dtype": "int8"})
+        systems.append(("student int8", f"{recipe.name} int8", int8))
     start = start_folder(recipe.train)
     kind = scores_by_itself(start)
     if kind == "reranker":
-        systems.append(("start", ModelRequest("start", str(start), {"dtype": "fp32"})))
+        systems.append(("start", before, ModelRequest("start", str(start), {"dtype": "fp32"})))
     elif kind == "embedder":
-        systems.append(("start", _reranker(f"cosine:{start}", "start, cosine")))
+        systems.append(("start", f"{before}, cosine", _reranker(f"cosine:{start}", "start, cosine")))
     else:
         say("evaluate: the start is an encoder without a head: it ranks nothing before it is trained")
     for teacher in recipe.label.teachers if recipe.label else ():
-        way = teacher.model.partition(":")[0]
-        if way in _VECTORS:
-            systems.append(("teacher", _reranker(teacher.model, f"teacher {teacher.model}")))
-        elif teacher.model not in {"bm25", "labels"}:
-            systems.append(("teacher", ModelRequest.parse(teacher.model)))
+        text = teacher.model
+        if text.partition(":")[0] in VECTORS:
+            systems.append(("teacher", text, _reranker(text, f"teacher {text}")))
+        elif text not in FREE:
+            systems.append(("teacher", text, ModelRequest.parse(text)))
     return systems
 
 
@@ -265,12 +266,3 @@ def _together(
 
 def _reranker(teacher: str, name: str) -> Reranker:
     return Reranker(TeacherScorer(name, open_teacher(teacher)))
-
-
-def _named(role: Role, model: ModelRequest | Reranker, recipe: Recipe) -> str:
-    """The system as a table shows it."""
-    if role in {"student", "student int8"}:
-        return f"{recipe.name} {'int8' if role == 'student int8' else 'fp32'}"
-    if role == "start":
-        return f"{Path(recipe.train.start).name} before training{'' if isinstance(model, ModelRequest) else ', cosine'}"
-    return model.text if isinstance(model, ModelRequest) else model.name.removeprefix("teacher ")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from rankladder.checkpoint.digests import DIGESTS, check_digests, write_digests
 from rankladder.checkpoint.gate import GATE
+from rankladder.distill.label.teachers import predict
 from rankladder.distill.manifests import clear, expect_ours, plain
 from rankladder.distill.recipe.file import recipe_text, write_recipe
 from rankladder.distill.recipe.tables import Recipe
@@ -22,9 +22,9 @@ from rankladder.distill.result.card import model_card
 from rankladder.distill.result.evaluating import Figure, Measured
 from rankladder.distill.step import MARKS, Depends
 from rankladder.distill.train.run_folder import Trained
-from rankladder.errors import CheckpointRefused, RankladderError, StorageFailed
-from rankladder.rerank import PairsTruncated, Reranker
-from rankladder.storage import file_digest
+from rankladder.errors import CheckpointRefused, RankladderError
+from rankladder.rerank import Reranker
+from rankladder.storage import file_digest, storage_errors
 
 _MARK = MARKS["export"]
 FORMAT = "2"
@@ -81,41 +81,46 @@ def export(
         return done
     expect_ours(into, _MARK)
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(trained.folder, partial)
-        pickled = [path.name for path in partial.rglob("*") if path.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"}]
-        if pickled:
-            raise CheckpointRefused(f"{trained.folder}: expected safetensors alone, found {', '.join(pickled)}")
-        weights = {
-            path.relative_to(partial).as_posix(): file_digest(path) for path in sorted(partial.rglob("*.safetensors"))
-        }
-        write_recipe(recipe, partial / "recipe.toml")
-        if gates := gates_of(measured.figures):
-            (partial / GATE).write_text(json.dumps({"measurements": gates}, indent=1) + "\n", encoding="utf-8")
-        figures = {"key": key, "figures": [asdict(one) for one in measured.figures]}
-        (partial / _MARK).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-        apart = disagreement(partial)
-        if not apart <= AGREEMENT:  # NaN too
-            raise CheckpointRefused(
-                f"{trained.folder}: our scores and Sentence Transformers' lie {apart:.2g} apart, at most {AGREEMENT} "
-                "was expected: nothing was exported"
-            )
-        card = model_card(recipe, measured, {**provenance, "weights": weights}, apart=apart)
-        (partial / "README.md").write_text(card, encoding="utf-8")
-        # What a hub's copy is fetched without, and what its owner may rewrite, is not promised: card and recipe.
-        write_digests(partial, sorted(path for path in partial.rglob("*") if path.suffix in {".json", ".safetensors"}))
-        if into.is_dir():
-            clear(into, _MARK)
-            shutil.rmtree(into)
-        partial.rename(into)
-    except OSError as error:
-        if isinstance(error, RankladderError):
-            raise
-        raise StorageFailed(f"{into}: cannot be written: {error.strerror or error}") from error
+        with storage_errors(into):
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(trained.folder, partial)
+            apart = _complete(partial, trained.folder, recipe, measured, provenance, key)
+            if into.is_dir():
+                clear(into, _MARK)
+                shutil.rmtree(into)
+            partial.rename(into)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     say(f"export: {into}, scores of both libraries within {apart:.1g}")
     return Exported(into, key)
+
+
+def _complete(
+    folder: Path, student: Path, recipe: Recipe, measured: Measured, provenance: Mapping[str, Any], key: str
+) -> float:
+    """Writes into a copy of the student's folder what an export has beside it; how far the two libraries' scores lie
+    apart. Raises CheckpointRefused, and OSError.
+    """
+    pickled = [path.name for path in folder.rglob("*") if path.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"}]
+    if pickled:
+        raise CheckpointRefused(f"{student}: expected safetensors alone, found {', '.join(pickled)}")
+    weights = {path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(folder.rglob("*.safetensors"))}
+    write_recipe(recipe, folder / "recipe.toml")
+    if gates := gates_of(measured.figures):
+        (folder / GATE).write_text(json.dumps({"measurements": gates}, indent=1) + "\n", encoding="utf-8")
+    figures = {"key": key, "figures": [asdict(one) for one in measured.figures]}
+    (folder / _MARK).write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    apart = disagreement(folder)
+    if not apart <= AGREEMENT:  # NaN too
+        raise CheckpointRefused(
+            f"{student}: our scores and Sentence Transformers' lie {apart:.2g} apart, at most {AGREEMENT} "
+            "was expected: nothing was exported"
+        )
+    card = model_card(recipe, measured, {**provenance, "weights": weights}, apart=apart)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    # What a hub's copy is fetched without, and what its owner may rewrite, is not promised: card and recipe.
+    write_digests(folder, sorted(path for path in folder.rglob("*") if path.suffix in {".json", ".safetensors"}))
+    return apart
 
 
 def gates_of(figures: Sequence[Figure]) -> list[dict[str, Any]]:
@@ -133,9 +138,7 @@ def disagreement(folder: Path) -> float:
     """The largest difference of our scores and Sentence Transformers' on three pairs, one of them long."""
     from sentence_transformers import CrossEncoder
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PairsTruncated)
-        ours = Reranker.open(folder, dtype="fp32").predict(list(_PAIRS), progress=False)
+    ours = predict(Reranker.open(folder, dtype="fp32"), _PAIRS)
     model = CrossEncoder(str(folder), device="cpu", local_files_only=True)
     theirs = model.predict(list(_PAIRS), show_progress_bar=False)
     return float(np.abs(ours - np.asarray(theirs, dtype=np.float32)).max())

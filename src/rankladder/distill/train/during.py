@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rankladder.distill.label import teachers
 from rankladder.distill.recipe.tables import NANO_BEIR, Evaluate
 from rankladder.distill.train.nano_beir import NanoBeir
 from rankladder.distill.train.student import needs_bf16
@@ -84,7 +85,7 @@ def predict(model: CrossEncoder, pairs: Sequence[tuple[str, str]]) -> Any:
             return model.predict(list(pairs), show_progress_bar=False, batch_size=128)
     with temporary_folder() as folder, caching_in(folder):
         save_student(model, folder / "student")
-        return _quiet(Reranker.open(folder / "student", dtype="fp32"), pairs)
+        return teachers.predict(Reranker.open(folder / "student", dtype="fp32"), pairs)
 
 
 @contextmanager
@@ -99,13 +100,3 @@ def _half_where_needed(model: CrossEncoder) -> Iterator[None]:
 def save_student(model: CrossEncoder, folder: Path) -> None:
     """Writes the student as Sentence Transformers does: safetensors, loadable there and here."""
     model.save_pretrained(str(folder), create_model_card=False, safe_serialization=True)
-
-
-def _quiet(reranker: Reranker, pairs: Sequence[tuple[str, str]]) -> Any:
-    import warnings
-
-    from rankladder.rerank import PairsTruncated
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PairsTruncated)
-        return reranker.predict(list(pairs), progress=False)
