@@ -47,7 +47,7 @@ def test_what_was_made_with_the_same_is_the_result(kept: Kept) -> None:
         (Kept("other", None), "made with something else\nhint"),
         (Kept("other", {**NOW, "settings": {"depth": 4}}), "made with something else: depth was 4, is 3"),
         (Kept("other", {**NOW, "settings": {"depth": 3, "ways": 2}}), "ways was 2, is not there"),
-        (Kept("other", {**NOW, "inputs": {}}), 'corpus was null, is "c0"'),
+        (Kept("other", {**NOW, "inputs": {}}), 'corpus was not there, is "c0"'),
     ],
 )
 def test_anything_else_is_none_and_says_what_differs_and_what_to_run(kept: Kept | None, said: str) -> None:

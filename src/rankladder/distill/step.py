@@ -95,6 +95,6 @@ def differs(found: Result, now: Depends) -> str | None:
         return "made with something else"
     then = {name: found.depends.get(name) for name in now.values}
     if isinstance(inputs := then.get("inputs"), dict):
-        then["inputs"] = {name: inputs.get(name) for name in now.values["inputs"]}
+        then["inputs"] = {name: inputs[name] for name in now.values["inputs"] if name in inputs}
     changed = difference(then, now.values)
     return f"made with something else: {changed}" if changed else None
