@@ -27,7 +27,7 @@ from rankladder.choose.decision import Standing, pick
 from rankladder.choose.evidence import SURE, draw_means, weigh
 from rankladder.choose.forecast import CAP, LOOKS, further_queries
 from rankladder.evaluate.statistics import expanded, holm
-from record import HERE, write_results
+from record import HERE, command_line, write_results
 
 Matrix = NDArray[np.float64]
 SIZES = (10, 20, 50, 100, 200, 500, 1000)
@@ -301,7 +301,12 @@ def coverage(every: Sequence[Population], target: float, *, size: int, level: fl
             too_high += taken < low
             inside += low <= taken <= high
     shares = {"inside": inside, "took longer": too_low, "took less": too_high, "without an upper end": open_ended}
-    return {"queries": size, "level": level, "runs": count, **{k: round(v / count, 3) for k, v in shares.items()}}
+    return {
+        "queries": size,
+        "level": level,
+        "runs": count,
+        **{k: round(v / max(1, count), 3) for k, v in shares.items()},
+    }
 
 
 def _settled(values: Matrix, target: float, level: float, seed: int) -> bool:
@@ -344,12 +349,14 @@ def main() -> None:
     options = parser.parse_args()
     rows, start = json.loads(VALUES.read_text()), time.perf_counter()
     kept = HERE / "results" / "choosing.json"
-    found = json.loads(kept.read_text())["targets"] if kept.exists() else {}
     for target in options.target or (0.95, 0.98):
         every = populations(rows, target)
         result = simulate(every, target, sizes=SIZES, runs=options.runs, draws=options.draws)
-        found[f"{target:g}"] = {
+        figures = {
+            "command": command_line(),
+            "seconds": round(time.perf_counter() - start),
             "runs": options.runs,
+            "draws": options.draws,
             "by size": summed(result["cells"]),
             "by kind": {
                 kind: summed([cell for cell in result["cells"] if cell["kind"] == kind])
@@ -363,11 +370,12 @@ def main() -> None:
                 for level in (0.8, 0.99)
             ],
         }
-        for row in found[f"{target:g}"]["by size"]:
+        for row in figures["by size"]:
             print(target, json.dumps(row), flush=True)
-        figures = {"draws": options.draws, "seconds": round(time.perf_counter() - start)}
-        figures |= {"collections": {name: len(next(iter(systems.values()))) for name, systems in rows.items()}}
-        print(write_results("choosing", {**figures, "targets": found}), flush=True)
+        targets = json.loads(kept.read_text())["targets"] if kept.exists() else {}
+        targets = dict(sorted({**targets, f"{target:g}": figures}.items()))
+        counts = {name: len(next(iter(systems.values()))) for name, systems in rows.items()}
+        print(write_results("choosing", {"collections": counts, "targets": targets}), flush=True)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,9 @@ def test_the_headline_says_how_well_the_choice_is_known() -> None:
     assert few.decision.standing is Standing.BEST_BET
     assert few.headline.startswith("Not settled. The best bet is old: 5")
     assert any("To choose with 80 % takes" in sentence for sentence in few.sentences)
+    near = judged([row("old", 0.545, 1), row("new", 0.6, 20)], Wishes(budget_ms=10))
+    assert near.headline.startswith("Nothing to choose: probably no contender that fits keeps 95 % of the best nDCG@10")
+    assert "the nearest is old, with a probability of 1" in near.headline
     none = judged([row("old", 0.3, 1), row("new", 0.6, 20)], Wishes(budget_ms=10))
     assert none.headline == (
         "Nothing to choose: beyond doubt no contender that fits budget and memory keeps 95 % of the best nDCG@10."

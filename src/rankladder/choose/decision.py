@@ -112,7 +112,8 @@ class Decision:
 def decide(entries: Sequence[Entry], wishes: Wishes, *, reference: str | None = None, seed: int = 0) -> Decision:
     """The cheapest contender (p95, then memory, then parameters) within budget and memory that keeps the target with
     at least the confidence that was asked for; where there is none, the one with the highest probability is the best
-    bet. A contender whose cost is not known, or that is below the target beyond doubt, is neither.
+    bet. A contender whose cost is not known, or that is below the target beyond doubt, is neither; and there is no bet
+    where probably none of them keeps it.
 
     The target is a share of the highest true mean of all contenders, those over the budget too; or of the
     ``reference``, which cannot be chosen under any of its names. Every contender is held to the same test, the highest
@@ -183,13 +184,14 @@ class Pick:
 
 def pick(rising: Sequence[Evidence], confidence: float, below: Sequence[bool]) -> Pick:
     """The first, which is the cheapest, that keeps the target with at least ``confidence``; where there is none, the
-    one with the highest probability of those that are not below the target beyond doubt.
+    one with the highest probability of those that are not below the target beyond doubt. None where even together these
+    are so improbable that, with ``confidence``, none of them keeps it.
     """
     for place, evidence in enumerate(rising):
         if evidence.probability >= confidence:
             return Pick(place, Standing.SURE if evidence.sure else Standing.PROBABLE)
     bets = [place for place in range(len(rising)) if not below[place]]
-    if not bets:
+    if not bets or sum(rising[place].probability for place in bets) <= 1 - confidence:
         return Pick(None, Standing.NOTHING)
     # Two hundredths are less than the draws show apart: the cheaper is the better bet then.
     highest = max(rising[place].probability for place in bets)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from rankladder.choose.amounts import is_busy, percent
 from rankladder.choose.contenders import Contender, Scored, Spent
-from rankladder.choose.sentences import is_busy, percent
 from rankladder.choose.spending import LISTS, Tasks
 from rankladder.errors import RankladderError
 

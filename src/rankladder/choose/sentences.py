@@ -4,51 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rankladder.choose.contenders import Contender, Spent
+from rankladder.choose.amounts import figure, is_busy, percent, signed, spread, time_of
+from rankladder.choose.contenders import Contender
 from rankladder.choose.decision import Decision, Reason, Standing
 from rankladder.choose.evidence import FEWEST, Evidence
 from rankladder.choose.forecast import Further
 from rankladder.choose.outcome import Confirmation, Versus
 from rankladder.choose.wishes import Wishes
 from rankladder.drawing.numbers import milliseconds
-from rankladder.evaluate.statistics import Interval
 
 FEW = 20
 """Queries below which a sentence says how little they show."""
-BUSY = 0.25
-"""The share of the machine's processors that other programs use from which its times are in doubt."""
-
-
-def figure(value: float | None, digits: int = 3) -> str:
-    """A score to ``digits`` places; a dash for None.
-
-    >>> figure(0.98765), figure(None)
-    ('0.988', '–')
-    """
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def percent(value: float) -> str:
-    """A probability or a share as people read it.
-
-    >>> percent(0.843), percent(0.9991), percent(0.001), percent(1.0)
-    ('84 %', '>99 %', '<1 %', '>99 %')
-    """
-    return ">99 %" if value > 0.995 else "<1 %" if value < 0.005 else f"{100 * value:.0f} %"
-
-
-def spread(interval: Interval) -> str:
-    """A mean with its interval: ``0.676 [0.624, 0.727]``; the mean alone for a single query."""
-    if interval.low is None:
-        return figure(interval.mean)
-    return f"{figure(interval.mean)} [{figure(interval.low)}, {figure(interval.high)}]"
-
-
-def signed(interval: Interval) -> str:
-    """A difference with its interval: ``+0.021 [+0.004, +0.038]``."""
-    if interval.low is None:
-        return f"{interval.mean:+.3f}"
-    return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
 
 
 class Telling:
@@ -184,11 +150,25 @@ class Telling:
         if self._nothing_found:
             return f"no contender has any {self._noun}. Check that judgements and documents share their ids"
         if Reason.UNSETTLED in reasons:
-            return "a single query says nothing about quality"
+            return self._probably_none()
         if Reason.BELOW_TARGET in reasons:
             rest = " that fits budget and memory" if reasons - {Reason.BELOW_TARGET} else ""
             return f"beyond doubt no contender{rest} {self._claim}"
         return f"no contender is left ({', '.join(sorted(map(str, reasons)))})"
+
+    def _probably_none(self) -> str:
+        able = [
+            (verdict.evidence.probability, verdict.name)
+            for verdict in self._decision.verdicts
+            if verdict.reason is Reason.UNSETTLED and verdict.evidence is not None
+        ]
+        if not able:
+            return "a single query says nothing about quality"
+        probability, name = max(able)
+        return (
+            f"probably no contender that fits {self._claim}; the nearest is {name}, with a probability of "
+            f"{percent(probability)}"
+        )
 
     def _found(self, old: Contender, queries: int) -> Iterator[str]:
         """How often a right answer is near the top, in plain words."""
@@ -290,17 +270,3 @@ def _mean(one: Contender) -> float:
 def _listed(names: Sequence[str]) -> str:
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
-
-
-def is_busy(spent: Spent) -> bool:
-    """Whether other programs used so much of the machine that its times are in doubt."""
-    return spent.busy is not None and spent.busy >= BUSY
-
-
-def time_of(spent: Spent) -> str:
-    """The time that is held against a budget, and what it is."""
-    if not spent.latencies_ms:
-        return milliseconds(spent.budget_ms)
-    if spent.p95_ms is not None:
-        return f"{milliseconds(spent.p95_ms)} (p95)"
-    return f"{milliseconds(spent.worst_ms)} (the slowest of {len(spent.latencies_ms)})"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,29 +94,62 @@ def _coloured(text: str, standing: Standing) -> str:
 
 
 def _print_contenders(outcome: Outcome) -> None:
-    from rankladder.choose.sentences import figure, percent, spread
+    """The table; on a terminal that is too narrow, without the columns that matter least."""
+    columns = _columns(outcome)
+    if not any(judged.contender.spent and judged.contender.spent.per_1000_queries for judged in outcome.contenders):
+        del columns["1,000 queries"]
+    left_out = []
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for name in _LEAST:
+        if width is None or _width(columns) <= width:
+            break
+        if name in columns:
+            del columns[name]
+            left_out.append(name)
+    rows = [[visible(cell) for cell in row] for row in zip(*columns.values(), strict=True)]
+    print_table([*columns], rows, right=range(1, len(columns) - 1))
+    meant = {
+        "processor": "processor: all threads of a query",
+        "busy": "busy: the machine with other programs meanwhile",
+    }
+    say(f"({'; '.join(['times in milliseconds', *(words for name, words in meant.items() if name in columns)])})")
+    if left_out:
+        note(f"this terminal is too narrow for {', '.join(left_out)}: --csv writes every column")
 
-    spent = [judged.contender.spent for judged in outcome.contenders]
-    priced = any(one is not None and one.per_1000_queries for one in spent)
-    headers = ["contender", outcome.measure if outcome.reference is None else "agreement", "keeps target"]
-    headers += ["p50", "p95", "p99", "processor", "busy", "pairs/s", "MiB", "cut"]
-    headers += [*(["1,000 queries"] if priced else []), "verdict"]
-    rows = []
-    for judged, cost in zip(outcome.contenders, spent, strict=True):
-        one = judged.contender
-        cells = [judged.name, "–" if judged.overall is None else spread(judged.overall)]
-        cells.append("–" if judged.evidence is None else percent(judged.evidence.probability))
-        cells += _times(judged)
-        shares = (None if cost is None else cost.busy, one.cut)
-        rates = (None, None) if cost is None else (cost.pairs_per_second, cost.memory_mb)
-        busy, cut = ("–" if share is None else f"{100 * share:.0f} %" for share in shares)
-        cells += [busy, *("–" if rate is None else f"{rate:,.0f}" for rate in rates), cut]
-        if priced:
-            cells.append(figure(None if cost is None else cost.per_1000_queries, 4))
+
+_LEAST = ("p99", "pairs/s", "p50", "busy", "cut", "processor", "MiB")
+"""Columns that a narrow terminal leaves out, first to last."""
+
+
+def _width(columns: Mapping[str, Sequence[str]]) -> int:
+    return sum(2 + max(len(name), *map(len, cells)) for name, cells in columns.items()) - 2
+
+
+def _columns(outcome: Outcome) -> dict[str, list[str]]:
+    """Every column, cell by cell."""
+    from rankladder.choose.amounts import figure, percent, spread
+
+    columns: dict[str, list[str]] = {}
+
+    def add(name: str, cell: str) -> None:
+        columns.setdefault(name, []).append(cell)
+
+    measure = outcome.measure if outcome.reference is None else "agreement"
+    for judged in outcome.contenders:
+        one, spent, evidence = judged.contender, judged.contender.spent, judged.evidence
+        add("contender", judged.name)
+        add(measure, "–" if judged.overall is None else spread(judged.overall))
+        add("keeps target", "–" if evidence is None else percent(evidence.probability))
+        for name, time in zip(("p50", "p95", "p99", "processor"), _times(judged), strict=True):
+            add(name, time)
+        add("busy", "–" if spent is None or spent.busy is None else f"{100 * spent.busy:.0f} %")
+        for name, rate in (("pairs/s", spent and spent.pairs_per_second), ("MiB", spent and spent.memory_mb)):
+            add(name, "–" if rate is None else f"{rate:,.0f}")
+        add("cut", "–" if one.cut is None else f"{100 * one.cut:.0f} %")
+        add("1,000 queries", figure(None if spent is None else spent.per_1000_queries, 4))
         mark = "".join((*(f", also {other}" for other in one.also), ", runs today" if one.current else ""))
-        rows.append([*cells, f"{judged.reason}{mark}"])
-    print_table(headers, [[*map(visible, row)] for row in rows], right=range(1, len(headers) - 1))
-    say("(times in milliseconds; processor: all threads of one query; busy: the machine with other programs meanwhile)")
+        add("verdict", f"{judged.reason}{mark}")
+    return columns
 
 
 def _times(judged: Judged) -> Sequence[str]:
