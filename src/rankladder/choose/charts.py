@@ -101,9 +101,8 @@ def _quality(figures: Figures, form: Form) -> Markup:
     for (at, row), label, sign in zip(rows, heights, signs, strict=True):
         parts.append(_point(figures, at, row, across, up, (*sign, label), form))
     held = _time_in_words(row for _, row in rows)
-    parts.append(
-        element("text", f"{held}, milliseconds (logarithmic scale)", x=right, y=bottom + 38, text_anchor="end")
-    )
+    said = f"{held}, milliseconds" if form is WIDE else "milliseconds"
+    parts.append(element("text", f"{said} (logarithmic scale)", x=right, y=bottom + 38, text_anchor="end"))
     parts.append(element("text", f"{outcome['measured']} (linear scale)", x=0, y=top - 12))
     return drawing(form, bottom + 48, f"{outcome['measured']} against {held}, by contender", parts, group=True)
 
