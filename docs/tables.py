@@ -201,7 +201,7 @@ def _peeking(found: dict[str, Any]) -> Lines:
         f"{100 * false / said if said else 0:.1f} % of these falsely (worst population, {worst['population']}: "
         f"{100 * worst['false']:.0f} % of its runs).",
     ]
-    for row in found["further queries"]:
+    for row in (row for row in found["further queries"] if row["runs"]):
         lines.append(
             f"Further queries until {row['level']:.0%}, named at {row['queries']}: {100 * row['inside']:.0f} % of "
             f"{row['runs']} futures lie in the range (80 % are meant), {100 * row['took longer']:.0f} % take longer."
