@@ -20,7 +20,7 @@ from rankladder.cli.main import cli
 from rankladder.distill.recipe import tables as recipes
 
 sys.path.insert(0, str(Path(__file__).parent))
-from tables import ALL, IN_README, card, catalogue, joined
+from tables import ALL, IN_README, card, catalogue, choice_drawing, joined
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference.md"
@@ -28,6 +28,7 @@ README = ROOT / "README.md"
 CARD = ROOT / "src" / "rankladder" / "box" / "README.md"
 CHOOSING = ROOT / "docs" / "guide" / "choosing-a-model.md"
 FIGURES = ROOT / "docs" / "figures.md"
+CHOICE = ROOT / "docs" / "choosing.svg"
 _ABOUT_FIGURES = """Written from `benchmarks/results` (`./dev docs`); each table names the command that made it. Every
 ratio is of runs that took turns in one process or one run: absolute times on shared machines mean little. The results
 hold the machine, the versions and the commit; [notes.md](notes.md) holds what else was learnt."""
@@ -133,6 +134,7 @@ def main() -> None:
     README.write_text(readme())
     CARD.write_text(box_card())
     CHOOSING.write_text(choosing())
+    CHOICE.write_text(choice_drawing())
 
 
 if __name__ == "__main__":

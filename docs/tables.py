@@ -209,11 +209,9 @@ def _peeking(found: dict[str, Any]) -> Lines:
     return lines
 
 
-def choice_drawing() -> str | None:
-    """The stated probability against how often it was true, as SVG; None without figures."""
-    result = _result("choosing")
-    if result is None:
-        return None
+def choice_drawing() -> str:
+    """The stated probability against how often it was true, as SVG."""
+    result = _result("choosing") or {"targets": {}}
     side, room = 300, 44
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {side + 2 * room} {side + 2 * room}" role="img" '
