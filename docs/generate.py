@@ -46,7 +46,7 @@ def reference() -> str:
         first_line = (kind.__doc__ or "").partition("\n")[0]
         lines.append(f"| {status} | `{kind.__name__}`: {first_line} |")
     lines.append(f"| {INTERRUPTED} | interrupted (Ctrl-C) |")
-    lines.append(f"| {PIPE_CLOSED} | whoever read standard output went away |")
+    lines.append(f"| {PIPE_CLOSED} | the reader of standard output closed it |")
     lines += ["", "A usage error (an unknown option, a missing argument) has the status of `BadInput`.", ""]
     return "\n".join([*lines, *_recipe()])
 

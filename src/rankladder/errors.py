@@ -15,7 +15,7 @@
     │   ├── BadConfig            a key or value of a config that we do not implement
     │   ├── BadTensor            a tensor missing, extra, misshapen, mistyped or not finite
     │   └── UnsafeFile           pickle weights, or code in the repository
-    ├── IndexRefused             an index that cannot be opened as it stands
+    ├── IndexRefused             an index that cannot be opened in its present state
     │   ├── IndexTooNew          written by a later version
     │   ├── IndexCorrupt         files missing, cut or altered
     │   └── IndexLocked          another process is writing it
@@ -102,7 +102,7 @@ class UnsafeFile(CheckpointRefused):
 
 
 class IndexRefused(RankladderError):
-    """An index that cannot be opened, or written, as it stands."""
+    """An index that cannot be opened, or written, in its present state."""
 
 
 class IndexTooNew(IndexRefused):

@@ -69,7 +69,7 @@ def _of_cache(kind: str) -> Iterator[Kept]:
 def _measured(kind: str, path: Path) -> Kept:
     size, used = 0, 0.0
     for file in (path, *path.rglob("*")):
-        with suppress(OSError):  # removed by another process meanwhile
+        with suppress(OSError):  # just removed by another process
             status = file.lstat()
             used = max(used, status.st_mtime)
             size += status.st_size if not file.is_dir() else 0

@@ -11,7 +11,7 @@ _STATUS = Path("/proc/self/status")
 def peak_memory() -> tuple[float | None, str]:
     """Peak resident memory of this process in MiB, and where the figure comes from; None where nothing tells.
 
-    Linux: VmHWM, which begins anew when a program is started. ``ru_maxrss`` does not: it survives fork and exec, so a
+    Linux: VmHWM, which starts again with every program. ``ru_maxrss`` does not: it survives fork and exec, so a
     child's counts what its parent held. Elsewhere ``ru_maxrss`` is all there is. Both count pages of mapped files.
     """
     try:

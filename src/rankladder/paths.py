@@ -14,7 +14,7 @@ _PATH_BYTES = 4095
 
 
 def expanded(path: str | PathLike[str]) -> Path:
-    """The path with a leading ``~`` or ``~user`` put out in full; as it stands where nobody has that name.
+    """The path with a leading ``~`` or ``~user`` expanded; unchanged if there is no such user.
 
     >>> expanded("~nobody-of-this-name/model").parts
     ('~nobody-of-this-name', 'model')
@@ -53,7 +53,7 @@ def checked_path(what: str, path: str | PathLike[str]) -> str | Path:
     try:
         encoded = os.fsencode(text)
     except UnicodeEncodeError:
-        raise BadOption(f"{what} holds signs that no path has: {text!r:.60}") from None
+        raise BadOption(f"{what} holds characters that no path has: {text!r:.60}") from None
     longest = max(map(len, encoded.split(os.fsencode(os.sep))))
     if longest > _NAME_BYTES or len(encoded) > _PATH_BYTES:
         raise PathMissing(

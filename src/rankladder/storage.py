@@ -2,7 +2,7 @@
 copies of the user's texts.
 
 What is made in a private folder (the cache) is for this user alone: folders 0700, files 0600. What lies where the
-user said follows the umask.
+user named follows the umask.
 """
 
 from __future__ import annotations

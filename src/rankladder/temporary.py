@@ -27,7 +27,7 @@ _PREFIX = "rankladder-"
 _OWNER = ".owner"
 """A file in each temporary folder that its process keeps locked."""
 _SURELY_LOCKED_S = 60.0
-"""The age at which a folder's owner has surely locked its file."""
+"""The age at which a folder's owner must have locked its file."""
 _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _LEFT: dict[tuple[int, Path], FileLock | None] = {}
 """What is to be removed, by process (a forked child leaves its parent's alone) and path."""

@@ -12,7 +12,7 @@ def visible(text: str) -> str:
     r"""The text with each character that steers a terminal written as its escape; tabs and line ends stay.
 
     Names, texts and messages come from files and services that nobody here wrote: an escape sequence among them could
-    colour, hide or rewrite what stands on the screen, and a direction mark could turn a name around.
+    colour, hide or rewrite text on the screen, and a direction mark could turn a name around.
 
     >>> print(visible("red\x1b[31m \u202etxt.exe"))
     red\x1b[31m \u202etxt.exe

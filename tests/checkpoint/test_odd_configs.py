@@ -165,8 +165,8 @@ def test_a_config_that_is_too_large_too_deep_or_full_of_duplicates_is_refused_ch
         (b" " * (LIMIT_BYTES + 1), "at most 8,388,608 bytes"),
         (b"[" * 1_000_000, "nested too deep|not valid JSON"),
         (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "nested too deep"),
-        (f'{{{many}, "k199999": 1}}'.encode(), "'k199999' is there twice"),
-        (b'{"layer_norm_eps": NaN}', "NaN is no JSON number"),
+        (f'{{{many}, "k199999": 1}}'.encode(), "'k199999' appears twice"),
+        (b'{"layer_norm_eps": NaN}', "NaN is not a JSON number"),
         (b'{"hidden_size": ' + b"9" * 10_000 + b"}", "not valid JSON"),
     ):
         file.write_bytes(content)
@@ -187,7 +187,7 @@ def test_a_tokenizer_that_is_too_large_for_its_embedding_is_refused_unread(bert:
 
 def test_json_with_a_key_twice_is_refused_at_any_depth() -> None:
     assert parse_json('{"a": {"b": 1}}') == {"a": {"b": 1}}
-    with pytest.raises(ValueError, match="'b' is there twice"):
+    with pytest.raises(ValueError, match="'b' appears twice"):
         parse_json('{"a": [{"b": 1, "b": 1}]}')
 
 
@@ -248,7 +248,7 @@ def test_an_adapter_is_refused_beside_the_weights_and_alone(bert: Path, tmp_path
         Reranker.open(folder)
     for name in ("model.safetensors", "config.json"):
         (folder / name).unlink()
-    with pytest.raises(BadConfig, match="an adapter alone, whose base model is elsewhere"):
+    with pytest.raises(BadConfig, match="an adapter without its base model"):
         Reranker.open(folder)
 
 

@@ -281,7 +281,7 @@ def test_the_http_librarys_own_errors_are_unavailability(hub: Hub, kind: type[Ex
 @pytest.mark.parametrize("kind", [RepositoryNotFoundError, RevisionNotFoundError])
 def test_a_model_that_the_hub_does_not_know_is_missing(hub: Hub, kind: type[HfHubHTTPError]) -> None:
     hub.failure = http(kind)
-    with pytest.raises(ModelMissing, match="the hub knows no"):
+    with pytest.raises(ModelMissing, match="the hub has no"):
         open_checkpoint(f"org/nmae@{COMMIT}")
 
 

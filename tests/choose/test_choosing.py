@@ -144,7 +144,7 @@ def test_agreement_is_called_agreement_and_ten_queries_say_what_they_can_tell(ag
     label = f"agreement with {ettin}, not quality"
     assert agreed.to_dict()["measured"] == label
     assert label in Read(render_report(agreed.to_dict())).text
-    assert any(sentence.startswith("10 queries separate") for sentence in agreed.sentences)
+    assert any(sentence.startswith("10 queries show only") for sentence in agreed.sentences)
 
 
 def test_queries_without_candidates_are_left_out_of_an_agreement_and_called_that(folder: Path, ettin: Path) -> None:
@@ -154,7 +154,7 @@ def test_queries_without_candidates_are_left_out_of_an_agreement_and_called_that
     candidates = Candidates.of("bm25", Run("bm25", {**found.run.scores, without: {}}), dataset)
     outcome = choose(dataset, candidates, asked(reference=ModelRequest.parse(str(ettin)), samples=1))
     assert outcome.dataset["queries"] == 2
-    assert "1 queries have no candidate: they are left out" in outcome.remarks
+    assert "1 queries have no candidate and are left out" in outcome.remarks
     assert not any("not judged here" in remark for remark in outcome.remarks)
 
 
@@ -204,7 +204,7 @@ def test_memory_that_nobody_tells_leaves_the_times(folder: Path, ettin: Path, mo
     monkeypatch.setattr("rankladder.choose.choosing.measure_spending", lambda *_, **__: timed)
     one = chosen(folder, str(ettin), wishes=Wishes(memory_mb=500.0)).contender(str(ettin))
     assert (one.reason, one.contender.spent) == (Reason.COST_UNKNOWN, timed[str(ettin)])
-    assert "does not say how much memory" in one.sentence
+    assert "does not report how much memory" in one.sentence
     assert chosen(folder, str(ettin)).contender(str(ettin)).contender.cost_failed is None
 
 

@@ -78,7 +78,7 @@ def test_a_reference_cannot_be_chosen_under_another_name(
     assert [one.name for one in outcome.contenders if one.reason is Reason.REFERENCE] == [
         str(ettin), f"{ettin},threads=1",
     ]  # fmt: skip
-    assert f"{ettin} is {copy} too: the same model, measured once" in outcome.remarks
+    assert f"{ettin} and {copy} are the same model: it was measured once" in outcome.remarks
     assert timer.timed == [[str(ettin), str(bert)]]  # the first of them runs today
     assert {row["name"]: row["also"] for row in outcome.to_dict()["contenders"]}[str(ettin)] == [str(copy)]
 
@@ -112,7 +112,9 @@ def test_models_that_no_engine_here_runs_are_left_out_and_named(
     monkeypatch.setattr(contenders, "find_spec", lambda module: object() if installed else None)
     assert [one.text for one in local_models()] == (["box", "mxbai-xsmall-v1"] if installed else ["box"])
     assert models_left_out() == (
-        [] if installed else ["left out, as they need pip install 'rankladder[sentence-transformers]': mxbai-xsmall-v1"]
+        []
+        if installed
+        else ["left out, because they need pip install 'rankladder[sentence-transformers]': mxbai-xsmall-v1"]
     )
 
 

@@ -122,7 +122,7 @@ def test_the_reference_is_on_no_frontier() -> None:
 
 @pytest.mark.parametrize(
     ("queries", "said"),
-    [(1, "One query says nothing"), (10, "they do not separate neighbouring models"), (20, None)],
+    [(1, "One query says nothing"), (10, "they do not separate similar models"), (20, None)],
 )
 def test_few_queries_say_what_they_show(queries: int, said: str | None) -> None:
     outcome = drawn({NO_RERANKER: 0.2, "box": 0.7}, {NO_RERANKER: 0.0, "box": 40.0}, queries=queries)
@@ -201,7 +201,7 @@ def test_a_choice_that_nobody_stood_against_is_not_called_the_best() -> None:
         failed={"box": "no memory", "api": "no key"},
     )
     assert outcome.headline == "Take no reranker: it is the only contender that ran."
-    assert "Nothing is known of box and api: see the reason below." in outcome.sentences
+    assert "Nothing is known about box and api: see the reason below." in outcome.sentences
     assert outcome.contender("api").sentence == "no key"
 
 

@@ -27,13 +27,13 @@ def test_a_models_own_price_comes_before_that_of_its_kind() -> None:
 @pytest.mark.parametrize(
     ("models", "prices", "what"),
     [
-        (["box"], ["0.02/Mtok"], "no contender without a price of its own is hosted"),
-        (["cohere:x"], ["0.34/h"], "no contender without a price of its own runs on this machine"),
+        (["box"], ["0.02/Mtok"], "no contender without its own price is hosted"),
+        (["cohere:x"], ["0.34/h"], "no contender without its own price runs on this machine"),
         (["cohere:x"], ["cohere:x=2/1000units", "0.02/Mtok"], "is hosted"),
         ([], ["0.34/h"], "runs on this machine"),
-        (["box"], ["box=0.002/request"], "runs here and costs by the hour"),
-        (["box"], ["box=2/1000units"], "runs here"),
-        (["box"], ["nobody=2/h"], "'nobody', which is no contender"),
+        (["box"], ["box=0.002/request"], "runs on this machine and costs by the hour"),
+        (["box"], ["box=2/1000units"], "runs on this machine"),
+        (["box"], ["nobody=2/h"], "'nobody', which is not a contender"),
     ],
 )
 def test_a_price_that_no_candidate_has_is_refused(models: list[str], prices: list[str], what: str) -> None:

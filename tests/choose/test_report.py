@@ -119,7 +119,7 @@ def test_a_stand_in_for_judgements_is_labelled_wherever_its_figures_stand() -> N
     label = "agreement with ettin-150m, not quality"
     assert outcome.to_dict()["measured"] == label
     assert page.text.count(label) >= 5
-    assert "Nobody judged these queries" in page.text
+    assert "These queries have no judgements" in page.text
     assert outcome.choice != "ettin-150m"
     assert not any("nDCG@10" in sentence for sentence in outcome.sentences)
 

@@ -53,7 +53,9 @@ def test_a_hosted_model_is_paid_by_what_was_asked_of_it(
     assert found.per_1000_queries == (None if cost is None else pytest.approx(cost))
     assert found.price == price
     said = notices([], [Contender(name="api", spent=found)], TASKS, {})
-    assert any("does not count what 0.05/Mtok" in one for one in said) == (cost is None and price is not None)
+    assert any("does not report the units that 0.05/Mtok" in one for one in said) == (
+        cost is None and price is not None
+    )
 
 
 def test_a_list_that_met_a_busy_service_is_timed_again_and_that_is_said() -> None:
@@ -63,13 +65,13 @@ def test_a_list_that_met_a_busy_service_is_timed_again_and_that_is_said() -> Non
     assert (len(found.latencies_ms), found.waited) == (3, 2)
     assert found.per_1000_queries == 2.0
     said = notices([], [Contender(name="api", spent=found)], TASKS, {})
-    assert "api: the service had to be asked again for 2 of 5 lists, which do not count in the times" in said
+    assert "api: the service had to be called again for 2 of 5 lists; these lists do not count in the times" in said
 
 
 def test_a_service_that_is_always_busy_has_no_time() -> None:
     found = hosted("cohere", samples=2, script=[Reply(status=429, headers=WAIT), Reply()] * 2)
     assert isinstance(found, ServiceFailed)
-    assert "asked again for each of 2 lists" in str(found)
+    assert "called again for each of 2 lists" in str(found)
 
 
 def test_a_hosted_model_has_samples_for_a_p95_however_few_the_lists() -> None:
@@ -104,7 +106,7 @@ def test_what_lies_on_a_gpu_counts_as_memory(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_few_samples_and_lists_are_said() -> None:
     few = [Contender(name="box", spent=spent([1.0] * 19)), Contender(name="large", spent=spent([1.0] * 20))]
-    assert any("the slowest is taken in its place, box (19)" in one for one in notices([], few, TASKS, {}))
+    assert any("the slowest sample is used instead, box (19)" in one for one in notices([], few, TASKS, {}))
     assert not any("the slowest" in one for one in notices([], few[1:], TASKS * LISTS, {}))
 
 

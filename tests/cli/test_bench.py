@@ -121,7 +121,7 @@ def test_ctrl_c_prints_and_writes_what_there_is(
         (["--lengths", "64", "--max-tokens", "100"], 2, "leave no room for max_tokens"),
         (["--dtype", "bf16", "--engine", "onnx"], 2, "nothing is left to measure"),
         (["--queries", "q.tsv"], 2, "--queries goes with --data"),
-        (["--data", "EMPTY", "--lengths", "64"], 2, "brings its own lengths"),
+        (["--data", "EMPTY", "--lengths", "64"], 2, "has its own lengths"),
         (["--data", "EMPTY"], 2, "holds no documents"),
         (["--data", "nowhere"], 3, "nowhere"),
         (["--out", "EMPTY"], 2, "is a folder"),

@@ -89,7 +89,7 @@ def test_what_is_being_written_stays(cache: Path, capsys: pytest.CaptureFixture[
     folder = cache / "embeddings" / ("0" * 32)
     with FileLock(folder / ".lock"):
         assert run(["cache", "clear", "embeddings", "--yes"]) == 0
-    assert "is being written, and stays" in capsys.readouterr().err
+    assert "is being written and is kept" in capsys.readouterr().err
     assert (folder / "1.block").is_file()
 
 

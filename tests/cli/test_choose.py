@@ -54,7 +54,7 @@ def test_the_table_says_what_to_take_and_why_not_the_others(folder: Path, capsys
     assert "p95" in captured.out
     assert "no-such-model: failed; no model is called" in captured.out
     assert "Take no reranker: it is the only contender that ran." in captured.out
-    assert "Nothing is known of no-such-model" in captured.out
+    assert "Nothing is known about no-such-model" in captured.out
 
 
 def test_a_reference_is_named_wherever_figures_stand(

@@ -119,7 +119,7 @@ def test_a_cut_is_said_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "long.txt").write_text("rain " * 2000 + "\nshort\n")
     assert run(["rank", "what causes rain", str(tmp_path / "long.txt")]) == 0
     captured = capsys.readouterr()
-    assert "1 of 2 documents were longer than the model reads and were cut" in captured.err
+    assert "1 of 2 documents were longer than the model's limit and were cut" in captured.err
     assert sum(bool(row["truncated"]) for row in rows(captured.out)) == 1
 
 
@@ -390,4 +390,4 @@ def test_globs_and_language_choose_and_an_index_has_them_settled(
     assert "as when the index was built: --include '*.md' --language de" in capsys.readouterr().err
     for option in (["--exclude", "x"], ["--language", "fr"], ["--no-ignore"], ["--ids", "file"]):
         assert run(["search", "rain", into, "--no-rerank", *option]) == 2
-        assert "settled" in capsys.readouterr().err
+        assert "fixed" in capsys.readouterr().err

@@ -129,7 +129,7 @@ def test_ctrl_c_says_that_the_same_command_goes_on(
 
     monkeypatch.setattr(ModelRequest, "open", lambda self, *, offline=None: toy_reranker(before=stop)[0])
     assert run(["evaluate", str(toy), "--model", "one"]) == 130
-    assert "the same command goes on from there" in capsys.readouterr().err
+    assert "the same command resumes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,8 @@ def test_ctrl_c_says_that_the_same_command_goes_on(
         (["--model", "box,oops=1"], 2, "expected OPTION=VALUE"),
         (["--split", "dev"], 2, "the splits are: test"),
         (["--queries", "0"], 2, "--queries"),
-        (["--depth", "5"], 2, "--depth 5 retrieves fewer than the --top-k 100"),
-        (["--documents", "x"], 2, "brings its own documents"),
+        (["--depth", "5"], 2, "--depth 5 retrieves fewer candidates than --top-k 100"),
+        (["--documents", "x"], 2, "has its own documents"),
         (["--top", "5", "more"], 2, "Usage"),
     ],
 )

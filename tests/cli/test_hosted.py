@@ -23,7 +23,7 @@ def test_rank_says_that_nobody_knows_what_was_cut(lines: Path, capsys: pytest.Ca
         printed = capsys.readouterr()
     rows = [json.loads(line) for line in printed.out.splitlines()]
     assert [(row["id"], row["truncated"]) for row in rows] == [("2", None), ("1", None)]
-    assert "does not say what it cut" in printed.err
+    assert "does not report which long documents it cut" in printed.err
 
 
 def test_search_explains_a_hosted_stage(lines: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +61,7 @@ def test_what_is_wrong_ends_in_a_status_and_a_hint(
 
 def test_offline_refuses_a_hosted_model(lines: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["rank", "red", str(lines / "lines.txt"), "--offline", "--model", "cohere:m@http://localhost"]) == 2
-    assert "offline is asked for" in capsys.readouterr().err
+    assert "offline is set" in capsys.readouterr().err
 
 
 def test_a_refused_query_is_bad_input(lines: Path, capsys: pytest.CaptureFixture[str]) -> None:

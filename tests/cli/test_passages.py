@@ -36,7 +36,7 @@ def test_every_candidate_that_was_cut_is_counted(docs: Path, capsys: pytest.Capt
     search = ["search", "why does rain fall", str(docs), "--passage-words", "400", "--top-k", "2", "--json"]
     assert run(search) == 0
     said = capsys.readouterr().err
-    assert "12 of 12 documents were longer than the model reads and were cut, 2 of the 2 shown among them" in said
+    assert "12 of 12 documents were longer than the model's limit and were cut, 2 of the 2 shown among them" in said
     (docs / "lines.txt").write_text("rain " * 2_000 + "\n" + "rain " * 2_000 + "\nshort\n")
     assert run(["rank", "short", str(docs / "lines.txt"), "--top-k", "1", "--json"]) == 0
     captured = capsys.readouterr()
@@ -100,4 +100,4 @@ def test_lengths_are_refused_for_an_index_that_is_made(
 ) -> None:
     assert run(["index", str(docs), "--into", str(tmp_path / "ix")]) == 0
     assert run(["search", "rain", str(tmp_path / "ix"), "--passage-words", "50"]) == 2
-    assert "whose passages are made" in capsys.readouterr().err
+    assert "its passages are already made" in capsys.readouterr().err

@@ -49,7 +49,7 @@ class Scripted:
         self.name, self.tokens, self.cut, self.load_s = name, [0], 0, 0.5
         self.card_free = {"large": 0.05}.get(name)
         self.setting = 0
-        self.told = {
+        self.described = {
             "dtype": "fp32",
             "about": "",
             "device": "cpu",
@@ -57,8 +57,8 @@ class Scripted:
             "max_tokens": 512,
             "token_budget": None,
         }
-        self.told |= {"engine": "sentence-transformers" if peer else "onnx", "batch_size": 32 if peer else None}
-        self.told["threads"] = options.get("threads", 2)
+        self.described |= {"engine": "sentence-transformers" if peer else "onnx", "batch_size": 32 if peer else None}
+        self.described["threads"] = options.get("threads", 2)
         self.asked.append(f"{name} open {options.get('threads', '')}".strip())
 
     def read(self, workload: Workload) -> None:

@@ -55,7 +55,7 @@ def test_few_documents_are_used_again_and_the_workload_says_so(tmp_path: Path) -
     (tmp_path / "notes.txt").write_text("Rain falls from clouds.\n")
     workload = own_workload(tmp_path, pairs=4, top=3)
     assert {text for _, text in workload.pairs} == {"Rain falls from clouds."}
-    assert "1 of them used again and again, made-up queries" in workload.about
+    assert "1 of them used repeatedly, made-up queries" in workload.about
 
 
 def test_queries_of_a_log_need_no_ids(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_training_killed_between_checkpoints_ends_with_the_same_weights(tmp_path
         found = json.loads((tmp_path / name / "train" / "manifest.json").read_bytes())
         losses[name] = [(row["step"], row["loss"]) for row in found["history"] if "loss" in row]
         weights[name] = load_file(tmp_path / name / "train" / "best" / "model.safetensors")
-    assert "going on at checkpoint-" in done.stderr
+    assert "resuming at checkpoint-" in done.stderr
     assert np.array(losses["killed"]) == pytest.approx(np.array(losses["whole"]), abs=1e-5)
     for tensor, values in weights["whole"].items():
         assert weights["killed"][tensor] == pytest.approx(values, abs=1e-5), tensor

@@ -38,9 +38,9 @@ def test_a_finished_distillation_makes_nothing_again(told: Told) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "anew", "kept"),
     [
-        ("keep = 6", "keep = 5", "sample: made anew: keep was 6, is 5", ["mine", "label"]),
-        ("weight = 2.0", "weight = 3.0", "sample: made anew: ensemble.weight was [2.0, 1.0], is [3.0, 1.0]", ["mine"]),
-        ("bm25 = 8", "bm25 = 7", "mine: made anew: bm25 was 8, is 7", []),
+        ("keep = 6", "keep = 5", "sample: remade: keep was 6, is 5", ["mine", "label"]),
+        ("weight = 2.0", "weight = 3.0", "sample: remade: ensemble.weight was [2.0, 1.0], is [3.0, 1.0]", ["mine"]),
+        ("bm25 = 8", "bm25 = 7", "mine: remade: bm25 was 8, is 7", []),
     ],
 )
 def test_a_changed_setting_invalidates_what_depends_on_it_and_says_so(
@@ -63,8 +63,8 @@ def test_a_changed_input_is_said_and_earlier_scores_are_not_asked_for_again(told
         queries.read_text() + json.dumps({"query": "what about snow", "positive": "snow is cold"}) + "\n"
     )
     told.run("mine")
-    assert any(line.startswith("mine: made anew: things.queries was") for line in told.said)
-    with pytest.raises(NotFound, match=r"label: made with something else: mine was .*hint|label: made with"):
+    assert any(line.startswith("mine: remade: things.queries was") for line in told.said)
+    with pytest.raises(NotFound, match=r"label: made with other inputs or settings: mine was .*hint|label: made with"):
         told.run("sample")
 
 
@@ -117,7 +117,7 @@ def test_options_that_a_stage_does_not_use_are_refused(told: Told, monkeypatch: 
     with pytest.raises(BadOption, match="sample does not"):
         told.run("sample", processes=2)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(BadOption, match="torchrun starts the training alone"):
+    with pytest.raises(BadOption, match="torchrun starts only the training"):
         told.run()
 
 

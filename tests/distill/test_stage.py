@@ -81,7 +81,7 @@ def test_a_changed_setting_makes_everything_anew_and_says_which(tmp_path: Path) 
     assert maker.made == [0, 1]
     assert rows(made) == ["0-0", "1-0", "1-1"]
     assert made.digest != before.digest
-    assert said == ["mine: made anew: depth was 3, is 4"]
+    assert said == ["mine: remade: depth was 3, is 4"]
     assert sorted(path.name for path in made.folder.glob("part-*")) == [
         f"part-0000{place}.{kind}" for place in range(2) for kind in ("json", "parquet")
     ]
@@ -119,7 +119,7 @@ def test_parts_that_hold_something_else_are_never_mixed_with_those_of_before(tmp
     swapped = Maker()
     stage(tmp_path, said).run(NAMES[::-1], swapped)
     assert swapped.made == [0, 1, 2, 3]
-    assert said == ["mine: made anew: its parts hold something else, or stand otherwise"]
+    assert said == ["mine: remade: its parts have other contents or another order"]
 
 
 def test_a_changed_setting_after_an_interruption_leaves_no_old_part(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_candidates_that_the_collection_does_not_hold_are_counted_and_named(tmp_
     found = candidates_from_run(toy_dataset(), run_file(tmp_path, "\n".join(rows)))
     assert found.remarks == (
         "tag: 2 candidates are not in the collection ('lost', 'gone'): "
-        "no model can read them, so they come below what was reranked",
+        "no model can read them, so they rank below the reranked candidates",
     )
     assert set(found.run.scores["q1"]) == {"rain", "lost", "gone"}
 
@@ -198,7 +198,7 @@ def test_a_document_that_is_judged_relevant_to_the_query_of_its_id_stays() -> No
     dataset = Dataset.of("x", queries, documents, Qrels({"rain": {"rain": 1}, "sun": {"git": 1}}))
     assert dataset.own == {"sun"}
     own, relevant = dataset.remarks
-    assert "1 of 2 queries have the id of a document ('sun'), which is no candidate" in own
+    assert "1 of 2 queries have the id of a document ('sun'), which is not a candidate" in own
     assert "('rain'): it stays a candidate" in relevant
     assert Dataset.of("x", queries[:1], documents, Qrels({"rain": {"rain": 1}})).remarks == ()
 

@@ -71,9 +71,9 @@ def test_a_users_own_file_of_judged_queries(tmp_path: Path) -> None:
         ('{"query": "a", "relevant": [true]}', "'relevant' should be"),
         ('{"query": "a", "relevant": {"d": 0.5}}', "whole number"),
         ('{"query": "a", "relevant": {"d": "1"}}', "whole number"),
-        ('{"query": "a", "relevant": ["d", "d"]}', "stands twice"),
+        ('{"query": "a", "relevant": ["d", "d"]}', "appears twice"),
         ('{"query": "a", "relevant": ["d"], "id": 1.5}', "'id' should be"),
-        ('{"query": "a", "relevant": ["d"], "id": "first"}', "query 'first' stands twice"),
+        ('{"query": "a", "relevant": ["d"], "id": "first"}', "query 'first' appears twice"),
         ("[]", "expected a JSON object"),
     ],
 )
@@ -269,7 +269,7 @@ def test_arguments_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.jsonl").write_text('{"query": "a", "relevant": ["rain"]}\n')
     with pytest.raises(BadOption, match="documents, topics and qrels"):
         read_dataset(documents=folder)
-    with pytest.raises(BadOption, match="brings its own documents"):
+    with pytest.raises(BadOption, match="has its own documents"):
         read_dataset(folder, documents=folder)
     with pytest.raises(BadOption, match="topics and qrels exclude it"):
         read_dataset(folder, topics=folder / "queries.jsonl")

@@ -1,4 +1,4 @@
-"""Ids that two files write differently: taken for the same where no two could be meant, and said."""
+"""Ids that two files write differently: treated as the same where no two could be meant, and said."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_queries_are_known_by_their_number(tmp_path: Path, queries: list[str], j
     dataset = read_dataset(folder)
     assert list(dataset.queries) == list(dataset.qrels.grades) == judged
     (said,) = dataset.remarks
-    assert f"queries are written otherwise in the judgements ({queries[0]!r} is {judged[0]!r} there)" in said
+    assert f"queries are written differently in the judgements ({queries[0]!r} is {judged[0]!r} there)" in said
 
 
 def test_documents_of_judgements_and_runs_are_known_by_their_number(tmp_path: Path) -> None:
@@ -45,12 +45,12 @@ def test_documents_of_judgements_and_runs_are_known_by_their_number(tmp_path: Pa
     )
     dataset = read_dataset(folder)
     assert dataset.qrels.grades == {"a": {"001": 1}, "b": {"002": 1}}
-    assert "2 judged documents are written otherwise in the collection ('1' is '001' there)" in dataset.remarks[0]
+    assert "2 judged documents are written differently in the collection ('1' is '001' there)" in dataset.remarks[0]
     (tmp_path / "run").write_text("a Q0 1 1 2 t\nb Q0 2 1 2 t\n")
     found = candidates_from_run(dataset, tmp_path / "run")
     assert found.run.scores == {"a": {"001": 2.0}, "b": {"002": 2.0}}
     assert found.remarks == (
-        "t: 2 documents of the run are written otherwise in the collection ('1' is '001' there): taken for the same",
+        "t: 2 documents of the run are written differently in the collection ('1' is '001' there): treated as the same",
     )
     assert evaluate(dataset, [found], store=tmp_path / "s").systems[0].intervals["nDCG@10"].mean == 1.0
 

@@ -127,7 +127,7 @@ def test_the_command_says_that_an_interrupted_run_goes_on(
     places = ["--results", tmp_path / "results", "--store", tmp_path / "store"]
     arguments = ["evaluate", "mteb", "--tasks", write_beir(tmp_path / "words"), *places]
     assert cli([*map(str, arguments)]) == 130
-    assert "what was scored is stored: the same command goes on from there" in capsys.readouterr().err
+    assert "the scores are stored: the same command resumes from them" in capsys.readouterr().err
     assert cli([*map(str, arguments)]) == 0
     assert len(list((tmp_path / "store").glob("words.toy.*.sqlite"))) == 1
     assert scorer.calls > 1

@@ -273,7 +273,7 @@ def test_auto_takes_sentence_transformers_only_for_what_is_not_ours(models: dict
     ours = write_bert(tmp_path / "bert")
     assert "engine onnx" in Reranker.open(ours).about
     broken = with_tensors(ours, tmp_path / "broken", lambda tensors: tensors.pop("classifier.weight"))
-    with pytest.raises(BadTensor, match="the checkpoint holds another network"):
+    with pytest.raises(BadTensor, match="the checkpoint holds a different network"):
         Reranker.open(broken)
     with pytest.raises(CheckpointRefused):
         Reranker.open("box", engine="sentence-transformers")

@@ -192,7 +192,7 @@ def test_a_kernel_is_tried_before_it_is_chosen() -> None:
         "does not run here (CUDA error: no kernel image is available for execution on the device)"
     )
     assert "unexpected keyword" in str(tried(FlashAttn(older)))
-    assert str(tried(Varlen(windowless))).startswith("attends otherwise than torch does here, by 0.")
+    assert str(tried(Varlen(windowless))).startswith("disagrees with torch's own attention by 0.")
 
 
 def test_a_kernel_that_fails_its_trial_is_passed_over(
@@ -263,7 +263,7 @@ def test_a_way_that_cannot_run_is_refused_with_the_reason(card: Callable[..., No
     card((9, 0))
     with pytest.raises(BadOption, match="flash-attn cannot be imported"):
         chosen("flash-attn")
-    with pytest.raises(BadOption, match="fp32 is asked for"):
+    with pytest.raises(BadOption, match="fp32 is requested"):
         chosen("varlen", dtype=torch.float32)
     with pytest.raises(BadOption, match="must be one of auto, flash-attn, varlen, flex, sdpa, got 'eager'"):
         chosen("eager")

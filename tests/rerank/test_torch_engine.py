@@ -227,13 +227,13 @@ def test_a_device_that_is_not_there_is_refused_with_what_was_found(
 ) -> None:
     machine()
     monkeypatch.setattr(torch.version, "cuda", None)
-    with pytest.raises(BadOption, match=r"'cuda' is not there: torch .*, built without CUDA, no MPS\nhint: .*cpu"):
+    with pytest.raises(BadOption, match=r"'cuda' is not available: torch .*, built without CUDA, no MPS\nhint: .*cpu"):
         find_device("cuda")
     with pytest.raises(BadOption, match="'mps' is not there"):
         find_device("mps")
     machine(cards=1)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
-    with pytest.raises(BadOption, match=r"'cuda:1' is not there: torch .*, CUDA 13\.0 with 1 devices"):
+    with pytest.raises(BadOption, match=r"'cuda:1' is not available: torch .*, CUDA 13\.0 with 1 devices"):
         find_device("cuda:1")
     for wrong in ("gpu", "cpu:3", "xpu", "meta"):
         with pytest.raises(BadOption, match=f"device must be cpu, mps, cuda or cuda:N, got '{wrong}'"):

@@ -148,7 +148,7 @@ def test_every_form_of_a_run_gives_its_scores(tmp_path: Path, form: str, packed:
     run, remarks = read_run_file(path)
     assert (run.name, run.scores) == (name, scores)
     ranked = scores == RANKS and not form.startswith("json")
-    assert remarks == ((f"{path.name}: its values are taken for ranks, the lowest for the best",) if ranked else ())
+    assert remarks == ((f"{path.name}: its values are read as ranks: the lowest is the best",) if ranked else ())
 
 
 def test_runs_and_judgements_may_be_in_utf_16(tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_runs_and_judgements_may_be_in_utf_16(tmp_path: Path) -> None:
     assert read_qrels(tmp_path / "qrels") == Qrels({"q1": {"d1": 1}})
     for read in (read_run, read_qrels):
         (tmp_path / "bare").write_bytes(text.encode("utf-16-le"))
-        with pytest.raises(BadFile, match="UTF-16 text without a mark"):
+        with pytest.raises(BadFile, match="UTF-16 text without a byte order mark"):
             read(tmp_path / "bare")
 
 

@@ -295,11 +295,11 @@ def test_topics_that_differ_in_what_they_have_are_counted(tmp_path: Path) -> Non
 REFUSED = {
     "background linking": (
         "<top>\n<num> Number: 321 </num>\n<docid>9171debc</docid>\n<url>https://x</url>\n</top>",
-        "ask with a document, not in words",
+        "have a document as their query, not words",
     ),
     "vectors": ('{"qid": 1, "vector": [0.1, 0.2]}\n', "vectors, not texts"),
     "question and answers": ("who got the first prize\t['Röntgen']\n", "number them: awk"),
-    "answers in json": ('{"question": "what is it", "answer": ["a"]}\n', "give each an id"),
+    "answers in json": ('{"question": "what is it", "answer": ["a"]}\n', "give each query the id"),
     "blanks for tabs": ("301 International Organized Crime\n", "put a tab between them: sed"),
     "no ids": ("how do I undo\nwhy is the sky\n", "give each line the id"),
     "other xml": ("<rss><channel>x</channel></rss>", "the elements are <rss>, <channel>"),
@@ -342,7 +342,7 @@ def test_what_an_xml_declaration_says_of_the_encoding_counts_and_other_bytes_are
     for encoding in ("utf-16-le", "utf-16-be"):
         (tmp_path / "t.xml").write_bytes(body.encode(encoding))
         with pytest.raises(
-            BadFile, match=f"without a mark.*\n.*iconv -f {encoding.replace('16-', '16')} -t utf-8 t.xml"
+            BadFile, match=f"without a byte order mark.*\n.*iconv -f {encoding.replace('16-', '16')} -t utf-8 t.xml"
         ):
             read_topics(tmp_path / "t.xml")
 

@@ -14,7 +14,7 @@ class Model:
     hub_id: str | None
     """None for the model in the box."""
     revision: str | None
-    """The hub commit that the name stands for."""
+    """The hub commit of the name."""
     architecture: Literal["modernbert", "bert", "deberta-v2", "xlm-roberta", "qwen2", "qwen3"]
     layers: int
     width: int

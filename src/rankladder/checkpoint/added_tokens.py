@@ -15,7 +15,7 @@ LISTS = ("additional_special_tokens", "extra_special_tokens", "model_specific_sp
 FLAGS = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": True, "special": False}
 """Of an added token, with the defaults of the tokenizers library."""
 
-SAVE_AGAIN = "save the tokenizer again with transformers, so that all of its files say the same"
+SAVE_AGAIN = "save the tokenizer again with transformers, so that all of its files agree"
 
 AddedTokens = Mapping[str, Mapping[str, object]]
 """Content → the token, as ``tokenizer.json`` writes it."""

@@ -86,7 +86,7 @@ def _framing(parsed: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 def _refuse(path: Path, key: str, expected: object, found: object) -> NoReturn:
     raise BadConfig(
-        f"{path}: {key}: expected {expected}, which transformers makes of the settings beside it, found {found}",
-        hint=f"set do_lower_case, strip_accents and tokenize_chinese_chars in {SETTINGS} to what {TOKENIZER} does, or "
-        f'its tokenizer_class to "PreTrainedTokenizerFast" and model_input_names to what it was trained with',
+        f"{path}: {key}: expected {expected}, which transformers derives from the settings beside it, found {found}",
+        hint=f"set do_lower_case, strip_accents and tokenize_chinese_chars in {SETTINGS} to match {TOKENIZER}, or "
+        'set tokenizer_class to "PreTrainedTokenizerFast" and model_input_names to the inputs of its training',
     )

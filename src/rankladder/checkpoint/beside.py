@@ -16,7 +16,7 @@ def check_beside(folder: Path) -> None:
     """Refuses a folder with an adapter, which transformers adds to the weights, or with a processor: BadConfig."""
     if (folder / ADAPTER).is_file():
         whole = (folder / WEIGHTS).is_file() or (folder / INDEX).is_file()
-        where = "beside the weights, which changes them" if whole else "alone, whose base model is elsewhere"
+        where = "beside the weights, and it changes them" if whole else "without its base model"
         raise BadConfig(
             f"{folder / ADAPTER}: expected a whole model, found an adapter {where}",
             hint="merge it into the weights and save those: "

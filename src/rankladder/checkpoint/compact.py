@@ -32,7 +32,7 @@ def write_compact(source: Path, into: Path) -> Path:
     copied, ``digests.json`` is written; ``int8.json`` is not copied, as its measurements are of other weights.
 
     Raises PathMissing, BadOption where ``into`` is not an empty folder, CheckpointRefused for a bad source, and
-    StorageFailed. Whatever is raised, ``into`` is as it was: a folder that is half a checkpoint is not left.
+    StorageFailed. After any error, ``into`` is unchanged: no incomplete checkpoint is left.
     """
     layout, weights, files = _read(source, into)
     with _whole_or_nothing(into):
@@ -43,7 +43,7 @@ def write_compact(source: Path, into: Path) -> Path:
 
 
 def _read(source: Path, into: Path) -> tuple[Layout, Weights, list[Path]]:
-    """The checkpoint to be written anew and its files, once it is known that ``into`` may be written and removed."""
+    """The checkpoint to be written again and its files, once it is known that ``into`` may be written and removed."""
     if not source.is_dir():
         raise PathMissing(f"no checkpoint folder at {source}")
     if into.exists() and (not into.is_dir() or any(into.iterdir())):

@@ -125,7 +125,7 @@ MODERNBERT_HARMLESS = HARMLESS | {
     "decoder_bias",  # the masked-language-model head's
     "deterministic_flash_attn",
     "layer_norm_eps",  # left over from the BERT config that it was copied from: norm_eps is the one that is read
-    "position_embedding_type",  # likewise: positions are rotary whatever it says
+    "position_embedding_type",  # likewise: positions are always rotary
     "reference_compile",
     "repad_logits_with_grad",
     "sparse_pred_ignore_index",

@@ -68,7 +68,7 @@ def read_checkpoint(folder: Path, *, name: str, revision: str | None = None) -> 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What of a checkpoint reads texts: its tokenizer and the longest sequence, special tokens included."""
+    """The parts of a checkpoint that read texts: its tokenizer and the longest sequence, special tokens included."""
 
     tokenizer: Tokenizer
     tokenizer_digest: str
@@ -77,7 +77,7 @@ class Tokens:
 
 
 def read_tokens(folder: Path) -> Tokens:
-    """What of a checkpoint reads texts; its weights are not opened. Raises CheckpointRefused."""
+    """The parts of a checkpoint that read texts; its weights are not opened. Raises CheckpointRefused."""
     layout = read_layout(folder)
     read = open_tokenizer(folder, layout)
     digest = hashlib.sha256(read.content).hexdigest()

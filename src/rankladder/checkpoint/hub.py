@@ -81,7 +81,7 @@ def fetch(hub_id: str, revision: str | None, *, offline: bool | None = None, nee
     commit = folder.name if COMMIT.fullmatch(folder.name) else None
     if revision is None or not COMMIT.fullmatch(revision):
         warnings.warn(
-            f"{_shown(hub_id, revision)} is not pinned: {hub_id}@{commit or '<commit>'} gives these weights again",
+            f"{_shown(hub_id, revision)} is not pinned: {hub_id}@{commit or '<commit>'} always gives these weights",
             UnpinnedRevision,
             stacklevel=4,
         )
@@ -216,14 +216,14 @@ def _hub_errors(hub_id: str, revision: str | None) -> Iterator[None]:
     try:
         yield
     except GatedRepoError as error:
-        raise Unavailable(f"{shown} asks for an account: {_first_line(error)}", hint="hf auth login") from error
+        raise Unavailable(f"{shown} needs an account: {_first_line(error)}", hint="hf auth login") from error
     except RepositoryNotFoundError as error:
         raise ModelMissing(
-            f"the hub knows no public model {hub_id!r}",
-            hint="check the spelling (no such folder is here either); a private model needs hf auth login",
+            f"the hub has no public model {hub_id!r}",
+            hint="check the spelling (this machine has no such folder either); a private model needs hf auth login",
         ) from error
     except RevisionNotFoundError as error:
-        raise ModelMissing(f"the hub knows no revision {revision!r} of {hub_id}") from error
+        raise ModelMissing(f"the hub has no revision {revision!r} of {hub_id}") from error
     except OfflineModeIsEnabled as error:
         raise ModelMissing(
             f"{shown} is not on this machine, and HF_HUB_OFFLINE is set", hint="unset HF_HUB_OFFLINE"
@@ -259,8 +259,8 @@ _OFFLINE_KEYS = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 def _unreachable(shown: str, error: Exception) -> Unavailable:
     return Unavailable(
         f"the model hub cannot be reached for {shown}: {_first_line(error)}",
-        hint="copy the model's folder here and give its path, set HF_ENDPOINT to a mirror, or use the model in the box "
-        "(box)",
+        hint="copy the model's folder to this machine and give its path, set HF_ENDPOINT to a mirror, or use the "
+        "model in the box (box)",
     )
 
 

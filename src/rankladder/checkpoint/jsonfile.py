@@ -35,14 +35,14 @@ def parse_json(text: str | bytes) -> object:
     try:
         return json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_number)
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise ValueError("it is nested too deeply") from None
 
 
 def check_no_pointer(path: Path, start: bytes) -> None:
     """Refuses a file that is a Git LFS pointer, by its first bytes: CheckpointRefused."""
     if start.startswith(LFS_POINTER):
         raise CheckpointRefused(
-            f"{path}: expected the file itself, found a Git LFS pointer, which says where the file is",
+            f"{path}: expected the file itself, found a Git LFS pointer, which only names the file",
             hint=f"git -C {path.parent} lfs pull, or download the model with hf download",
         )
 
@@ -59,7 +59,7 @@ def read_json(path: Path) -> object:
         return parse_json(content)
     except FileNotFoundError:
         raise BadConfig(
-            f"{path}: no such file in the checkpoint", hint="download the checkpoint again, whole"
+            f"{path}: no such file in the checkpoint", hint="download the complete checkpoint again"
         ) from None
     except ValueError as error:
         raise BadConfig(f"{path}: not valid JSON: {error}", hint="download the file again") from error
@@ -88,7 +88,7 @@ class Section:
             raise BadConfig(f"{path}: expected a JSON object, found {shown(values)}")
         if values.get("auto_map"):
             raise UnsafeFile(
-                f"{path}: auto_map wants code from the repository run: {shown(values['auto_map'])}",
+                f"{path}: auto_map asks to run code from the repository: {shown(values['auto_map'])}",
                 hint="rankladder runs no code from a checkpoint; use a model of a known architecture",
             )
         return cls(path, values, elsewhere=elsewhere)
@@ -101,7 +101,7 @@ class Section:
         return list(self._values)
 
     def value(self, key: str, default: object = None) -> object:
-        """The value of a key, of whatever kind."""
+        """The value of a key, of any kind."""
         self._read.add(key)
         return self._values.get(key, default)
 
@@ -130,7 +130,7 @@ class Section:
         return value
 
     def choice(self, key: str, options: Mapping[str, T], default: str | None = None) -> T:
-        """What the value of a key stands for, among the words that we understand."""
+        """The meaning of a key's value, among the known words."""
         value = self.value(key, default) if default is not None else self._required(key)
         if not isinstance(value, str) or value not in options:
             self.refuse(key, " or ".join(repr(option) for option in sorted(options)))
@@ -155,14 +155,13 @@ class Section:
             key for key in self._values if key not in self._read and key not in harmless and not key.startswith("_")
         )
         if unknown:
-            self.refuse(unknown[0], "no such key", hint=self._hint("a key that is not known may change the scores"))
+            self.refuse(unknown[0], "no such key", hint=self._hint("an unknown key may change the scores"))
 
     def refuse(self, key: str, expected: str, *, hint: str | None = None) -> NoReturn:
         """Raises BadConfig for the value of a key."""
         raise BadConfig(
             f"{self.path}: {self._named(key)}: expected {expected}, found {shown(self._values.get(key))}",
-            hint=hint
-            or self._hint("only what is implemented in full is loaded; see the guide, Checkpoints and safety"),
+            hint=hint or self._hint("only fully implemented models are loaded; see the guide, Checkpoints and safety"),
         )
 
     def _hint(self, text: str) -> str:
@@ -186,13 +185,13 @@ def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
         met: set[str] = set()
         for key, _ in pairs:
             if key in met:
-                raise ValueError(f"the key {key[:100]!r} is there twice")
+                raise ValueError(f"the key {key[:100]!r} appears twice")
             met.add(key)
     return values
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def shown(value: object) -> str:

@@ -95,7 +95,7 @@ def _global_layers(config: Section, layers: int) -> tuple[bool, ...]:
         config.refuse("layer_types", " or ".join(LAYER_TYPES))
     by_name = tuple(LAYER_TYPES[kind] for kind in named)
     if by_step is not None and by_step != by_name:
-        config.refuse("layer_types", "what global_attn_every_n_layers says: versions of transformers would differ")
+        config.refuse("layer_types", "the layers by global_attn_every_n_layers: versions of transformers differ here")
     return by_name
 
 

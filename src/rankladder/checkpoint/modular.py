@@ -160,8 +160,8 @@ def read_cross_encoder(folder: Path) -> Section:
     if config.value("model_type") != "CrossEncoder":
         config.refuse(
             "model_type",
-            "'CrossEncoder'; without it Sentence Transformers takes the folder for an embedding model's",
-            hint="an embedding model has no score; distil it or pick a reranker",
+            "'CrossEncoder'; without it Sentence Transformers reads the folder as an embedding model",
+            hint="an embedding model gives no score: distil it into a reranker, or choose a reranker",
         )
     return config
 
@@ -214,7 +214,7 @@ def _read_dense(folder: Path, width: int, *, last: bool) -> Dense:
     config = Section.read(folder / "config.json", elsewhere=True)
     inputs, outputs = config.integer("in_features"), config.integer("out_features")
     if inputs != width:
-        config.refuse("in_features", f"{width}, what the step before gives")
+        config.refuse("in_features", f"{width}, the width of the step before")
     if last and outputs != 1:
         config.refuse("out_features", "1: a reranker has one output")
     config.expect("module_input_name", "sentence_embedding")
@@ -231,6 +231,6 @@ def _read_dense(folder: Path, width: int, *, last: bool) -> Dense:
 def _read_norm(folder: Path, width: int) -> Norm:
     config = Section.read(folder / "config.json")
     if config.integer("dimension") != width:
-        config.refuse("dimension", f"{width}, what the step before gives")
+        config.refuse("dimension", f"{width}, the width of the step before")
     config.finish()
     return Norm(width, bias=True, eps=LAYER_NORM_EPS)

@@ -1,4 +1,4 @@
-"""A name as a user writes it → the folder that it stands for → a Checkpoint."""
+"""A name as a user writes it → its folder → a Checkpoint."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class HubId:
 def open_checkpoint(
     name: str | Path | None = None, *, revision: str | None = None, offline: bool | None = None
 ) -> Checkpoint:
-    """The checkpoint that a name stands for, read and understood in full.
+    """The checkpoint of a name, read and understood in full.
 
     Raises CheckpointRefused where the files are not understood in full, and what ``find_checkpoint`` raises.
     """
@@ -52,7 +52,7 @@ def open_checkpoint(
 def find_checkpoint(
     name: str | Path | None = None, *, revision: str | None = None, offline: bool | None = None
 ) -> Found:
-    """The folder that a name stands for, fetched where need be.
+    """The folder of a name, fetched if needed.
 
     Args:
         name: None or ``box``, the model in the box; a name of the catalogue (``ettin-17m``), at its pinned commit;
@@ -60,7 +60,7 @@ def find_checkpoint(
             means the catalogue: write ``./ettin-17m`` for a folder that is called so.
         revision: The hub commit, for a catalogue name or a hub id.
         offline: Whether the hub is left alone; None follows ``HF_HUB_OFFLINE``, which False cannot
-            overrule. A model in the local cache is used without touching the network whatever this says.
+            overrule. A model in the local cache is always used without touching the network.
 
     Raises:
         ModelMissing: Nobody knows the name, or the model is not here and may not be fetched.

@@ -20,7 +20,7 @@ def read_layers(config: Section, key: str, *, tensors: int) -> int:
     if layers > most:
         config.refuse(
             key,
-            f"at most {most:,} layers, for which the weights' files have tensors",
-            hint="the config belongs to another model, or the download is not whole",
+            f"at most {most:,} layers, as many as the weight files hold",
+            hint="the config belongs to another model, or the download is incomplete",
         )
     return layers

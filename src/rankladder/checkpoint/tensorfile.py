@@ -64,7 +64,7 @@ def open_tensors(path: Path) -> dict[str, StoredTensor]:
         raise BadTensor(f"{path}: the header is not an object", hint=DAMAGED)
     header.pop("__metadata__", None)
     if set(header) != names:
-        raise BadTensor(f"{path}: the header reads in two ways", hint=DAMAGED)
+        raise BadTensor(f"{path}: the header is ambiguous", hint=DAMAGED)
     return {name: _stored(path, name, entry, mapped, 8 + length) for name, entry in header.items()}
 
 
@@ -109,7 +109,7 @@ def open_part(folder: Path) -> dict[str, StoredTensor]:
     """
     whole, index = folder / WEIGHTS, folder / INDEX
     if whole.is_file() and index.is_file():
-        raise BadTensor(f"{folder}: expected {WEIGHTS} or {INDEX}, found both", hint="remove the stale one")
+        raise BadTensor(f"{folder}: expected {WEIGHTS} or {INDEX}, found both", hint="remove the outdated file")
     if whole.is_file():
         return open_tensors(whole)
     if index.is_file():
@@ -121,7 +121,7 @@ def open_part(folder: Path) -> dict[str, StoredTensor]:
         )
     raise BadTensor(
         f"{folder}: no {WEIGHTS}",
-        hint="download the checkpoint again, whole; one that is published as pickle only has to be converted first",
+        hint="download the complete checkpoint again; a checkpoint published only as pickle must be converted first",
     )
 
 
@@ -144,11 +144,11 @@ def _open_shards(folder: Path, index: Path) -> dict[str, StoredTensor]:
     tensors: dict[str, StoredTensor] = {}
     for file in sorted(set(where.values())):
         if not (folder / file).is_file():
-            raise BadTensor(f"{index}: the shard {file} is missing", hint="download the checkpoint again, whole")
+            raise BadTensor(f"{index}: the shard {file} is missing", hint="download the complete checkpoint again")
         held = open_tensors(folder / file)
         promised = {name for name, shard in where.items() if shard == file}
         if odd := sorted(held.keys() ^ promised):
-            raise BadTensor(f"{folder / file}: the tensor {odd[0]} is in the index or in the shard, not in both")
+            raise BadTensor(f"{folder / file}: the tensor {odd[0]} is missing from the index or from the shard")
         tensors.update(held)
     return tensors
 

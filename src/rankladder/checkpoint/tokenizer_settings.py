@@ -37,10 +37,10 @@ LEAST = 8
 """Three tokens frame a pair; less than this leaves no room for one."""
 
 GENERIC = {"TokenizersBackend", "PreTrainedTokenizer", "PreTrainedTokenizerFast", "PythonBackend"}
-"""Classes that read ``tokenizer.json`` as it stands, and give no token types unless the settings name them."""
+"""Classes that read ``tokenizer.json`` unchanged, and give no token types unless the settings name them."""
 
 BERT_CLASSES = {"BertTokenizer": True, "DistilBertTokenizer": False}
-"""Classes that build a BERT tokenizer anew from the vocabulary and the settings → whether they give token types."""
+"""Classes that rebuild a BERT tokenizer from the vocabulary and the settings → whether they give token types."""
 
 REFUSED = (
     "_json_padding",
@@ -120,7 +120,7 @@ def _check_common(
     """What holds for every class of tokenizers; the files that were read."""
     expect_no_processor(settings)
     for key in REFUSED:
-        settings.expect(key, None, [], {}, why=f"the text is read by {TOKENIZER} as it stands")
+        settings.expect(key, None, [], {}, why=f"{TOKENIZER} reads the text unchanged")
     settings.expect("split_special_tokens", False, None, why="a special token in a text is read as one token here")
     _check_side(folder, parsed, settings, "truncation", why="only cutting on the right is implemented")
     if pads:
@@ -151,7 +151,7 @@ def _check_common(
 
 def _check_no_template(folder: Path, settings: Section) -> None:
     """Refuses a chat template: Sentence Transformers would write a pair by it instead of framing it."""
-    why = "a pair is framed by special tokens here; remove the template where the model was trained so"
+    why = "special tokens frame a pair here; if the model was trained like that, remove the template"
     settings.expect("chat_template", None, why=why)
     for path in (folder / "chat_template.jinja", folder / "chat_templates", folder / "chat_template.json"):
         if path.exists():
@@ -175,7 +175,7 @@ def _check_prefix_space(parsed: Mapping[str, object], settings: Section) -> None
     steps = _steps(parsed.get("pre_tokenizer"), "pretokenizers")
     stated = {step["add_prefix_space"] for step in steps if isinstance(step.get("add_prefix_space"), bool)}
     if "add_prefix_space" in settings and len(stated) == 1:
-        settings.expect("add_prefix_space", *stated, None, why=f"{TOKENIZER}'s pre_tokenizer says otherwise")
+        settings.expect("add_prefix_space", *stated, None, why=f"{TOKENIZER}'s pre_tokenizer differs")
 
 
 def _check_case(parsed: Mapping[str, object], settings: Section) -> None:
@@ -183,7 +183,7 @@ def _check_case(parsed: Mapping[str, object], settings: Section) -> None:
     if isinstance(normalizer, dict) and normalizer.get("type") == "BertNormalizer":
         for key, inner in NORMALIZER:
             if key in settings:
-                settings.expect(key, normalizer.get(inner), why=f"{TOKENIZER}'s normalizer says otherwise")
+                settings.expect(key, normalizer.get(inner), why=f"{TOKENIZER}'s normalizer differs")
 
 
 NORMALIZER = (
@@ -195,12 +195,12 @@ NORMALIZER = (
 
 
 def _rebuilt_class(config: Section, settings: Section) -> str | None:
-    """The class that builds the tokenizer anew, None where ``tokenizer.json`` is read as it stands."""
+    """The class that rebuilds the tokenizer, None where ``tokenizer.json`` is read unchanged."""
     owner = settings if settings.value("tokenizer_class") is not None else config
     name = owner.value("tokenizer_class")
     if name is not None and not isinstance(name, str):
         owner.refuse("tokenizer_class", "a name")
-    if config.value("model_type") == "modernbert":  # AutoTokenizer reads tokenizer.json whatever the name is
+    if config.value("model_type") == "modernbert":  # AutoTokenizer reads tokenizer.json under any class name
         return None
     kind = "BertTokenizer" if name is None else name.removesuffix("Fast")
     if kind in BERT_CLASSES:

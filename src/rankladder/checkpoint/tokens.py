@@ -55,7 +55,7 @@ def open_tokenizer(folder: Path, layout: Layout) -> ReadTokenizer:
         raise BadConfig(
             f"{folder}: max_seq_length: expected at most max_position_embeddings, {encoder.positions}, "
             f"found {layout.token_cap}",
-            hint="the network has not been trained on longer sequences, and CrossEncoder would read them",
+            hint="the network was not trained on longer sequences, but CrossEncoder would read them",
         )
     max_tokens = encoder.positions if limit is None else min(limit, encoder.positions)
     if max_tokens < LEAST:

@@ -34,7 +34,7 @@ class Weight:
     stored: StoredTensor
     scale: StoredTensor | None = None
     one_row: bool = False
-    """Whether the first row stands for every row."""
+    """Whether the first row represents every row."""
 
     def values(self) -> NDArray[np.float32]:
         """The float32 values; a view of the file where they are stored so."""
@@ -114,7 +114,7 @@ def _take(folder: Path, slot: Slot, tensors: dict[str, StoredTensor]) -> Weight:
     if stored is None:
         raise BadTensor(
             f"{folder / slot.part}: {slot.name}: expected {list(slot.shape)}, found no such tensor",
-            hint="the checkpoint holds another network than its config describes, or not all of it",
+            hint="the checkpoint holds a different network from its config, or only a part of it",
         )
     scale = tensors.pop(slot.name + SCALE, None) if slot.compact else None
     if scale is None:
@@ -142,8 +142,7 @@ def check_tensor(tensor: StoredTensor, shape: tuple[int, ...]) -> None:
         if bad.any():
             at = np.unravel_index(start + int(bad.argmax()), tensor.shape)
             raise BadTensor(
-                f"{tensor.file}: {tensor.name}: expected finite values, "
-                f"found one that is not at {[int(i) for i in at]}",
+                f"{tensor.file}: {tensor.name}: expected finite values, found another value at {[int(i) for i in at]}",
                 hint="the file is damaged, or its training diverged",
             )
 

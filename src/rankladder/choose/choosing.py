@@ -120,7 +120,9 @@ def _contender(
     if isinstance(spent, RankladderError):
         cost_failed, spent = f"could not be timed: {spent}", None
     elif request.wishes.memory_mb is not None and spent is not None and spent.memory_mb is None:
-        cost_failed = None if row.hosted or row.request is None else "this system does not say how much memory it holds"
+        cost_failed = (
+            None if row.hosted or row.request is None else "this system does not report how much memory it uses"
+        )
     return Contender(
         name=row.name,
         model=system.label or f"{system.name} alone",

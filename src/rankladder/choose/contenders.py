@@ -26,7 +26,7 @@ def models_left_out() -> list[str]:
     names = [model.name for model in all_models() if not _is_runnable(model) and is_local(model)]
     if not names:
         return []
-    return [f"left out, as they need pip install 'rankladder[sentence-transformers]': {', '.join(names)}"]
+    return [f"left out, because they need pip install 'rankladder[sentence-transformers]': {', '.join(names)}"]
 
 
 def _is_runnable(model: Model) -> bool:

@@ -29,7 +29,7 @@ after every few queries.
 """
 FEWEST = 2
 """Queries below which there is no probability: a single query shows no spread."""
-_CELLS = 2_000_000  # numbers drawn at a time: bounds the memory, whatever the number of queries
+_CELLS = 2_000_000  # numbers drawn at a time: bounds the memory for any number of queries
 _ROUNDING = 1e-9
 
 

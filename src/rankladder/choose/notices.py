@@ -30,7 +30,7 @@ def notices(
 def _names(scored: Sequence[Scored], spending: Mapping[str, Spent | RankladderError]) -> Iterator[str]:
     for row in scored:
         if row.also:
-            yield f"{row.name} is {' and '.join(row.also)} too: the same model, measured once"
+            yield f"{row.name} and {' and '.join(row.also)} are the same model: it was measured once"
     for row in scored:
         found = spending.get(row.name)
         if isinstance(found, RankladderError) and row.stand_in:
@@ -42,9 +42,9 @@ def _times(contenders: Sequence[Contender], tasks: Tasks) -> Iterator[str]:
     if not tasks:
         yield "no query has a candidate that can be read: no cost was measured"
     elif len(tasks) < LISTS:
-        yield f"times are of {len(tasks)} different lists, which shows little of the slowest"
+        yield f"times come from only {len(tasks)} different lists: they show little about the slowest"
     if few := [f"{name} ({len(spent.latencies_ms)})" for name, spent in timed if spent.p95_ms is None]:
-        yield f"too few samples for a p95, which wants 20: the slowest is taken in its place, {', '.join(few)}"
+        yield f"too few samples for a p95, which needs 20: the slowest sample is used instead, {', '.join(few)}"
     if busy := [spent.busy for _, spent in timed if spent.busy is not None and is_busy(spent)]:
         yield (
             f"the machine was busy: other programs used up to {percent(max(busy))} of its processors while the models "
@@ -58,10 +58,10 @@ def _services(contenders: Sequence[Contender]) -> Iterator[str]:
             continue
         if one.spent.waited:
             yield (
-                f"{one.name}: the service had to be asked again for {one.spent.waited} of "
-                f"{one.spent.waited + len(one.spent.latencies_ms)} lists, which do not count in the times"
+                f"{one.name}: the service had to be called again for {one.spent.waited} of "
+                f"{one.spent.waited + len(one.spent.latencies_ms)} lists; these lists do not count in the times"
             )
         if one.spent.price is not None and one.spent.per_1000_queries is None:
-            yield f"{one.name}: the service does not count what {one.spent.price} is the price of"
+            yield f"{one.name}: the service does not report the units that {one.spent.price} is the price for"
     if any(one.hosted for one in contenders):
         yield "times of hosted models include the network from this machine"

@@ -105,17 +105,17 @@ def check_prices(asked: Sequence[ModelRequest], prices: Sequence[Price]) -> None
     for price in prices:
         if price.model is not None and price.model not in names:
             raise BadOption(
-                f"a price is given for {price.model!r}, which is no contender",
+                f"a price is given for {price.model!r}, which is not a contender",
                 hint=f"the contenders are {', '.join(names) or 'none'}",
             )
         if price.model is not None and price.unit != "h" and not names[price.model].hosted:
             raise BadOption(
-                f"a price of {price} is given for {price.model}, which runs here and costs by the hour",
+                f"a price of {price} is given for {price.model}, which runs on this machine and costs by the hour",
                 hint=f"--price {price.model}=0.34/h",
             )
         if not any(price in prices_of(text, prices, hosted=one.hosted) for text, one in names.items()):
             kind = "runs on this machine" if price.unit == "h" else "is hosted"
             raise BadOption(
-                f"a price of {price} is given, and no contender without a price of its own {kind}",
-                hint="leave it out, or name a contender that it holds for with --model",
+                f"a price of {price} is given, but no contender without its own price {kind}",
+                hint="leave it out, or add a contender that it applies to with --model",
             )

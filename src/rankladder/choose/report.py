@@ -103,8 +103,8 @@ def _head(figures: Figures, title: str) -> Markup:
         label = element(
             "p",
             element("strong", f"These figures are {outcome['measured']}."),
-            f" Nobody judged these queries: the first ten documents of {outcome['reference']}'s own ranking stand in "
-            "for judgements. A contender that finds better documents than the reference counts as worse.",
+            f" These queries have no judgements: the first ten documents of {outcome['reference']}'s own ranking "
+            "stand in for judgements. A contender that finds better documents than the reference counts as worse.",
             class_="label",
         )
     return element("header", element("h1", title), element("p", *counts, class_="subtitle"), label)
@@ -122,7 +122,7 @@ def _sections(figures: Figures) -> list[Markup]:
                 element(
                     "figcaption",
                     "Up is better, left is faster. Bars are 95 % intervals of the mean over all queries. "
-                    "The line joins the contenders that none beats on both. Where marks would cover each other, a "
+                    "The line joins the contenders that no other beats on both. Where marks would cover each other, a "
                     "mark is moved, and a thin line leads to its place. Tab moves from point to point, Enter goes to "
                     "the contender's row.",
                 ),
@@ -136,9 +136,9 @@ def _sections(figures: Figures) -> list[Markup]:
                 "figure",
                 element(
                     "figcaption",
-                    "Each thin line is one query's list, from texts to a ranking, with nobody else on the model. "
-                    "The block reaches from p50 to p95. A p95 wants 20 samples, a p99 wants 100; without a p95 the "
-                    "slowest is held against a budget.",
+                    "Each thin line is one query's list, from texts to a ranking, with no other work for the model. "
+                    "The block reaches from p50 to p95. A p95 needs 20 samples, a p99 needs 100; without a p95 the "
+                    "slowest sample is compared with the budget.",
                 ),
                 latency_distribution(figures),
             ),

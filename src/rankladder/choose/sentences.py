@@ -55,7 +55,7 @@ class Telling:
             case Reason.FAILED:
                 return one.failed or ""
             case Reason.REFERENCE:
-                return "its own ranking is the measure: 1 by definition, so it cannot be chosen by it"
+                return "its own ranking is the measure: its mean is 1 by definition, so it cannot be chosen"
             case Reason.OVER_BUDGET if spent is not None:
                 busy = "; the machine was busy: measure again when it is quiet" if is_busy(spent) else ""
                 return f"takes {time_of(spent)}, the budget is {milliseconds(self._wishes.budget_ms)}{busy}; {standing}"
@@ -208,7 +208,7 @@ class Telling:
             return
         is_bet = self._decision.standing is Standing.BEST_BET
         aim = f"To choose with {percent(self._wishes.confidence)}" if is_bet else "To be beyond doubt"
-        yield f"{aim} takes {further} further {self._judged}queries, as four in five simulated futures have it."
+        yield f"{aim} takes {further} further {self._judged}queries, according to four in five simulated futures."
 
     def _confirmed(self, found: Confirmation) -> str:
         on = f"On {found.queries:,} later queries"
@@ -246,9 +246,9 @@ class Telling:
             for reason in (Reason.FAILED, Reason.COST_UNKNOWN)
         )
         if failed and self._decision.choice is not None:
-            yield f"Nothing is known of {_listed(failed)}: see the reason below."
+            yield f"Nothing is known about {_listed(failed)}: see the reason below."
         if untimed:
-            yield f"Not to be chosen, as the cost is not known: {_listed(untimed)}. See the reason below."
+            yield f"Cannot be chosen, because the cost is not known: {_listed(untimed)}. See the reason below."
 
 
 def _few(queries: int) -> Sequence[str]:
@@ -257,8 +257,8 @@ def _few(queries: int) -> Sequence[str]:
         return ("One query says nothing about quality; the costs below are measured all the same.",)
     if queries < FEW:
         return (
-            f"{queries} queries separate what differs on nearly every one of them, such as a good reranker from none; "
-            "they do not separate neighbouring models.",
+            f"{queries} queries show only a difference that appears on nearly every query, as between a good "
+            "reranker and none; they do not separate similar models.",
         )
     return ()
 

@@ -120,8 +120,7 @@ def _hosted(request: ModelRequest, tasks: Tasks, prices: Sequence[Price], sample
             taken.append(milliseconds)
     if not taken:
         raise ServiceFailed(
-            f"{request.text}: the service had to be asked again for each of {waited} lists: there is no time without "
-            "a wait",
+            f"{request.text}: the service had to be asked again for each of {waited} lists: no time is without a wait",
             hint="try again later, or with fewer requests at once (threads=1)",
         )
     latency = Latency(tuple(taken), _documents(tasks))

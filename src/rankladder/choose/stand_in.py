@@ -59,7 +59,7 @@ def read_unjudged(
         raise PathMissing(f"nothing at {root}", hint="give a BEIR folder, or a file of queries with --documents")
     if root is not None and root.is_dir():
         if documents is not None or topics is not None:
-            raise BadOption(f"{root} brings its own queries and documents", hint="leave --documents and --topics out")
+            raise BadOption(f"{root} has its own queries and documents", hint="leave --documents and --topics out")
         folder = beir_folder(root)
         file, below = folder.queries, folder.corpus
     else:
@@ -124,7 +124,7 @@ def judged_by(
         raise BadInput(f"{dataset.name}: no query has a candidate", hint="do the queries fit the documents?")
     remarks = list(dataset.remarks)
     if len(grades) < len(dataset.queries):
-        remarks.append(f"{len(dataset.queries) - len(grades):,} queries have no candidate: they are left out")
+        remarks.append(f"{len(dataset.queries) - len(grades):,} queries have no candidate and are left out")
     return Dataset(
         dataset.name,
         {id: query for id, query in dataset.queries.items() if id in grades},

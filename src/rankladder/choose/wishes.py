@@ -48,7 +48,7 @@ class Wishes:
         if not 0.5 <= self.confidence <= 0.99:
             raise BadOption(
                 f"confidence must be between 0.5 and 0.99, got {self.confidence}",
-                hint="0.8 takes what is probably good enough, 0.99 only what is beyond doubt",
+                hint="0.8 accepts a contender that is probably good enough, 0.99 only a contender beyond doubt",
             )
         for name in ("budget_ms", "memory_mb"):
             value = getattr(self, name)

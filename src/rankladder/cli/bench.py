@@ -34,51 +34,58 @@ _PAIRS, _TOP = 64, 100
     "--model",
     "models",
     multiple=True,
-    help="NAME[,OPTION=VALUE]…, as box,threads=1; may be repeated.  [default: box, and every known model that is here]",
+    help="NAME[,OPTION=VALUE]…, as box,threads=1; may be repeated.  [default: box, and every known model on this "
+    "machine]",
 )
 @click.option(
     "--engine",
     "engines",
     multiple=True,
     type=click.Choice(["onnx", "torch", "sentence-transformers"]),
-    help="May be repeated.  [default: onnx; torch too where it is installed and an NVIDIA GPU is here]",
+    help="May be repeated.  [default: onnx; also torch, if it is installed and there is an NVIDIA GPU]",
 )
 @click.option(
     "--dtype",
     "dtypes",
     multiple=True,
     type=click.Choice(["auto", "fp32", "int8", "bf16", "fp16"]),
-    help="May be repeated; what an engine does not have is left out with a note.  [default: auto]",
+    help="May be repeated; a format that an engine lacks is left out with a note.  [default: auto]",
 )
-@click.option("--data", type=GivenPath(), help="Your documents: a BEIR folder, or what `search` reads.")
-@click.option("--queries", type=GivenPath(), help="Your queries, beside --data: .jsonl or .tsv.")
+@click.option("--data", type=GivenPath(), help="Your documents: a BEIR folder, or anything that `search` reads.")
+@click.option("--queries", type=GivenPath(), help="Your queries, together with --data: .jsonl or .tsv.")
 @click.option(
     "--lengths",
     default="natural",
     show_default=True,
-    help="Of made-up text: natural (about 150 tokens a pair), or tokens of every pair, as 128,512,4096.",
+    help="Lengths of made-up text: natural (about 150 tokens a pair), or tokens of every pair, as in 128,512,4096.",
 )
-@click.option("--pairs", type=click.IntRange(1), default=_PAIRS, show_default=True, help="Pairs of one pass.")
-@click.option("--passes", type=click.IntRange(1), default=3, show_default=True, help="Passes; the median counts.")
+@click.option("--pairs", type=click.IntRange(1), default=_PAIRS, show_default=True, help="Pairs in one pass.")
 @click.option(
-    "--top", type=click.IntRange(1), default=_TOP, show_default=True, help="Documents of a list, for the latency."
+    "--passes", type=click.IntRange(1), default=3, show_default=True, help="Number of passes; the median is reported."
+)
+@click.option(
+    "--top", type=click.IntRange(1), default=_TOP, show_default=True, help="Documents in a list, for the latency."
 )
 @click.option(
     "--repeats",
     type=click.IntRange(1),
-    help="Lists ranked. p95 takes 20 of them, p99 takes 100.  [default: 20, or what 40 seconds allow, at least 5]",
+    help="Lists to rank. A p95 needs 20, a p99 needs 100.  [default: 20, or as many as fit in 40 seconds, at least 5]",
 )
 @click.option(
-    "--max-tokens", type=click.IntRange(16), help="Longest sequence.  [default: 512, or what the model reads]"
+    "--max-tokens",
+    type=click.IntRange(16),
+    help="Longest sequence, in tokens.  [default: 512, or the model's limit if less]",
 )
-@click.option("--peer/--no-peer", default=True, help="Measure Sentence Transformers beside, where it is installed.")
+@click.option("--peer/--no-peer", default=True, help="Also measure Sentence Transformers, where it is installed.")
 @click.option(
     "--search/--no-search", default=True, help="Try threads (onnx) and batch sizes (Sentence Transformers) first."
 )
 @click.option(
-    "--turns/--no-turns", default=True, help="Passes take turns over the models, or one model is done after the other."
+    "--turns/--no-turns",
+    default=True,
+    help="Let the models take turns, pass by pass, or finish one model before the next.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides the texts.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed that decides the texts.")
 @offline_option
 @click.option("--out", type=GivenPath(), help="Write everything, samples included, to this JSON file.")
 @form_options
@@ -105,10 +112,10 @@ def bench(
     form: Form | None,
 ) -> int:
     """Measure what models cost on this machine: pairs and tokens per second, latency of a list, memory, share of the
-    machine's peak, with Sentence Transformers beside and published figures for reference.
+    machine's peak. Sentence Transformers is measured too, and published figures are shown for reference.
 
-    Every model runs in a process of its own, and all take turns, so that what else the machine does hurts all alike:
-    read the ratios first. A model that fails is a row too; the exit status is then that of its error.
+    Every model runs in its own process, and the models take turns, so that other load on the machine affects all of
+    them alike: read the ratios first. A model that fails has a row too; the exit status is then that of its error.
 
     \b
     rankladder bench --pairs 8 --top 5 --repeats 5 --no-peer
@@ -122,7 +129,7 @@ def bench(
     if data is None and queries is not None:
         raise BadOption("--queries goes with --data", hint="leave it out to measure with made-up text")
     if data is not None and wanted != [None]:
-        raise BadOption("--data brings its own lengths", hint="leave --lengths out")
+        raise BadOption("--data has its own lengths", hint="leave --lengths out")
     if out is not None:
         check_writable(out)
     requests = _requests(models)
@@ -176,7 +183,7 @@ def bench(
         if "error" in row:
             note(f"{row['model']}, {row['engine']}, {row['dtype']}: {row['message']}")
     if interrupted:
-        click.echo("interrupted: the rows are what was measured until then", err=True)
+        click.echo("interrupted: the rows show what was measured before", err=True)
         return exits.INTERRUPTED
     return exits.exit_status(failures[0].error) if failures else exits.OK
 

@@ -48,22 +48,23 @@ def print_rows(listed: Sequence[dict[str, Any]], form: Form | None, *, apart: bo
             print_json(row)
         return
     print_table(HEADERS, [table_row(row) for row in listed], right=range(4, len(HEADERS)))
-    told = [row for row in listed if "error" not in row]
-    if not told:
+    measured = [row for row in listed if "error" not in row]
+    if not measured:
         return
     say()
-    say(f"ratio: to {', '.join(dict.fromkeys(row['ratio_to'] for row in told))}, pass by pass.")
+    say(f"ratio: to {', '.join(dict.fromkeys(row['ratio_to'] for row in measured))}, pass by pass.")
     if apart:
-        say("Not all took turns, for want of memory: ratios between rows of different turns are less sure (--json).")
-    taken = sorted({row["list_samples"] for row in told})
-    count = str(taken[0]) if len(taken) == 1 else f"{taken[0]} to {taken[-1]}"
-    say(f"ms: one query's list, texts to ranking, {count} samples; p95 takes 20 and p99 takes 100 (--repeats).")
-    say(f"peak MB: {told[0]['peak_memory_source']}.")
-    say("% of peak: of plain matrix products on this machine, in the same number format.")
-    if any(row["published"] for row in told):
         say(
-            f"H100 bf16, i7 fp32: published pairs/s ({next(r['published']['source'] for r in told if r['published'])})."
+            "Memory was too small for all models to take turns: ratios between rows of different turns are less "
+            "certain (--json)."
         )
+    taken = sorted({row["list_samples"] for row in measured})
+    count = str(taken[0]) if len(taken) == 1 else f"{taken[0]} to {taken[-1]}"
+    say(f"ms: one query's list, texts to ranking, {count} samples; a p95 needs 20, a p99 needs 100 (--repeats).")
+    say(f"peak MB: {measured[0]['peak_memory_source']}.")
+    say("% of peak: share of the speed of plain matrix products on this machine, in the same number format.")
+    if sources := [row["published"]["source"] for row in measured if row["published"]]:
+        say(f"H100 bf16, i7 fp32: published pairs/s ({sources[0]}).")
 
 
 def note_requests(configuration: Configuration, asked: Asked) -> None:

@@ -33,7 +33,7 @@ def _days(_context: click.Context, _parameter: click.Parameter, value: str | Non
 def cache(context: click.Context, form: Form | None) -> None:
     """Show what rankladder keeps on this machine: indexes, graphs, embeddings, scores, and downloaded models.
 
-    All of it can be made again. RANKLADDER_CACHE names another folder for it (but for models, which HF_HOME moves).
+    All of it can be made again. RANKLADDER_CACHE moves it to another folder (HF_HOME moves the models).
 
     \b
     rankladder cache
@@ -47,14 +47,18 @@ def cache(context: click.Context, form: Form | None) -> None:
 
 @cache.command()
 @click.argument("kinds", nargs=-1, metavar="[KIND]...")
-@click.option("--older-than", "days", callback=_days, metavar="AGE", help="Only what was not used for 12h, 30d, 8w …")
-@click.option("--yes", is_flag=True, help="Remove without asking; without it, and without a terminal, nothing is.")
+@click.option(
+    "--older-than", "days", callback=_days, metavar="AGE", help="Only entries not used for this long: 12h, 30d, 8w …"
+)
+@click.option(
+    "--yes", is_flag=True, help="Remove without asking. Without a terminal, nothing is removed unless this is given."
+)
 @form_options
 def clear(kinds: tuple[str, ...], days: float | None, yes: bool, form: Form | None) -> None:
-    """Remove what is kept: indexes, graphs, embeddings, scores or verified; all of these where no KIND is named.
+    """Remove what is kept: indexes, graphs, embeddings, scores or verified; all of these if no KIND is named.
 
-    Downloaded models (models) are removed only where they are named: other programs may use them. What another process
-    is writing stays.
+    Downloaded models (models) are removed only if that kind is named: other programs may use them. Entries that another
+    process is writing are kept.
 
     \b
     rankladder cache clear indexes graphs --older-than 30d
@@ -66,7 +70,7 @@ def clear(kinds: tuple[str, ...], days: float | None, yes: bool, form: Form | No
     if not found:
         return
     if not yes and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        note("nothing was removed; --yes removes what is listed")
+        note("nothing was removed; --yes removes these entries")
         return
     if not yes and not click.confirm("Remove all of it?", err=True):
         return
@@ -75,7 +79,7 @@ def clear(kinds: tuple[str, ...], days: float | None, yes: bool, form: Form | No
         if kept.clear(one):
             freed += one.bytes
         else:
-            note(f"{one.path} is being written, and stays")
+            note(f"{one.path} is being written and is kept")
     note(f"{_size(freed)} freed")
 
 

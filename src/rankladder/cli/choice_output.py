@@ -55,19 +55,19 @@ def print_outcome(outcome: Outcome, form: Form) -> None:
 
 
 def write_outcome(outcome: Outcome, report: Path | None, csv: Path | None, out: Path | None) -> None:
-    """Writes the JSON, the reports and the tables, each whatever becomes of the others. Raises the first
+    """Writes the JSON, the reports and the tables, each even if another fails. Raises the first
     StorageFailed.
     """
     from rankladder.choose import report as reports
 
-    told = outcome.to_dict()
+    content = outcome.to_dict()
     failures: list[StorageFailed] = []
 
-    def attempt(write: Any, path: Path, said: str | None = None) -> None:
+    def attempt(write: Any, path: Path, label: str | None = None) -> None:
         try:
-            write(told, path)
-            if said is not None:
-                note(f"{said}: {path}")
+            write(content, path)
+            if label is not None:
+                note(f"{label}: {path}")
         except StorageFailed as error:
             failures.append(error)
 
@@ -110,7 +110,7 @@ def _print_contenders(outcome: Outcome) -> None:
     print_table([*columns], rows, right=range(1, len(columns) - 1))
     meant = {
         "processor": "processor: all threads of a query",
-        "busy": "busy: the machine with other programs meanwhile",
+        "busy": "busy: the share of the machine that other programs used",
     }
     say(f"({'; '.join(['times in milliseconds', *(words for name, words in meant.items() if name in columns)])})")
     if left_out:
@@ -166,16 +166,16 @@ def _times(judged: Judged) -> Sequence[str]:
     return cells
 
 
-def _print_json(told: dict[str, Any]) -> None:
+def _print_json(content: dict[str, Any]) -> None:
     """A line for each contender, then one with all the rest; ``--out`` holds the values query by query."""
-    for row in told["contenders"]:
-        print_json({"dataset": told["dataset"]["name"], **{k: v for k, v in row.items() if k != "values"}})
+    for row in content["contenders"]:
+        print_json({"dataset": content["dataset"]["name"], **{k: v for k, v in row.items() if k != "values"}})
     left_out = ("contenders", "queries", "changes", "examples")
-    print_json({key: value for key, value in told.items() if key not in left_out})
+    print_json({key: value for key, value in content.items() if key not in left_out})
 
 
-def _write_json(told: dict[str, Any], path: Path) -> None:
+def _write_json(content: dict[str, Any], path: Path) -> None:
     from rankladder.storage import whole_file
 
     with whole_file(path) as file:
-        file.write(json.dumps(told, ensure_ascii=True, indent=1, allow_nan=False) + "\n")
+        file.write(json.dumps(content, ensure_ascii=True, indent=1, allow_nan=False) + "\n")

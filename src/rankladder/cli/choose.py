@@ -38,14 +38,16 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
     help="A contender besides the models that are on this machine, as in ettin-68m,dtype=fp32 or cohere:rerank-v3.5; "
     "repeat it for more.",
 )
-@click.option("--only", is_flag=True, help="No contenders but those of --model and --current.")
+@click.option("--only", is_flag=True, help="Only the contenders of --model and --current.")
 @click.option(
-    "--current", metavar="MODEL", help="What runs today, also a contender.  [default: the retriever, no reranker]"
+    "--current",
+    metavar="MODEL",
+    help="The model in use today; also a contender.  [default: the retriever, no reranker]",
 )
 @click.option(
     "--reference",
     metavar="MODEL",
-    help="For queries without judgements: this model's own ranking is taken for them. It cannot be chosen.",
+    help="For queries without judgements: use this model's ranking as judgements. It cannot be chosen itself.",
 )
 @click.option(
     "--target",
@@ -65,7 +67,7 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
     "later",
     type=GivenPath(),
     metavar="LATER",
-    help="Judged queries that came later, in the form of DATA: the choice is made without them, and checked on them.",
+    help="Judged queries collected later, in the form of DATA. They check the choice and do not influence it.",
 )
 @click.option("--budget-ms", type=float, help="The most that reranking one query's list may take, at the p95.")
 @click.option("--memory", metavar="SIZE", help="The most memory that a process with the model may hold: 800MB, 2GB.")
@@ -74,26 +76,32 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
     "prices",
     multiple=True,
     metavar="[MODEL=]AMOUNT/h|request|Mtok|1000units",
-    help="What an hour of this machine (0.34/h) costs; of a hosted model a request, a million tokens, or a thousand "
+    help="Price of an hour of this machine (0.34/h), or of a hosted model's request, million tokens, or thousand "
     "search units as the service counts them (cohere:rerank-v3.5=2/1000units). Repeatable.",
 )
 @click.option(
     "--retriever", default="bm25", show_default=True, help="bm25, run:FILE, dense:MODEL or hybrid:MODEL (extra dense)."
 )
-@click.option("--top-k", type=click.IntRange(1), default=100, show_default=True, help="Candidates that are reranked.")
+@click.option(
+    "--top-k", type=click.IntRange(1), default=100, show_default=True, help="Candidates to rerank for each query."
+)
 @long_option
-@click.option("--measure", default="nDCG@10", show_default=True, help="As ir-measures writes it.")
+@click.option("--measure", default="nDCG@10", show_default=True, help="The measure, as ir-measures writes it.")
 @click.option(
     "--samples",
     type=click.IntRange(1),
-    help="Latency samples of each model; a p95 wants 20, a p99 100. With fewer than 20 the slowest is held against the "
-    "budget.  [default: 100 where 40 seconds hold them, else 20]",
+    help="Latency samples of each model. A p95 needs 20, a p99 100; with fewer than 20 the slowest is compared "
+    "with the budget.  [default: 100 if they fit in 40 seconds, else 20]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws, the intervals and the tests."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed of the draws, the intervals and the tests.",
 )
 @store_option
-@click.option("--report", type=GivenPath(), help="Write one HTML file that needs nothing else.")
+@click.option("--report", type=GivenPath(), help="Write the report as one HTML file that needs no other files.")
 @click.option("--csv", "csv", type=GivenPath(), help="Write the table of contenders as CSV.")
 @click.option("--out", type=GivenPath(), help="A folder for choice.json, report.html and contenders.csv.")
 @offline_option
@@ -101,15 +109,15 @@ _MEMORY = re.compile(r"(?P<amount>[0-9]*\.?[0-9]+)\s*(?P<unit>[MG])i?B?", re.IGN
 def choose(
     data: Path | None, judged: JudgedData, select: Selection, language: str | None, form: Form | None, **options: Any
 ) -> int:
-    """Choose a reranker: measure contenders' quality and cost on DATA, here, and take the cheapest that is good enough.
+    """Choose a reranker: measure contenders' quality and cost on DATA on this machine; take the cheapest good one.
 
     DATA is a BEIR folder, or a JSON Lines file of judged queries with --documents; a TREC collection is given by
-    --documents, --topics and --qrels. The retriever alone is always a contender. The answer says how well it is known:
-    beyond doubt, probably (with the probability), or only as the best bet; and every contender that was passed over
-    has a reason. Scores are stored as they come: the same command, run again after an interruption, resumes.
+    --documents, --topics and --qrels. The retriever alone is always a contender. The answer states how sure it is:
+    beyond doubt, probably (with the probability), or only the best bet. Every contender that was not chosen has a
+    reason. Scores are stored as they come: after an interruption, the same command resumes.
 
-    The exit status is 0 where the choice is beyond doubt, 20 where it is probable, 21 where there is only a best bet,
-    22 where there is nothing to choose, and 1 where a model failed.
+    The exit status is 0 if the choice is beyond doubt, 20 if it is probable, 21 if there is only a best bet,
+    22 if there is nothing to choose, and 1 if a model failed.
 
     \b
     rankladder choose scifact --budget-ms 200 --report report.html
@@ -135,7 +143,7 @@ def choose(
             tell=lambda what: tell(f"{what} …"),
         )
     except KeyboardInterrupt:
-        note("what was scored is stored: the same command resumes from there")
+        note("the scores are stored: the same command resumes from them")
         raise
     try:  # a report that the disk refuses does not hide the result, nor a closed pipe keep the report from the disk
         print_outcome(outcome, resolve_form(form))
@@ -174,7 +182,7 @@ def _request(judged: JudgedData, options: dict[str, Any]) -> ChoiceRequest:
     judging = (judged.qrels, judged.split, judged.drop_pairs)
     if stand_in is not None and (any(one is not None for one in judging) or judged.grade_scale != 1):
         raise click.UsageError(
-            "--reference is taken for judgements: leave --qrels, --split, --drop-pairs and --grade-scale out"
+            "--reference replaces judgements: leave --qrels, --split, --drop-pairs and --grade-scale out"
         )
     if options["later"] is not None and (judged.topics is not None or judged.qrels is not None):
         raise click.UsageError(

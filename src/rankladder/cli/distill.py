@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from rankladder.distill.step import StageName
 
 _VERBS: dict[StageName, str] = {
-    "mine": "Find candidates for every query: BM25, an embedder, chance, known positives.",
+    "mine": "Find candidates for every query: by BM25, by an embedder, at random, and known positives.",
     "label": "Let the teachers score the candidates; a pair is never scored twice.",
-    "sample": "Choose which scored candidates are trained on, and show how their scores are spread.",
+    "sample": "Choose the scored candidates to train on, and show the distribution of their scores.",
     "train": "Train the student; also what `torchrun -m rankladder distill train RECIPE` runs.",
     "evaluate": "Measure the student beside its teachers, its start and BM25 on held-out sets.",
     "export": "Write the checkpoint with its card, recipe, digests and int8 measurement.",
@@ -32,7 +32,7 @@ _VERBS: dict[StageName, str] = {
 def _folders(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds RECIPE's folders."""
 
-    @click.option("--into", type=GivenPath(), help="Where the stages lie.  [default: ./NAME of RECIPE]")
+    @click.option("--into", type=GivenPath(), help="The folder of the stages.  [default: ./NAME of RECIPE]")
     @click.option(
         "--data",
         type=GivenPath(),
@@ -51,7 +51,9 @@ def _folders(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("recipe", required=False, type=GivenPath())
 @_folders
 @click.option("--dry-run", is_flag=True, help="Print rows, steps, hours and memory; make nothing.")
-@click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="That label, and that train.")
+@click.option(
+    "--processes", type=click.IntRange(1), default=1, show_default=True, help="Processes for label and for train."
+)
 @click.option("--ray", metavar="ADDRESS", help="Label on this Ray cluster (extra ray).")
 @form_options
 def distill(
@@ -65,9 +67,10 @@ def distill(
 ) -> None:
     """Train a small reranker on the scores of large ones, from a recipe.
 
-    Runs what is missing of mine, label, sample, train, evaluate and export. Killed at any moment, the same command goes
-    on where it was; what a changed recipe or changed data makes invalid is made anew, and said. Each stage is a verb of
-    its own, which wants those before it to be there. A recipe that is really called mine is written ./mine.
+    Runs the stages mine, label, sample, train, evaluate and export, as far as they are not complete. If the command is
+    killed, the same command resumes. If the recipe or the data changed, the stages that depend on the change are made
+    again, with a note. Each stage is also a command of its own, which needs the stages before it. A recipe file named
+    like a stage is written with its folder: ./mine.
 
     \b
     rankladder distill recipes/box.toml --data data --dry-run
@@ -189,7 +192,7 @@ def _show_plan(found: Distillation, form: Form | None) -> None:
 
 
 def _needed_cells(one: Needed) -> list[str]:
-    here = {True: "yes", False: "no: it will be fetched", None: "asked over the network"}[one.here]
+    here = {True: "yes", False: "no: it will be fetched", None: "a hosted service"}[one.here]
     size = "" if one.parameters is None else f"{one.parameters / 1e6:,.0f}M"
     return [one.what, one.model, here, size, one.licence or ""]
 

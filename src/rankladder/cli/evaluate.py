@@ -45,11 +45,13 @@ _TEXT_SIGNS = 60
     metavar="NAME",
     help="bm25, run:FILE, dense:MODEL or hybrid:MODEL (extra dense); repeat it for more.",
 )
-@click.option("--top-k", type=click.IntRange(1), default=100, show_default=True, help="Candidates that are reranked.")
+@click.option(
+    "--top-k", type=click.IntRange(1), default=100, show_default=True, help="Candidates to rerank for each query."
+)
 @click.option(
     "--depth",
     type=click.IntRange(1),
-    help="Candidates that are retrieved.  [default: --top-k, or the deepest measure's if more; a run whole]",
+    help="Candidates to retrieve.  [default: --top-k, or the depth of the deepest measure if more; all of a run]",
 )
 @click.option(
     "--measures",
@@ -60,9 +62,15 @@ _TEXT_SIGNS = 60
 )
 @long_option
 @click.option(
-    "--changes", type=click.IntRange(0), default=5, show_default=True, help="Queries helped, and harmed, to show."
+    "--changes",
+    type=click.IntRange(0),
+    default=5,
+    show_default=True,
+    help="How many of the most helped, and of the most harmed, queries to show.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the intervals and the tests.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the intervals and the tests."
+)
 @store_option
 @click.option("--out", type=GivenPath(), help="A folder for evaluation.json, evaluation.md and runs/*.trec.")
 @offline_option
@@ -89,10 +97,10 @@ def evaluate(
 
     DATA is a BEIR folder, or a JSON Lines file of judged queries with --documents; a TREC collection is given by
     --documents, --topics and --qrels. Means come with 95 % intervals, and all systems are compared in pairs, corrected
-    for the number of tests. Scores are stored as they come: the same command, run again after an interruption, goes on
-    where it was. The exit status is 1 where a model failed; the others are finished and shown.
+    for the number of tests. Scores are stored as they come: after an interruption, the same command resumes. The exit
+    status is 1 if a model failed; the others are finished and shown.
 
-    A folder that is really called mteb is written ./mteb.
+    A data folder named mteb is written ./mteb.
 
     \b
     rankladder evaluate scifact --model box --model ettin-68m --out report
@@ -116,7 +124,7 @@ def evaluate(
         check_retriever(name)
     wanted = parse_measures(measures)
     if depth is not None and depth < top_k:
-        raise click.UsageError(f"--depth {depth} retrieves fewer than the --top-k {top_k} that are to be reranked")
+        raise click.UsageError(f"--depth {depth} retrieves fewer candidates than --top-k {top_k} reranks")
     if out is not None:
         expect_writable(out)
     dataset = judged.read(data, select, language)
@@ -137,7 +145,7 @@ def evaluate(
             offline=offline,
         )
     except KeyboardInterrupt:
-        note("what was scored is stored: the same command goes on from there")
+        note("the scores are stored: the same command resumes from them")
         raise
     command = shlex.join(["rankladder", *sys.argv[1:]])
     found = replace(found, settings={"command": command, "depth": deep, **found.settings})

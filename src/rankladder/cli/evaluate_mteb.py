@@ -40,12 +40,14 @@ _ZERO_SHOT = {True: "yes", False: "no", None: "not known"}
     help="bm25, run:FOLDER of TREC runs (TASK.trec), or an embedder's name, hub id or folder; may be given again.  "
     "[default: bm25]",
 )
-@click.option("--top-k", type=click.IntRange(1), default=100, show_default=True, help="Candidates reranked a query.")
+@click.option(
+    "--top-k", type=click.IntRange(1), default=100, show_default=True, help="Candidates to rerank for each query."
+)
 @click.option(
     "--results",
     required=True,
     type=GivenPath(file_okay=False),
-    help="Folder of results in mteb's form; what is there already is not computed again.",
+    help="Folder of results in mteb's form; results in it are not computed again.",
 )
 @store_option
 @click.option("--offline", is_flag=True, default=None, help="Never touch the network, for models or data sets.")
@@ -65,7 +67,7 @@ def mteb(
 
     A first stage finds candidates, each model reranks the best of them, and mteb measures. Shows nDCG@10, whether a
     task's data was in the model's training (zero-shot or not), and published figures where they were made the same way.
-    Scores are stored as they come: the same command, run again after an interruption, goes on where it was.
+    Scores are stored as they come: after an interruption, the same command resumes.
 
     \b
     rankladder evaluate mteb --tasks NanoSciFact,NanoFiQA2018 --results mteb-results
@@ -105,7 +107,7 @@ def mteb(
             progress=note,
         )
     except KeyboardInterrupt:
-        note("what was scored is stored: the same command goes on from there")
+        note("the scores are stored: the same command resumes from them")
         raise
     means = mean_scores(scores, top_k=top_k)
     if resolve_form(form) == "json":

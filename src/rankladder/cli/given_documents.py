@@ -26,7 +26,7 @@ Form = Kind | Literal["auto", "lines"]
 STDIN = "standard input"
 _HEAD = 65_536
 _LINES = frozenset[Kind | None]({None, "text", "log"})
-"""Forms of which each line is a document, where their content does not say better."""
+"""Forms of which each line is a document, unless their content shows another form."""
 
 
 def given_documents(file: Path, form: Form, read_as: ReadAs) -> Iterator[Document]:
@@ -47,7 +47,7 @@ def given_documents(file: Path, form: Form, read_as: ReadAs) -> Iterator[Documen
         settled = _settled(file, form, stream.peek(_HEAD) if form == "auto" else b"")
         if read_as.keys and settled not in RECORDS:
             keys = ", ".join(f"--{option.replace('_', '-')}" for option in read_as.keys)
-            raise BadOption(f"{keys}: a key is looked for in records, and {name} is read as {settled}")
+            raise BadOption(f"{keys}: only records have keys, and {name} is read as {settled}")
         if settled == "lines":
             yield from _lines(stream, name)
         elif file.is_file():
@@ -91,7 +91,7 @@ def _settled(path: Path, form: Form, head: bytes) -> Kind | Literal["lines"]:
     if kind not in _LINES:
         return cast("Kind", kind)
     if (what := magic_of(head)) is not None and mark_of(head) is None:
-        raise BadFile(f"{path}: {what}, not text", hint="--as says how to read it, if it is one that is read")
+        raise BadFile(f"{path}: {what}, not text", hint="if its form is supported, name the form with --as")
     text = head.decode(encoding_of(head) or "utf-8", errors="replace")
     found = "csv" if _is_table(path, text) else form_of_text(text)
     if found is not None and found != "jsonl":

@@ -69,14 +69,17 @@ def note_cuts(ranking: Ranking, *, shown: int | None = None) -> None:
     first so many, None for all); or that the model does not say.
     """
     if any(is_hosted(hit) for hit in ranking):
-        note(f"{ranking.stage} does not say what it cut of a long document")
+        note(f"{ranking.stage} does not report which long documents it cut")
         if blank := sum(hit.reading is not None for hit in ranking):
-            note(f"{blank} blank {'document was' if blank == 1 else 'documents were'} not sent; blank comes last")
+            note(
+                f"{blank} blank {'document was' if blank == 1 else 'documents were'} not sent; blank documents come "
+                "last"
+            )
     if cut := sum(hit.truncated for hit in ranking):
         among = ""
         if shown is not None and shown < len(ranking):
             among = f", {sum(hit.truncated for hit in ranking.hits[:shown])} of the {shown} shown among them"
         note(
-            f"{cut} of {len(ranking)} documents were longer than the model reads and were cut{among}; "
+            f"{cut} of {len(ranking)} documents were longer than the model's limit and were cut{among}; "
             "--long passages reads them whole"
         )

@@ -19,21 +19,22 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=GivenPath())
-@click.option("--into", required=True, type=GivenPath(), help="The index's folder; made or updated.")
+@click.option("--into", required=True, type=GivenPath(), help="The index's folder; it is created or updated.")
 @click.option(
     "--model",
     default="box",
     show_default=True,
     envvar="RANKLADDER_MODEL",
     show_envvar=True,
-    help="The reranker that will read the passages: they are made so that it need not cut them.",
+    help="The reranker that will read the passages. They are made short enough for it to read them whole.",
 )
-@click.option("--max-tokens", type=click.IntRange(1), help="Longest sequence that it will read, as in search.")
+@click.option("--max-tokens", type=click.IntRange(1), help="Longest sequence that this model will read, as in search.")
 @passage_options
 @click.option(
     "--tokens-for",
     metavar="MODEL",
-    help="Store token ids of what is read now, so that a search with this model need not tokenise it again.",
+    help="Store the token ids of the documents read now, so that a search with this model does not tokenise them "
+    "again.",
 )
 @selection_options
 @reading_options
@@ -58,9 +59,10 @@ def index(
 
     Reads Markdown, text, HTML, reStructuredText, AsciiDoc, Org, notebooks, manual pages, source code, logs, settings,
     JSON, JSON Lines, CSV, TSV, TREC documents, BEIR folders, and with the extra "documents" PDF and docx. Run it again
-    to bring the index up to date: only files that changed are read. Searches go on meanwhile and see the last complete
-    index. It holds what PATHS hold now, so name all of them each time. --include, --exclude, --no-ignore,
-    --ids and --language stay with the index until they are given again; an empty glob ('') lifts globs.
+    to bring the index up to date: only files that changed are read. Searches still work during an update and see
+    the last complete index. The index holds what PATHS hold now, so name all of them each time. --include, --exclude,
+    --no-ignore, --ids and --language stay with the index until they are given again; an empty glob ('') removes all
+    globs.
 
     \b
     rankladder index docs/ notes.jsonl --into my-index
@@ -70,7 +72,7 @@ def index(
 
     check_passage_options(passage_words, passage_tokens)
     if passage_words is not None and (useless := given(context, "model", "max_tokens")):
-        raise click.UsageError(f"--passage-words counts no model's tokens, so {', '.join(useless)} would be ignored")
+        raise click.UsageError(f"--passage-words does not count tokens, so {', '.join(useless)} would be ignored")
     kept = None if tokens_for is None else passages_for(tokens_for, max_tokens=None, offline=None)
     if tokens_for is not None and kept is None:
         raise click.UsageError(f"--tokens-for {tokens_for}: a hosted model takes texts, there are no token ids to keep")

@@ -1,4 +1,4 @@
-"""Files that an index leaves out, told to the person who named the folder."""
+"""Notes about files that an index leaves out."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _NAMED = 10
 
 
 def note_left_out(report: IndexReport) -> None:
-    """Says why an index was built anew, names the files that could not be read (the first ten of them), and counts
+    """Says why an index was rebuilt, names the files that could not be read (the first ten of them), and counts
     those of kinds that are not read.
     """
     if report.damage:
-        note(visible(f"the index was damaged, so it was built anew: {report.damage}"))
+        note(visible(f"the index was damaged, so it was rebuilt: {report.damage}"))
     for skipped in report.skipped[:_NAMED]:
         note(visible(f"skipped {skipped.path}: {skipped.reason}"))
     if len(report.skipped) > _NAMED:
         note(f"skipped {len(report.skipped) - _NAMED} more; `rankladder index --json` names them all")
     if report.unknown_suffixes:
         kinds = (f"{count} {suffix or 'without a suffix'}" for suffix, count in sorted(report.unknown_suffixes.items()))
-        note(f"left out, not text that is read: {', '.join(kinds)}")
+        note(f"left out, files of kinds that are not read: {', '.join(kinds)}")
     if report.left_out:
         note(f"left out: {counted(report.left_out)}")
 
@@ -43,7 +43,7 @@ def note_kept(report: IndexReport, given: Selection, language: str | None) -> No
     if language is None and report.language != "en":
         kept.append(f"--language {report.language}")
     if kept:
-        note(f"as when the index was built: {' '.join(kept)}")
+        note(f"the same options as when the index was built: {' '.join(kept)}")
 
 
 def _as_options(name: str, value: tuple[str, ...] | bool | str) -> str:

@@ -39,7 +39,7 @@ def cli() -> None:
 
     Exit status: 0 done, 1 a model failed, 2 bad input, 3 not found, 4 model refused, 5 index refused, 6 service
     unreachable, 7 optional package missing, 8 storage failed, 9 device memory full, 10 a worker process failed,
-    130 interrupted, 141 the reader of the output went away.
+    130 interrupted, 141 the reader of the output closed it.
     """
 
 

@@ -12,7 +12,7 @@ from rankladder.cli.output import Form, form_options, print_json, print_table, r
 def models(form: Form | None) -> None:
     """List the models that rankladder knows: size, licence, published quality, and whether they are on this machine.
 
-    nDCG@10 is the publisher's: the mean over the retrieval tasks of MTEB(eng, v2), the top 100 of six embedders.
+    nDCG@10 is the publisher's figure: the mean over the retrieval tasks of MTEB(eng, v2), the top 100 of six embedders.
 
     \b
     rankladder models

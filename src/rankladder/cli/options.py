@@ -63,13 +63,14 @@ def model_options(command: F) -> F:
         click.option(
             "--threads",
             type=click.IntRange(1),
-            help="Documents scored at once; texts are tokenised on all cores but with 1.  [default: usable cores]",
+            help="Documents to score at once. Texts are tokenised on all cores, except with 1.  [default: usable "
+            "cores]",
         ),
         long_option,
         click.option(
             "--max-tokens",
             type=click.IntRange(1),
-            help="Longest sequence that is read, query and document together (of a hosted model: of a document).",
+            help="Longest sequence to read, query and document together (for a hosted model: the document alone).",
         ),
         click.option(
             "--dtype",
@@ -78,14 +79,14 @@ def model_options(command: F) -> F:
             show_default=True,
             help="auto takes int8 where a measurement recorded with the model allows it; bf16 and fp16 need torch.",
         ),
-        click.option("--device", help="cuda, mps or cpu, for the engines on torch.  [default: the first that is here]"),
+        click.option("--device", help="cuda, mps or cpu, for the engines on torch.  [default: the first available]"),
         click.option(
             "--engine",
             type=click.Choice(["auto", "onnx", "torch", "sentence-transformers"]),
             default="auto",
             show_default=True,
-            help="onnx runs on the CPU; torch (extra torch) on a GPU; sentence-transformers (extra of that name) runs "
-            "architectures that these do not, which is when auto takes it instead of onnx.",
+            help="onnx runs on the CPU; torch (extra torch) runs on a GPU; sentence-transformers (an extra too) runs "
+            "the other architectures; for those auto takes it instead of onnx.",
         ),
         click.option(
             "--model",
@@ -120,8 +121,8 @@ class JudgedData:
         """The judged collection, its documents as they are selected. Raises as ``rankladder.evaluate.read_dataset``."""
         from rankladder.evaluate import read_dataset
 
-        said = {one.name: getattr(self, one.name) for one in fields(self)}
-        return read_dataset(data, **said, select=select, language=language or "en")
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return read_dataset(data, **values, select=select, language=language or "en")
 
 
 def key_options(command: F) -> F:
@@ -132,7 +133,7 @@ def key_options(command: F) -> F:
         click.option(
             "--text-key",
             metavar="KEY",
-            help="The key or column of a record's text; _source.body is a key in another.  [default: the usual names]",
+            help="The key or column of a record's text; _source.body is a nested key.  [default: the usual names]",
         ),
     ):
         command = option(command)
@@ -147,7 +148,8 @@ def reading_options(command: F) -> F:
         "form",
         type=click.Choice(FORMS),
         metavar="FORM",
-        help=f"How to read a file that is named here, or that does not tell by its name: {', '.join(FORMS)}.",
+        help="Form of a file that is named on the command line, or whose name does not show its form: "
+        f"{', '.join(FORMS)}.",
     )
     @key_options
     @wraps(command)
@@ -178,12 +180,12 @@ def judged_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--keep-same-ids",
             is_flag=True,
-            help="Let a document with a query's id be a candidate of that query; by default it is none, as in BEIR.",
+            help="Let a document with a query's id be a candidate of that query; by default it is not, as in BEIR.",
         ),
         click.option(
             "--drop-pairs", type=path, help="A file of query and document ids: pairs that are never candidates."
         ),
-        click.option("--queries", type=click.IntRange(1), help="The first so many queries only."),
+        click.option("--queries", type=click.IntRange(1), help="Use only this many queries, the first ones."),
         click.option(
             "--grade-scale",
             type=click.IntRange(1),
@@ -200,7 +202,7 @@ def judged_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--documents",
             "--corpus",
             type=path,
-            help="The documents of queries that stand in a file, or of a TREC collection: a file or a folder.",
+            help="The documents for a file of queries, or of a TREC collection: a file or a folder.",
         ),
         click.option("--split", help="Which judgements of a BEIR folder: qrels/SPLIT.tsv.  [default: test]"),
     ):
@@ -209,7 +211,7 @@ def judged_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def given(context: click.Context, *names: str) -> list[str]:
-    """Those of the options that stand on the command line, as they are written there."""
+    """The options that are on the command line, as they are written there."""
     typed = (name for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE)
     return [f"--{name.replace('_', '-')}" for name in typed]
 

@@ -29,7 +29,7 @@ from rankladder.visible import visible
     metavar="FORM",
     default="auto",
     show_default=True,
-    help=f"lines: a document a line; auto: by the file's name, or as it begins; else {', '.join(FORMS)}.",
+    help=f"lines: one document a line; auto: by the file's name or its beginning; otherwise {', '.join(FORMS)}.",
 )
 @key_options
 @model_options
@@ -48,8 +48,8 @@ def rank(
 ) -> None:
     """Rank the documents of FILE (or of standard input) by how well they answer QUERY.
 
-    Text is a document a line. JSON, JSON Lines, CSV and every other form that `rankladder search` reads are read as
-    there: by the file's name, or where the content begins as such.
+    In plain text, each line is a document. JSON, JSON Lines, CSV and every other form that `rankladder search` reads
+    are read as in `search`. The file's name, or the beginning of its content, shows the form.
 
     \b
     rankladder rank "how do I undo a commit" passages.txt

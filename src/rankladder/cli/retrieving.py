@@ -46,7 +46,7 @@ def retriever_options(command: F) -> F:
             type=click.Choice(["bm25", "dense", "hybrid"]),
             default="bm25",
             show_default=True,
-            help="Finds candidates by their words, by their meaning (extra dense), or both ways, fused by rank.",
+            help="Find candidates by their words, by their meaning (extra dense), or by both, fused by rank.",
         ),
     ):
         command = option(command)
@@ -59,13 +59,13 @@ def passage_options(command: F) -> F:
         click.option(
             "--passage-tokens",
             type=click.IntRange(16),
-            help="Prose is split into passages of at most so many of the model's tokens, title included.  "
-            "[default: what it reads beside a query of 32 tokens, at most 256]",
+            help="Split prose into passages of at most this many of the model's tokens, title included.  "
+            "[default: what the model reads beside a query of 32 tokens, at most 256]",
         ),
         click.option(
             "--passage-words",
             type=click.IntRange(20),
-            help="Split prose into passages of about so many words instead, whatever model reads them.",
+            help="Split prose into passages of about this many words instead, for any model.",
         ),
     ):
         command = option(command)
@@ -110,17 +110,17 @@ def open_index_of(
     if is_index(path):
         if select != EVERYTHING or language is not None:
             raise BadOption(
-                f"{path} is an index: which files it holds, their ids and their language are settled",
+                f"{path} is an index: its files, their ids and their language are fixed",
                 hint="give --include, --exclude, --no-ignore, --ids and --language to `rankladder index`",
             )
         if read_as != AS_NAMED:
             raise BadOption(
-                f"{path} is an index: how its documents are read is settled",
+                f"{path} is an index: the way its documents are read is fixed",
                 hint="give --as, --text-key, --title-key and --id-key to `rankladder index`",
             )
         if passage_words is not None or passage_tokens is not None:
             raise click.UsageError(
-                f"{path} is an index, whose passages are made: give --passage-words or --passage-tokens to "
+                f"{path} is an index, and its passages are already made: give --passage-words or --passage-tokens to "
                 "`rankladder index`"
             )
         index = open_index(path)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.argument("path", type=GivenPath())
 @click.option("--top-k", type=click.IntRange(1), default=10, show_default=True, help="Results to show.")
 @click.option("--candidates", type=click.IntRange(1), help="Passages to rerank.  [default: 100, or --top-k if more]")
-@click.option("--no-rerank", is_flag=True, help="The retriever alone, for comparison.")
+@click.option("--no-rerank", is_flag=True, help="Use the retriever alone, for comparison.")
 @click.option("--explain", is_flag=True, help="Show what each stage did: ranks, scores, tokens read and cut, time.")
 @retriever_options
 @selection_options
@@ -120,9 +120,9 @@ def _why_nothing(index: Index, query: str) -> str:
     from rankladder.retrieve.analysis import analysis_of
 
     if not analysis_of(index.language).query_terms(query):
-        return "nothing found: the query holds no word"
+        return "nothing found: the query contains no word"
     language = LANGUAGES[index.language]
-    how = f"endings and accents as in {language.name}" if language.stemmer else "words as they stand"
+    how = f"endings and accents as in {language.name}" if language.stemmer else "words unchanged"
     return f"nothing found: no document shares a word with the query ({how}; --language chooses)"
 
 

@@ -56,21 +56,21 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--language",
             type=click.Choice(CODES),
-            help="Whose endings and accents BM25 knows; none takes words as they stand. Chinese, Japanese, Korean and "
-            "Thai are found with each.  [default: en]",
+            help="Language whose endings and accents BM25 knows; none leaves words unchanged. Chinese, Japanese, "
+            "Korean and Thai work with every setting.  [default: en]",
         ),
         click.option(
             "--ids",
             type=click.Choice(["auto", "plain", "file"]),
-            help="Ids of records (CSV, JSON Lines): plain takes them as they stand, file puts the file's name before "
+            help="Ids of records (CSV, JSON Lines): plain leaves them unchanged, file puts the file's name before "
             "them (a.csv#7), auto does so for bare numbers in the files of a folder.  [default: auto]",
         ),
         click.option(
             "--ignore/--no-ignore",
             "ignore_files",
             default=None,
-            help="Leave out what .gitignore and .rankladderignore name, hidden files, and folders of installed code or "
-            "build output.  [default: ignore]",
+            help="Leave out files named by .gitignore and .rankladderignore, hidden files, and folders of "
+            "installed code or build output.  [default: ignore]",
         ),
         click.option(
             "--exclude",

@@ -38,13 +38,14 @@ def table_text(
     fitted = _widths(headers, cells, right, width)
     if fitted is None:
         return _records(headers, cells, width or _NARROWEST_TERMINAL)
+    # Cells are wrapped here: tabulate 0.10 with maxcolwidths fails on numbers such as 55,384.
+    lines = [["\n".join(wrapped(cell, width)) for cell, width in zip(row, fitted, strict=True)] for row in cells]
     return tabulate(
-        cells,
+        lines,
         headers,
         tablefmt="simple",
         colalign=align if cells else None,
         disable_numparse=True,
-        maxcolwidths=fitted if cells else None,
         maxheadercolwidths=[width - _BESIDE_HEADING for width in fitted],
     )
 

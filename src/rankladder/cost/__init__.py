@@ -75,7 +75,7 @@ def measure_costs(
     peaks: bool = False,
     long: Long = "truncate",
 ) -> list[Cost | Failure]:
-    """``measure_cost`` of several models that take turns, in the order of the requests; a failure stands in its place.
+    """``measure_cost`` of several models that take turns, in the order of the requests; a failure is in its place.
 
     ``tail`` is as in ``Measurement``, ``long`` as in ``Reranker.rank``. Raises as ``open_checkpoint`` for a model that
     cannot be read, before anything is measured.

@@ -63,7 +63,7 @@ class Configuration:
 
     @classmethod
     def of(cls, request: ModelRequest) -> Configuration:
-        """A request as it stands, its files fetched. Raises as ``find_files``."""
+        """A request unchanged, its files fetched. Raises as ``find_files``."""
         files = find_files(request)
         by_default = {"native": "onnx", "foreign": "sentence-transformers", "hosted": "hosted"}[files.kind]
         engine = request.options.get("engine", "auto")
@@ -122,7 +122,7 @@ def plan_grid(
     failures: list[Failure] = []
     notes: list[str] = []
     if peer and not peer_is_installed():
-        notes.append("Sentence Transformers is not installed, so it is not measured beside")
+        notes.append("Sentence Transformers is not installed, so it is not measured")
     shown = shown_names([request.name for request in requests])
     for request in requests:
         model = shown[request.name]

@@ -27,7 +27,8 @@ class Clock:
 
     def since(self, start: Clock) -> dict[str, float | None]:
         """``seconds`` passed, ``processor`` seconds that this process used, and ``others``: processor seconds that all
-        other programs used meanwhile, None where the system does not say. The system counts in hundredths of a second.
+        other programs used at the same time, None where the system does not report it. The system counts in
+        hundredths of a second.
         """
         processor = self.processor - start.processor
         others = None

@@ -70,7 +70,7 @@ class Measurement:
         turns: Whether passes and rankings are interleaved over the configurations, as far as memory allows, so that a
             busy machine hurts all alike.
         peaks: Whether the machine's peak is measured.
-        tell: Is told what happens next, in a few words.
+        tell: Called with the next step, in a few words.
 
     Raises BadOption for a number below 1.
     """
@@ -144,7 +144,7 @@ class Measurement:
             self._tell(f"{configuration}: looking for the best batch size")
             with self._start(row) as trial:
                 trial.read(self.workload)
-                on_card = trial.told["device"].startswith("cuda")
+                on_card = trial.described["device"].startswith("cuda")
                 most = CARD_BATCH if on_card else max(DEFAULT_BATCH_SIZE, 2 * len(self.workload.pairs) - 1)
                 sizes = powers_of_two(8, most)
                 knob["batch_size"] = self._climb(row, trial, sizes, DEFAULT_BATCH_SIZE, "batch {}")
@@ -162,7 +162,7 @@ class Measurement:
         row.process = self._start(row, options)
         if configuration.peer and knob:
             row.process.ask("tune", setting=knob["batch_size"])
-            row.process.told["batch_size"] = knob["batch_size"]
+            row.process.described["batch_size"] = knob["batch_size"]
         row.process.read(self.workload)
 
     def _start(self, row: _Row, options: dict[str, object] | None = None) -> Process:
@@ -210,15 +210,15 @@ class Measurement:
         """The memory once more, and then the machine's peak, which must not count in it."""
         assert row.process is not None
         row.memory = Memory(**row.process.ask("memory"))
-        told, network = row.process.told, row.configuration.network
-        library = "onnx" if told["engine"] == "onnx" else "torch"
-        key = (library, told["dtype"], told["device"])
+        described, network = row.process.described, row.configuration.network
+        library = "onnx" if described["engine"] == "onnx" else "torch"
+        key = (library, described["dtype"], described["device"])
         if network is None or not self._with_peaks or key in self._peaks:
             return
         networks = (one.configuration.network for one in self._rows)
         widest = max(one.encoder.width for one in networks if one is not None)  # whichever of them comes first
-        self._tell(f"matrix products in {told['dtype']} on {told['device']}")
-        # What was measured stands where there is no room left for the products: the peak is unknown then.
+        self._tell(f"matrix products in {described['dtype']} on {described['device']}")
+        # If there is no memory left for the products, the measurement is kept and the peak is unknown.
         with suppress(RankladderError):
             self._peaks[key] = row.process.ask("gflops", width=widest)["gflops"]
 
@@ -227,14 +227,14 @@ class Measurement:
             row.process.close()
 
     def _cost(self, row: _Row, process: Process) -> Cost:
-        told, network = process.told, row.configuration.network
+        described, network = process.described, row.configuration.network
         assert row.memory is not None
-        name = f"{row.configuration.model} {told['dtype']}"
+        name = f"{row.configuration.model} {described['dtype']}"
         peak = max(
             (
                 peak
                 for (_, dtype, device), peak in self._peaks.items()
-                if (dtype, device) == (told["dtype"], told["device"])
+                if (dtype, device) == (described["dtype"], described["device"])
             ),
             default=None,
         )
@@ -242,15 +242,15 @@ class Measurement:
         return Cost(
             configuration=row.configuration,
             name=name,
-            engine=told["engine"],
-            dtype=told["dtype"],
-            about=told["about"],
-            device=told["device"],
-            device_name=told["device_name"],
-            threads=told["threads"],
-            batch_size=told["batch_size"],
-            token_budget=told["token_budget"],
-            max_tokens=told["max_tokens"],
+            engine=described["engine"],
+            dtype=described["dtype"],
+            about=described["about"],
+            device=described["device"],
+            device_name=described["device_name"],
+            threads=described["threads"],
+            batch_size=described["batch_size"],
+            token_budget=described["token_budget"],
+            max_tokens=described["max_tokens"],
             cut=process.cut,
             throughput=Throughput(len(process.tokens), sum(process.tokens), tuple(row.seconds)),
             latency=Latency(tuple(row.milliseconds), self.workload.list_size, tuple(row.processor), _busy_share(row)),

@@ -114,8 +114,8 @@ class PeerSubject:
 
     def gflops(self, width: int) -> float:
         """See Subject."""
-        told = self.describe()
-        return torch_gflops(told["dtype"], width=width, device=told["device"], threads=usable_cores())
+        described = self.describe()
+        return torch_gflops(described["dtype"], width=width, device=described["device"], threads=usable_cores())
 
 
 def _readable(folder: Path, into: Path) -> Path:

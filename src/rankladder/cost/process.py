@@ -29,7 +29,7 @@ class Process:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 — closed with the process
         start = time.perf_counter()
         self._process = subprocess.Popen(
-            # -P: a file in the working folder does not stand in for a module. A session of its own: Ctrl-C is ours.
+            # -P: a file in the working folder does not replace a module. A session of its own: Ctrl-C is ours.
             [sys.executable, "-P", "-m", "rankladder.cost.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -38,7 +38,7 @@ class Process:
             start_new_session=True,
         )
         try:
-            self.told = self.ask("open", peer=peer, name=name, options=options)
+            self.described = self.ask("open", peer=peer, name=name, options=options)
             self.load_s = time.perf_counter() - start
             """From the start of the process to a model that can score."""
         except BaseException:
@@ -85,7 +85,7 @@ class Process:
         if status < 0:
             return WorkerFailed(
                 f"the process was killed by signal {-status}",
-                hint="signal 9 mostly means that memory ran out: a smaller model, or --no-turns"
+                hint="signal 9 mostly means that memory ran out: use a smaller model, or --no-turns"
                 if status == -9
                 else None,
             )

@@ -43,7 +43,7 @@ _BY_NAME: Mapping[str, Published] = {
 def published(name: str, network: Network | None = None) -> tuple[str, Published] | None:
     """The published figures of a model and the catalogue name they were published under; None where there are none.
 
-    A catalogue name or hub id stands for itself. Any other name, a folder's, counts as the Ettin rung of the same shape
+    A catalogue name or hub id is used as it is. Any other name, a folder's, counts as the Ettin rung of the same shape
     where ``network`` has one: the values of the weights do not change the work.
 
     >>> published("cross-encoder/ettin-reranker-17m-v1")[1].i7_13700k_fp32

@@ -58,7 +58,7 @@ def baseline(cost: Cost, costs: Sequence[Cost]) -> Cost:
 
 
 def cost_row(cost: Cost, compared: Cost, workload: Workload) -> dict[str, Any]:
-    """One cost as a JSON object. None where a figure could not be told."""
+    """One cost as a JSON object. None where a figure is unknown."""
     throughput, latency, memory = cost.throughput, cost.latency, cost.memory
     slowest, fastest = throughput.spread
     found = published(cost.configuration.model, cost.configuration.network)
@@ -106,16 +106,16 @@ def cost_row(cost: Cost, compared: Cost, workload: Workload) -> dict[str, Any]:
 
 def _named(compared: Cost, *, beside: Cost) -> str:
     """A row that another is compared with: model, engine, number format, and what is unlike the usual or the other."""
-    told = [compared.configuration.model, compared.engine, compared.dtype]
+    parts = [compared.configuration.model, compared.engine, compared.dtype]
     if compared.device not in {"cpu", "hosted"}:
-        told.append(compared.device_name or compared.device)
+        parts.append(compared.device_name or compared.device)
     if compared.max_tokens != beside.max_tokens:
-        told.append(f"at most {compared.max_tokens} tokens")
-    return ", ".join(told)
+        parts.append(f"at most {compared.max_tokens} tokens")
+    return ", ".join(parts)
 
 
 def failure_row(failure: Failure) -> dict[str, Any]:
-    """A failure as a JSON object, with no path of this machine: of each stands the last part."""
+    """A failure as a JSON object, without paths of this machine: each is cut to its last part."""
     configuration = failure.configuration
     return {
         "model": configuration.model,
@@ -145,7 +145,7 @@ def samples(cost: Cost) -> dict[str, list[float]]:
 
 
 def table_row(row: Mapping[str, Any]) -> list[str]:
-    """A row of ``rows`` as the cells of ``HEADERS``; a dash stands for what could not be told."""
+    """A row of ``rows`` as the cells of ``HEADERS``; a dash for an unknown value."""
     engine = "Sentence Transformers" if row["peer"] else str(row["engine"])
     if row.get("device", "cpu") not in {"cpu", "hosted"}:
         engine += f" on {row['device']}"

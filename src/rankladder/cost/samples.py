@@ -72,7 +72,7 @@ class Latency:
     processor_milliseconds: tuple[float, ...] = ()
     """Processor time of each sample, all threads together; empty where it was not taken."""
     busy: float | None = None
-    """The share of the machine's processors that other programs used meanwhile, 0 to 1; None where unknown."""
+    """The share of the machine's processors that other programs used at the same time, 0 to 1; None where unknown."""
 
     @property
     def processor(self) -> float | None:

@@ -92,7 +92,7 @@ class RerankerSubject:
 
     def gflops(self, width: int) -> float:
         """See Subject."""
-        told = self.describe()
-        if told["engine"] == "onnx":
-            return onnx_gflops(told["dtype"], width=width, threads=usable_cores())
-        return torch_gflops(told["dtype"], width=width, device=told["device"], threads=usable_cores())
+        described = self.describe()
+        if described["engine"] == "onnx":
+            return onnx_gflops(described["dtype"], width=width, threads=usable_cores())
+        return torch_gflops(described["dtype"], width=width, device=described["device"], threads=usable_cores())

@@ -1,4 +1,4 @@
-"""The worker process: holds one model, and does and times what it is told, a line of JSON for each.
+"""The worker process: holds one model, and does and times its tasks, a line of JSON for each.
 
 Run as ``python -P -m rankladder.cost.worker`` by ``rankladder.cost.process``. Commands arrive on standard input,
 answers leave on what was standard output; whatever a library prints goes to standard error. It ends with its input.
@@ -34,10 +34,10 @@ class Worker:
     def open(self, *, peer: bool, name: str, options: dict[str, Any]) -> dict[str, Any]:
         """Opens the model."""
         self.subject = _open(peer, name, options)
-        told = self.subject.describe()
-        self.card = told["device"] if told["device"].startswith("cuda") else None
+        described = self.subject.describe()
+        self.card = described["device"] if described["device"].startswith("cuda") else None
         """The CUDA device that it is on."""
-        return {**told, "device_name": self.card and sys.modules["torch"].cuda.get_device_name(self.card)}
+        return {**described, "device_name": self.card and sys.modules["torch"].cuda.get_device_name(self.card)}
 
     def texts(self, *, pairs: list[tuple[str, str]], lists: list[tuple[str, list[str]]]) -> dict[str, Any]:
         """Takes the texts and warms the model up on them.
@@ -110,7 +110,7 @@ def serve(commands: TextIO, answers: TextIO) -> None:
         run: Callable[..., dict[str, Any]] = getattr(worker, fields.pop("do"))
         try:
             answer = run(**fields)
-        except Exception as error:  # whatever a library raises is this model's result
+        except Exception as error:  # any error of a library is this model's result
             answer = {"error": type(error).__name__, "message": str(error)}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()

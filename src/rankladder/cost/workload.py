@@ -138,7 +138,7 @@ def own_workload(data: Path, *, queries: Path | None = None, pairs: int, top: in
     lists = tuple(
         (query(), tuple(document(pairs + number * top + place) for place in range(top))) for number in range(LISTS)
     )
-    again = f", {len(texts)} of them used again and again" if len(texts) < pairs + LISTS * top else ""
+    again = f", {len(texts)} of them used repeatedly" if len(texts) < pairs + LISTS * top else ""
     kind = "your queries" if asked else "made-up queries"
     return Workload(f"your documents{again}, {kind}, seed {seed}", drawn, lists)
 

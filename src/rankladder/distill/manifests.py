@@ -68,13 +68,13 @@ def expect_ours(folder: Path, mark: str) -> None:
     files = [folder] if folder.is_file() else (path for path in folder.rglob("*") if path.is_file())
     if (found := next((path for path in files if not _is_unmarked(path.name)), None)) is not None:
         raise BadInput(
-            f"{folder}: {found} is no file of a distillation: nothing is written or cleared here",
+            f"{folder}: {found} is not a file of a distillation: nothing is written or deleted here",
             hint=f"name another folder with --into, or move {folder} away",
         )
 
 
 def clear(folder: Path, mark: str) -> None:
-    """Removes everything in a folder but its mark: killed meanwhile, it is still known whose the folder is."""
+    """Removes everything in a folder but its mark: after a kill, the owner of the folder is still known."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -84,7 +84,7 @@ def clear(folder: Path, mark: str) -> None:
 
 @contextmanager
 def stage_held(folder: Path, lock: Path) -> Iterator[None]:
-    """A stage's folder, nobody else's meanwhile.
+    """A stage's folder, locked for this process.
 
     The lock's own folder is made where it is not there. Raises StorageFailed where another process is making the stage,
     or nothing can be written there.

@@ -62,7 +62,7 @@ class Distillation:
         only: The one stage to make; those before it must be there, made with this recipe. None makes what is missing.
         processes: Processes that score and train on this machine.
         ray: The address of a Ray cluster that scores pairs.
-        say: Is told, in a line, what was found and what is made.
+        say: Called with a line for what was found and what is made.
         watch: Opens a progress bar.
 
     Raises what reading the recipe raises; PathMissing for data that is not there; BadOption for an option that the
@@ -84,7 +84,7 @@ class Distillation:
         for module in ("msgspec", "pyarrow", "datasketch"):
             need(module, extra="distill")
         if "WORLD_SIZE" in os.environ and only != "train":
-            raise BadOption("torchrun starts the training alone", hint="torchrun -m rankladder distill train RECIPE")
+            raise BadOption("torchrun starts only the training", hint="torchrun -m rankladder distill train RECIPE")
         if ray is not None and only not in {None, "label"}:
             raise BadOption(f"--ray: a Ray cluster scores pairs; {only} does not run on it")
         if processes > 1 and only not in {None, "label", "train"}:
@@ -107,10 +107,10 @@ class Distillation:
             need(module, extra="train")
         for one in needed_models(self.recipe) if self.only is None else ():
             if one.here is False:
-                self.say(f"{one} is not on this machine and is fetched now")
+                self.say(f"{one} is not on this machine; fetching it now")
         if self.only in {None, "train"} and not is_made_with(open_trained(self.into / "train"), self.recipe):
             if self.only == "train" and not start_is_here(self.recipe.train):
-                self.say(f"train: {self.recipe.train.start} is not on this machine and is fetched now")
+                self.say(f"train: {self.recipe.train.start} is not on this machine; fetching it now")
             check_training(self.recipe, processes=int(os.environ.get("WORLD_SIZE", self.processes)))
         with without_library_bars():
             if self.only is None:
@@ -250,7 +250,7 @@ class Distillation:
         return self._result(Step("export", self.into, depends, open_exported, make))
 
     def _alone(self, stage: StageName) -> AbstractContextManager[None]:
-        """The stage, nobody else's meanwhile; the lock lies beside its folder, which may be removed."""
+        """The stage, locked for this process; the lock lies beside its folder, which may be removed."""
         return stage_held(self.into / stage, self.into / f"{stage}.lock")
 
     def _show_scores(self, made: Made) -> None:
@@ -270,7 +270,7 @@ class Distillation:
         # What they were made to print is this process's to say.
         ended = subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode  # noqa: S603
         if ended:
-            raise WorkerFailed(f"train: torchrun ended with status {ended}: what it met stands above")
+            raise WorkerFailed(f"train: torchrun ended with status {ended}: its error is shown above")
 
     def _provenance(self) -> Mapping[str, Any]:
         found: dict[str, Any] = {"training run": self.trained.key, "evaluation": self.measured.key}

@@ -6,7 +6,7 @@
       part-00000.json     their count and digest, written after them: a part without it does not exist
       manifest.json       every part, written last: the stage is complete
 
-A stage killed at any moment goes on with the parts that are missing. A part is never half there, and what an older
+A killed stage resumes with the missing parts. A part is complete or absent, and what an older
 setting made is never mixed with what a newer one makes.
 """
 
@@ -88,9 +88,9 @@ class Stage:
 
     Args:
         folder: Where its parts go.
-        settings: What of the recipe it depends on (JSON values).
+        settings: The settings of the recipe that it depends on (JSON values).
         inputs: Digests of what it reads, by name (JSON values).
-        say: Is told, in a line, what was found and what is made anew, and why.
+        say: Called with a line for what was found and what is made again, and why.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Stage:
             names: What each part holds; as many as there are parts. Other names, or another order, are other parts.
             make: The rows of the part at a place.
             facts: Facts about the whole, asked for once all parts are there (they can be read from what it is given).
-            each: Is told of each place once its part is there, made now or before.
+            each: Called with each place once its part exists, made now or before.
 
         Raises StorageFailed where the disk is full or the folder cannot be written: what was committed stays. Raises
         BadInput where somebody else's files lie in the folder.
@@ -138,7 +138,7 @@ class Stage:
                 self.say(f"{self.folder.name}: complete, {done.rows:,} rows")
                 return done
             if kept:
-                self.say(f"{self.folder.name}: going on with {kept} of {len(names)} parts made")
+                self.say(f"{self.folder.name}: resuming with {kept} of {len(names)} parts finished")
             parts = []
             for place, found in enumerate(there):
                 parts.append(found or self._commit(place, make(place)))
@@ -169,7 +169,7 @@ class Stage:
             return
         if before is not None:
             changed = difference({key: before.get(key) for key in self.depends.values}, self.depends.values)
-            self.say(f"{self.folder.name}: made anew: {changed or 'its parts hold something else, or stand otherwise'}")
+            self.say(f"{self.folder.name}: remade: {changed or 'its parts have other contents or another order'}")
         for file in sorted(self.folder.iterdir()):
             if file.name == "manifest.json" or file.name.startswith("part-"):
                 file.unlink()

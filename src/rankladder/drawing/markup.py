@@ -60,7 +60,7 @@ def joined(*children: object) -> Markup:
 
 
 def embedded(value: Any) -> Markup:
-    r"""JSON that may stand in a script element: pure ASCII, no ``<``, so that nothing in it can end the element.
+    r"""JSON that is safe in a script element: pure ASCII, no ``<``, so that nothing in it can end the element.
 
     >>> embedded({"a": "</script>"})
     '{"a":"\\u003c/script>"}'
@@ -95,7 +95,7 @@ FORMS: Mapping[str, Callable[[float], str]] = {
 
 
 class Figures:
-    """Reads figures out of an outcome's JSON and writes them so that each says where it stands there."""
+    """Reads figures out of an outcome's JSON and writes them so that each names its place there."""
 
     def __init__(self, outcome: Mapping[str, Any]) -> None:
         self.outcome = outcome
@@ -113,7 +113,7 @@ class Figures:
         return value
 
     def has(self, path: str) -> bool:
-        """Whether something other than null stands there."""
+        """Whether there is a value other than null."""
         try:
             return self.at(path) is not None
         except (KeyError, IndexError, TypeError):

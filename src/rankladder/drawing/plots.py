@@ -1,4 +1,4 @@
-"""Two drawings as SVG files: curves, and a distribution. Each stands alone, light or dark."""
+"""Two drawings as SVG files: curves, and a distribution. Each is complete in itself, light or dark."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _legend(names: Sequence[str]) -> list[Markup]:
     return parts
 
 
-def _drawing(parts: Sequence[Markup], said: str) -> str:
+def _drawing(parts: Sequence[Markup], label: str) -> str:
     style = element("style", Markup(_STYLE))
     return (
         element(
@@ -99,7 +99,7 @@ def _drawing(parts: Sequence[Markup], said: str) -> str:
             xmlns="http://www.w3.org/2000/svg",
             viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
             role="img",
-            aria_label=said,
+            aria_label=label,
         )
         + "\n"
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _GUTTER = 46
-"""Pixels at the left of a logarithmic scale where 0 stands."""
+"""Pixels at the left of a logarithmic scale for 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Logarithmic:
-    """Positive values on a logarithmic scale; 0 stands at the left, before a break, where ``zero`` is True."""
+    """Positive values on a logarithmic scale; 0 is at the left, before a break, where ``zero`` is True."""
 
     low: float
     high: float

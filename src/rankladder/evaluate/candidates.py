@@ -70,7 +70,7 @@ class Candidates:
         if unknown := [document for document in distinct if document not in dataset.documents]:
             remarks.append(
                 f"{name}: {len(unknown):,} candidates are not in the collection ({named(unknown)}): "
-                "no model can read them, so they come below what was reranked"
+                "no model can read them, so they rank below the reranked candidates"
             )
         return cls(name, Run(name, scores), _digest_of(scores), tuple(remarks))
 
@@ -85,7 +85,7 @@ class Candidates:
 def _unanswered(name: str, scores: Mapping[str, Mapping[str, float]]) -> list[str]:
     """What to say of the judged queries without a candidate; nothing where there is none."""
     queries = [query for query, row in scores.items() if not row]
-    found = f"{name}: {len(queries):,} judged queries have no candidate ({named(queries)}): they count 0"
+    found = f"{name}: {len(queries):,} judged queries have no candidate ({named(queries)}): they count as 0"
     return [found] if queries else []
 
 
@@ -107,10 +107,10 @@ def candidates_from_run(
     Ids that it writes otherwise (``001`` for ``1``) are taken for the same, with a remark. Raises as
     ``rankladder.textfiles.read_run``.
     """
-    run, told = read_run_file(path, name)
+    run, notes = read_run_file(path, name)
     fitted, spelt = fitted_run(run, dataset.qrels.grades, dataset.documents)
     found = Candidates.of(run.name, fitted, dataset, depth=depth)
-    return replace(found, remarks=(*told, *(f"{run.name}: {one}" for one in spelt), *found.remarks))
+    return replace(found, remarks=(*notes, *(f"{run.name}: {one}" for one in spelt), *found.remarks))
 
 
 @checked

@@ -42,7 +42,7 @@ class Corpus(Mapping[str, Document]):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What of the files is not in the collection, in a sentence; none where all is."""
+        """The files that are not in the collection, in a sentence; none where all are."""
         skipped, kinds = self.report.skipped, self.report.unknown_suffixes
         found = []
         if skipped:

@@ -1,4 +1,4 @@
-"""A judged collection: queries, documents, judgements, and what of them does not fit together."""
+"""A judged collection: queries, documents, judgements, and their mismatches."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Dataset:
         digest: str = "",
         keep_same_ids: bool = False,
     ) -> Dataset:
-        """The data set that these make: unjudged queries left out, whatever does not fit counted in ``remarks``.
+        """The data set that these make: unjudged queries left out, mismatches counted in ``remarks``.
 
         ``digest`` is made from all texts and grades where "". Queries that are documents are left out of their own
         candidates (``without_own``) but with ``keep_same_ids``. Raises BadInput where nothing is judged.
@@ -193,7 +193,7 @@ def _misfits(
     if without := [query for query in grades if query not in judged]:
         yield (
             f"{len(without):,} of {len(grades):,} judged queries have no text ({named(without)}): "
-            "they count, with 0 wherever no run answers them"
+            "they count, as 0 where no run answers them"
         )
     missing = {document: None for row in grades.values() for document in row if document not in documents}
     if missing:
@@ -208,7 +208,7 @@ def _misfits(
     if hopeless := [query for query, row in grades.items() if row and max(row.values()) < 1]:
         yield (
             f"{len(hopeless):,} judged queries have no relevant document ({named(hopeless)}): "
-            "measures of relevance are 0 on them, whatever the system"
+            "measures of relevance are 0 on them for every system"
         )
 
 
@@ -217,8 +217,8 @@ def _same_ids(dataset: Dataset) -> Iterator[str]:
     own = [id for id in dataset.queries if id in dataset.own]
     if own:
         yield (
-            f"{len(own):,} of {len(dataset.queries):,} queries have the id of a document ({named(own)}), which is no "
-            f"candidate of that query, as in BEIR's evaluation (keep-same-ids lets it be one)"
+            f"{len(own):,} of {len(dataset.queries):,} queries have the id of a document ({named(own)}), which is "
+            "not a candidate of that query, as in BEIR's evaluation (keep-same-ids lets it be one)"
         )
         grades = dataset.qrels.grades
         if relevant := [id for id in dataset.queries if grades[id].get(id, 0) > 0 and id in dataset.documents]:

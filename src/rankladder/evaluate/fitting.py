@@ -100,7 +100,7 @@ def _with_file(ids: Collection[str], documents: Mapping[str, object]) -> dict[st
 
 
 def _with_zeros(ids: Collection[str], documents: Mapping[str, object]) -> dict[str, str]:
-    """For numbers of which not one is in the collection, what they are there: without zeros before, or with them."""
+    """For numbers that are not in the collection, their form there: without zeros before, or with them."""
     if not ids or any(id in documents for id in ids) or not all(map(_DIGITS.fullmatch, ids)):
         return {}
     width = len(next(iter(documents), ""))
@@ -114,7 +114,7 @@ def _with_zeros(ids: Collection[str], documents: Mapping[str, object]) -> dict[s
 
 def _remark(same: Mapping[str, str], what: str, where: str) -> str:
     one, other = next(iter(same.items()))
-    return f"{len(same):,} {what} are written otherwise in {where} ({one!r} is {other!r} there): taken for the same"
+    return f"{len(same):,} {what} are written differently in {where} ({one!r} is {other!r} there): treated as the same"
 
 
 def _matched(ids: Iterable[str], known: Iterable[str], number: Callable[[str], str | None]) -> dict[str, str]:

@@ -20,7 +20,7 @@ def read_judged_queries(path: str | Path, *, scale: int = 1) -> tuple[list[Query
     A line holds ``query``, a text; ``relevant``, either grades by document id or a list of document ids, each of grade
     1; and, where wanted, ``id`` (else the line's number). Grades are multiplied by ``scale``; other keys stay.
 
-    Raises BadFile, naming the line, for anything else, and DuplicateId for an id or a document that stands twice.
+    Raises BadFile, naming the line, for anything else, and DuplicateId for an id or a document that appears twice.
     """
     file = Path(path)
     queries: dict[str, Query] = {}
@@ -33,7 +33,7 @@ def read_judged_queries(path: str | Path, *, scale: int = 1) -> tuple[list[Query
         if not isinstance(id, str | int) or isinstance(id, bool) or id == "":
             raise BadFile(f"{where}: 'id' should be a string or a whole number, found {id!r:.40}")
         if str(id) in queries:
-            raise DuplicateId(f"{where}: query {str(id)!r} stands twice", hint="leave 'id' out, or make it unique")
+            raise DuplicateId(f"{where}: query {str(id)!r} appears twice", hint="leave 'id' out, or make it unique")
         queries[str(id)] = Query(str(id), text)
         grades[str(id)] = _grades(record.get("relevant"), where, scale)
     return list(queries.values()), Qrels(grades)
@@ -46,7 +46,7 @@ def _grades(relevant: Any, where: str, scale: int) -> dict[str, int]:
         case list() if all(isinstance(one, str | int) and not isinstance(one, bool) for one in relevant):
             ids = [str(one) for one in relevant]
             if len(set(ids)) < len(ids):
-                raise DuplicateId(f"{where}: a document stands twice under 'relevant'")
+                raise DuplicateId(f"{where}: a document appears twice under 'relevant'")
             return dict.fromkeys(ids, scale)
     raise BadFile(f"{where}: 'relevant' should be grades by document id, or a list of ids", hint=_HINT)
 

@@ -56,7 +56,7 @@ def check_grades(measures: Sequence[str], highest: int) -> None:
     if highest > HIGHEST_GRADE:
         raise BadInput(
             f"the judgements have the grade {highest:,}; the highest that can be measured is {HIGHEST_GRADE:,}",
-            hint="a grade is a small whole number, as 0 to 3: is it taken from another column?",
+            hint="a grade is a small whole number, such as 0 to 3: does it come from another column?",
         )
     for name in measures:
         if highest > _GDEVAL_GRADE and _is_gdevals(_parsed(name)):
@@ -98,8 +98,10 @@ def measure_run(run: Run, qrels: Qrels, measures: Sequence[str]) -> dict[str, di
     except Exception as error:  # each of its sources raises what it likes
         raise BadInput(f"ir-measures cannot compute {', '.join(measures)}: {error}") from error
     for metric in found:
-        if metric.query_id not in queries:  # its value would be missing elsewhere, and a 0 stand there
-            raise BadInput(f"ir-measures gives {metric.measure} of a query {metric.query_id!r} that it was not given")
+        if metric.query_id not in queries:  # its value would be missing elsewhere, and count as 0
+            raise BadInput(
+                f"ir-measures returned {metric.measure} for a query {metric.query_id!r} that it was not given"
+            )
         query = queries[metric.query_id]
         if not math.isfinite(metric.value):
             raise BadInput(f"{metric.measure} of query {query!r} is {metric.value}: it has no mean")

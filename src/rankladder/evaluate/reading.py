@@ -76,7 +76,9 @@ def read_dataset(
     DuplicateId, BadInput (nothing is judged), BadOption (arguments that do not go together), StorageFailed.
     """
     if split is not None and (path is None or not Path(path).is_dir()):
-        raise BadOption("split chooses among the judgements of a BEIR folder, and there is none", hint="leave it out")
+        raise BadOption(
+            "split chooses among the judgements of a BEIR folder, and no folder is given", hint="leave it out"
+        )
     if path is None:
         parts = _trec(documents, topics, qrels, field, grade_scale)
     else:
@@ -84,7 +86,7 @@ def read_dataset(
         if not root.exists():
             raise PathMissing(f"nothing at {root}", hint="give a BEIR folder, or a JSON Lines file of judged queries")
         if topics is not None or qrels is not None:
-            raise BadOption(f"{root} brings its own queries and judgements: topics and qrels exclude it")
+            raise BadOption(f"{root} has its own queries and judgements: topics and qrels exclude it")
         if root.is_dir():
             parts = _beir(root, split or "test", documents, field, grade_scale)
         else:
@@ -121,7 +123,7 @@ def _trec(
 def _beir(root: Path, split: str, documents: str | Path | None, field: str | None, scale: int) -> _Parts:
     folder = beir_folder(root)
     if documents is not None:
-        raise BadOption(f"{root} brings its own documents", hint="leave --documents out")
+        raise BadOption(f"{root} has its own documents", hint="leave --documents out")
     if split not in folder.qrels:
         found = ", ".join(folder.qrels)
         others = [] if found else sorted(file.name for file in (root / "qrels").glob("*"))

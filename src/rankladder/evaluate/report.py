@@ -105,11 +105,11 @@ def about_tests(evaluation: Evaluation) -> str:
     intervals = ""
     if queries > 1:
         intervals = (
-            f" Intervals: bootstrap over queries, {settings['confidence']:.0%}, and at least as wide as what so many "
-            "queries may not have shown."
+            f" Intervals: bootstrap over queries, {settings['confidence']:.0%}, widened to cover values that this "
+            "many queries may have missed."
         )
     if not evaluation.tests:
-        return f"No test was made: it takes two systems and two queries.{intervals}"
+        return f"No test was made: a test needs two systems and two queries.{intervals}"
     tests = "1 test" if evaluation.tests == 1 else f"{evaluation.tests} tests"
     bounded = any(one.p_at_most or one.p_holm_at_most for one in evaluation.comparisons)
     bound = " ≤: the smallest p that the resamples can give; the true one may be smaller." if bounded else ""
@@ -241,8 +241,8 @@ def _tags(names: Iterable[str]) -> list[str]:
 def _written_before(folder: Path) -> list[str]:
     """The systems whose runs an earlier evaluation wrote into the folder; none where none can be read there."""
     try:
-        told = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-        return [row["name"] for row in told["systems"] if row["failed"] is None]
+        stored = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+        return [row["name"] for row in stored["systems"] if row["failed"] is None]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 

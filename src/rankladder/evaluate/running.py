@@ -44,8 +44,8 @@ def evaluate(
 ) -> Evaluation:
     """Every model over every candidate list, beside every retriever alone; one model is held at a time.
 
-    Scores are stored as they come: the same call after an interruption goes on where it was, and a text, a model or a
-    number format that changed is scored anew. A model that fails is a row that says why, and the others are finished.
+    Scores are stored as they come: the same call after an interruption resumes. A changed text,
+    model or number format is scored again. A model that fails has a row with the reason; the others are finished.
     Every judged query counts, one without candidates as 0.
 
     Args:
@@ -224,7 +224,7 @@ def _check(
 
 
 def check_once(what: str, names: Sequence[str]) -> None:
-    """Raises BadOption for a name that stands twice."""
+    """Raises BadOption for a name that appears twice."""
     if len(set(names)) < len(names):
         raise BadOption(f"{what} {next(name for name in names if names.count(name) > 1)!r} is named twice")
 

@@ -56,7 +56,7 @@ def rerank_candidates(
 ) -> Reranked:
     """The run in which a reranker has reordered each query's first ``top_k`` candidates.
 
-    Whatever cannot be read (a query or a document without a text), and candidates below ``top_k``, follow in the
+    Pairs that cannot be read (a query or a document without a text), and candidates below ``top_k``, follow in the
     retriever's order. Texts are read as they are scored, a batch at a time; each batch is kept before the next begins
     (``score_missing``). A hosted model is given a query's candidates all at once, or none of them.
 

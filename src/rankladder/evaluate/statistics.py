@@ -15,7 +15,7 @@ from rankladder.errors import BadInput, BadOption
 
 EXACT_UP_TO = 15
 """Queries that two systems differ on, up to which all 2^n ways of swapping are counted instead of drawn."""
-_CELLS = 2_000_000  # numbers drawn at a time: bounds the memory, whatever the number of queries
+_CELLS = 2_000_000  # numbers drawn at a time: bounds the memory for any number of queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Each p corrected for the number of tests, in the order given: reject where it is at most alpha.
 
     The smallest p is multiplied by the number of tests, the next by one less, and so on; none falls below a smaller
-    one's, none is above 1. Holds the chance of any false rejection at alpha, whatever the tests have in common.
+    one's, none is above 1. Keeps the chance of any false rejection at alpha, also for dependent tests.
     Source: Holm 1979, Scandinavian Journal of Statistics 6(2).
 
     >>> holm([0.01, 0.04, 0.03])

@@ -42,7 +42,7 @@ _GAIN: Mapping[Int8Path, str] = {
     "saturating": ", without VNNI, so it gains less here",
     "unknown": ", on a processor that is not known to gain by it",
 }
-"""What is said of int8, by what the processor has for it. With AVX2 alone it still gains: about a quarter
+"""The note on int8, by the abilities of the processor. With AVX2 alone it still gains: about a quarter
 over fp32 (two cores of an AMD EPYC, see docs/notes.md)."""
 
 
@@ -64,7 +64,7 @@ class Engine(Protocol):
 
     @property
     def token_budget(self) -> int | None:
-        """Most tokens of a batch, as it stands now; None where nothing is batched."""
+        """Most tokens of a batch, at this moment; None where nothing is batched."""
         ...
 
     def stream(
@@ -144,7 +144,7 @@ def choose_dtype(checkpoint: Checkpoint | Foreign, wish: DtypeWish, *, engine: E
     if wish != "auto":
         return DtypeChoice(wish, "asked for" + (_GAIN[int8_path()] if wish == "int8" else ""))
     if engine != "onnx" or isinstance(checkpoint, Foreign):
-        return DtypeChoice("fp32", "bf16 and fp16 are there for the asking")
+        return DtypeChoice("fp32", "bf16 and fp16 are used on request")
     if not checkpoint.int8_gate:
         return DtypeChoice("fp32", "no measurement of this model in int8 is recorded")
     worst = max(checkpoint.int8_gate, key=lambda gate: gate.loss)
@@ -152,7 +152,7 @@ def choose_dtype(checkpoint: Checkpoint | Foreign, wish: DtypeWish, *, engine: E
     if worst.loss > INT8_LOSS_ALLOWED:
         return DtypeChoice("fp32", measured)
     if int8_path() == "unknown":
-        return DtypeChoice("fp32", "this processor is not known to gain by int8; ask for int8 to use it anyway")
+        return DtypeChoice("fp32", "this processor is not known to gain by int8; request int8 to use it anyway")
     return DtypeChoice("int8", measured + _GAIN[int8_path()])
 
 

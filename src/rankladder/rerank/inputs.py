@@ -49,7 +49,8 @@ def as_documents(documents: Documents) -> list[Document]:
     if isinstance(documents, Mapping):
         if not documents.keys().isdisjoint(_TEXT_OF):
             raise BadInput(
-                f"expected a list of documents, got a mapping with the keys of one: {list(documents)!r:.80}", hint=_ONE
+                f"expected a list of documents, got a mapping with the keys of a document: {list(documents)!r:.80}",
+                hint=_ONE,
             )
         return [_of_mapping(id, value, place) for place, (id, value) in enumerate(documents.items())]
     return [_as_document(document, place) for place, document in enumerate(_looped(documents, "documents"))]

@@ -33,7 +33,7 @@ _AGAIN = "encode the document again: reranker.encode([document])"
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One pair's score, and what of it was read: None where the scorer cannot know (a hosted service)."""
+    """One pair's score, and how much was read: None where the scorer cannot know (a hosted service)."""
 
     score: float
     reading: Reading | None
@@ -150,7 +150,7 @@ class TokenScorer:
         long: Long,
         done: Callable[[float], object],
     ) -> list[Scored]:
-        """One Scored per pair, in the order given. Each text is tokenised once, however many pairs it stands in."""
+        """One Scored per pair, in the order given. Each text is tokenised once, also if it is in many pairs."""
         return self.judge(self.read(pairs, long=long), done=done)
 
     def read(self, pairs: Sequence[tuple[str, str | EncodedDocument]], *, long: Long) -> ReadPairs:

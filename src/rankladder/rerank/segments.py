@@ -76,7 +76,7 @@ class Cutter:
     """Cuts texts for one tokenizer.
 
     ``places`` is where a text may be cut, None where nowhere. ``words`` finds words that are far longer than WordPiece
-    reads, which are one unknown token whatever their length: only their beginning is handed over. ``keeps_offsets``
+    reads, which are one unknown token at any length: only their beginning is handed over. ``keeps_offsets``
     says whether the places of tokens are those of the whole, too; ``blanks_part`` whether a text has as many tokens
     as its parts together, wherever it is parted at blanks.
     """
@@ -210,7 +210,7 @@ def _is_known_splitter(step: dict[str, Any]) -> bool:
 
 
 def _unknown_when_long(tokenizer: Tokenizer) -> bool:
-    """Whether a word of letters and digits is one unknown token once it is long enough, whatever stands in it."""
+    """Whether a word of letters and digits is one unknown token once it is long enough, with any content."""
     splitters = [step["type"] for step in _steps(tokenizer.pre_tokenizer, "pretokenizers")]
     most = getattr(tokenizer.model, "max_input_chars_per_word", None)
     letters = re.compile(f"[{_LETTERS}]*")

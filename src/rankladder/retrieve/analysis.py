@@ -69,7 +69,7 @@ class Analysis:
         return " ".join(part for word in folded.split() for part in _parts(word))
 
     def query_terms(self, text: str) -> dict[str, int]:
-        """The terms of a query, each with how often it stands there, in the order of their first appearance.
+        """The terms of a query, each with its count, in the order of their first appearance.
 
         No sign has a meaning of its own: quotes, stars and colons only part words.
 
@@ -101,7 +101,7 @@ class Analysis:
         return _DIGRAPH.sub(lambda found: found[1] or "u", folded) if self.language.digraphs else folded
 
     def _runs(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where the characters lie that stand together, nothing between them that parts words."""
+        """The runs of characters with no word boundary between them."""
         for joined, run in groupby(enumerate(text), key=lambda at: self._letters[ord(at[1])] != " "):
             places = [place for place, _ in run]
             if joined:
@@ -189,7 +189,7 @@ def _units(word: str) -> Iterator[str]:
 
 
 def _parts(word: str) -> Iterator[str]:
-    """What a document's folded word is found under: itself, or pairs of characters and those that may stand alone."""
+    """What a document's folded word is found under: itself, or pairs of characters and those that may be alone."""
     for spaceless, pieces in groupby(_units(word), key=lambda unit: is_spaceless(unit[0])):
         units = list(pieces)
         if spaceless:

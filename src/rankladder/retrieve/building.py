@@ -54,7 +54,7 @@ class IndexReport:
     """What a build did. ``documents`` is what the index now holds; added, changed, removed and unchanged count source
     files; ``skipped`` names the files that cannot be read, ``unknown_suffixes`` counts those of kinds that are not, and
     ``left_out`` the files and folders that were not looked at, by what left them out; ``select`` and ``language`` were
-    applied. ``damage`` says what was wrong with an index that was there and had to be built anew, "" where nothing was.
+    applied. ``damage`` says what was wrong with an existing index that had to be rebuilt, "" where nothing was.
     """
 
     path: Path
@@ -90,7 +90,7 @@ def build_index(
     """Builds an index of files and folders, or brings the one in ``into`` up to date, and reports what was done.
 
     A source is read again where its size, its time or its content changed, and dropped where it is gone from
-    ``paths``. Searches go on meanwhile; the new state appears at once, at the end, or never. An index that is
+    ``paths``. Searches still work; the new state appears at once, at the end, or never. An index that is
     damaged (``in_full``: every byte of it is read, else as ``open_index`` does), or was built with other settings, is
     built anew. A file that was found in a folder is skipped where it cannot be read, and named in the report.
 
@@ -103,7 +103,7 @@ def build_index(
 
     Prose is split into passages that the model ``passages_for`` reads whole beside an ordinary query: by default the
     model of ``tokens_for``, else the model in the box. ``passage_tokens`` of that model's tokens, title included, or
-    ``passage_words`` ask for another length. Another length or tokenizer builds the index anew.
+    ``passage_words`` ask for another length. Another length or tokenizer rebuilds the index.
 
     ``tokens_for`` stores the token ids of the documents that are read now for that reranker, and for every other with
     the same tokenizer: it then ranks them without tokenising them again. Other rerankers read the text.

@@ -43,7 +43,7 @@ class DistinctIds:
 
 
 def _line(document: Document) -> int:
-    """The line that a document stands on, 0 where a record's own ``line`` hides it and is none."""
+    """The line of a document, 0 where a record's own ``line`` hides it and is none."""
     line = document.metadata.get("line")
     return line if type(line) is int and 0 < line < 1 << 40 else 0
 

@@ -1,8 +1,8 @@
-"""Letters as they are searched for: one form for each, whatever form a text was written in.
+"""Letters as they are searched for: one form for each, for every form of writing.
 
 A text is composed (NFC). Then every letter becomes its compatibility form (``ﬁ`` → fi, full-width A → A) in small
 letters, and digits of every script become ASCII's. Marks that do not tell letters apart fall away, and so does what is
-not seen (soft hyphens, joiners, zero-width spaces). Whatever is no letter, digit or mark becomes a space.
+not seen (soft hyphens, joiners, zero-width spaces). Every other sign becomes a space.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def reciprocal_rank_fusion(rankings: Sequence[Ranking], *, k: int | None = None,
     Args:
         rankings: At least one; all of the same query.
         k: Keep the best ``k``; None keeps all.
-        constant: How little the first places stand out; at least 0.
+        constant: How little the first places count above the rest; at least 0.
 
     Raises:
         BadInput: No ranking, or rankings of different queries.
@@ -106,5 +106,5 @@ class HybridRetriever:
             raise BadOption(f"k must be at least 1, got {k}")
         depth = max(k, DEPTH) if self.depth is None else self.depth
         if k > depth:
-            raise BadOption(f"k is {k}, above the depth of {depth} that each retriever is asked for")
+            raise BadOption(f"k is {k}, above the depth of {depth} at which each retriever is called")
         return depth

@@ -55,7 +55,7 @@ def writer_lock(folder: Path) -> Iterator[None]:
                 hint="name a folder that does not exist yet",
             )
     busy = IndexLocked(
-        f"{folder}: another process is writing this index", hint="wait until it is done; searches go on meanwhile"
+        f"{folder}: another process is writing this index", hint="wait until it is done; searches still work"
     )
     with held(folder / ".lock", busy=busy):
         yield

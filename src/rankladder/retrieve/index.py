@@ -28,7 +28,7 @@ _WORDS = "words"
 
 
 def schema() -> tantivy.Schema:
-    """Ids and sources as they stand; title and text as terms; and the document itself, as JSON bytes."""
+    """Ids and sources unchanged; title and text as terms; and the document itself, as JSON bytes."""
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("id", stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field("source", stored=True, tokenizer_name="raw", index_option="basic")
@@ -55,7 +55,7 @@ def open_index(path: str | Path, *, in_full: bool = False) -> Index:
             check_files(generation, manifest, in_full=in_full)
             return Index(folder, generation, manifest, _searcher(generation, manifest))
         except (IndexCorrupt, StorageFailed):
-            if live_generation(folder) == generation:  # else a writer has replaced it meanwhile
+            if live_generation(folder) == generation:  # else a writer has just replaced it
                 raise
 
 
@@ -133,7 +133,7 @@ class Index:
     def retrieve(self, query: Query, *, k: int) -> Ranking:
         """The best ``k`` documents by BM25, fewer where fewer share a word with the query, none where none does.
 
-        The query's words are searched for, each as often as it stands there; no sign has a meaning of its own. Equal
+        The query's words are searched for, each as often as it occurs; no sign has a special meaning. Equal
         scores are ordered by document id. Raises BadOption for ``k`` below 1, and IndexCorrupt for files that were
         damaged while the index was open.
         """
@@ -156,7 +156,7 @@ class Index:
         """Raises IndexRefused for an index whose words were made in another way than the query's would be."""
         if self.manifest.settings.analyser != ANALYSER:
             raise IndexRefused(
-                f"{self.path}: its words are those of an earlier version of rankladder, which would not match",
+                f"{self.path}: its words were made by an earlier version of rankladder and would not match",
                 hint=f"bring it up to date: {rebuild_hint(self.path, self.manifest.roots)}",
             )
         return analysis_of(self.language).query_terms(query.text)

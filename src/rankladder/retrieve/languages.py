@@ -17,7 +17,7 @@ class Language:
     Attributes:
         code: ISO 639-1, or ``none``.
         name: In English.
-        stemmer: Snowball's name; "" for words as they stand.
+        stemmer: Snowball's name; "" for unchanged words.
         kept: Small letters that keep their marks; all others lose them before the word is brought to its stem.
         casing: Small letters that are not Unicode's.
         digraphs: ``ae``, ``oe`` and ``ue`` are other spellings of ä, ö and ü.
@@ -54,7 +54,7 @@ LANGUAGES = {
         Language("sv", "Swedish", "swedish", "åäö"),
         Language("ta", "Tamil", "tamil"),
         Language("tr", "Turkish", "turkish", "çğıöşü", {"I": "ı", "İ": "i"}),
-        Language("none", "any other: words as they stand", ""),
+        Language("none", "any other: words unchanged", ""),
     )
 }
 """By code."""
@@ -65,6 +65,6 @@ def language_of(code: str) -> Language:
     if code not in LANGUAGES:
         raise BadOption(
             f"language {code!r} is not known",
-            hint=f"one of {', '.join(LANGUAGES)}; none takes words as they stand, and serves every language",
+            hint=f"one of {', '.join(LANGUAGES)}; none leaves words unchanged and works for every language",
         )
     return LANGUAGES[code]

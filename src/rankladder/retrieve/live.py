@@ -1,4 +1,4 @@
-"""The index that a build finds in its folder, and what of it stays."""
+"""The index that a build finds in its folder, and the parts that it keeps."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class LiveIndex:
 
 
 def as_before(select: Selection, roots: Sequence[str], manifest: Manifest | None) -> tuple[Selection, str | None]:
-    """The selection, and what names are relative to: the index's own as far as nothing else is said.
+    """The selection, and what names are relative to: the index's own unless others are given.
 
     Names stay relative to the path that the index began with while it has one of its paths; where all have moved, the
     first of the new ones takes its place.

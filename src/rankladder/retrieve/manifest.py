@@ -38,7 +38,7 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What decides how documents are read, cut and analysed; an index with other settings is built anew."""
+    """What decides how documents are read, cut and analysed; an index with other settings is rebuilt."""
 
     passage_words: int
     passage_tokens: int
@@ -62,7 +62,7 @@ class FileState:
 class Manifest:
     """Everything that is known of a generation.
 
-    ``select`` is what of the folders is read, ``base`` the path that names are relative to; ``scanned_ns`` is when the
+    ``select`` chooses the files, ``base`` is the path that names are relative to; ``scanned_ns`` is when the
     folders were read. ``dead`` counts documents that were deleted but may still take room. ``files`` holds every file
     of tantivy's. ``model`` and ``max_tokens`` are of the model that passages are made for, where they count its tokens.
     """

@@ -1,4 +1,4 @@
-"""What finds candidates: one small protocol, so that any search engine can stand here."""
+"""What finds candidates: one small protocol, so that any search engine fits."""
 
 from __future__ import annotations
 

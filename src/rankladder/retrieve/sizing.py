@@ -41,7 +41,7 @@ def choose_sizing(
     if passage_words is not None:
         if passage_tokens is not None or passages_for is not None:
             other = "passage_tokens" if passage_tokens is not None else "passages_for"
-            raise BadOption(f"passage_words and {other} exclude each other: words are nobody's tokens")
+            raise BadOption(f"passage_words and {other} exclude each other: words are not tokens")
         check_passage_words(passage_words)
         return Sizing(passage_words), WordRuler(passage_words)
     reader = passages_for if passages_for is not None else tokens_for
@@ -49,7 +49,7 @@ def choose_sizing(
     if tokens is None:
         if passage_tokens is not None:
             raise BadOption(
-                "passage_tokens needs a model whose tokens are known: a hosted one keeps them to itself",
+                "passage_tokens needs a model whose tokens are known: a hosted service does not publish them",
                 hint="size the passages in words",
             )
         return Sizing(PASSAGE_WORDS), WordRuler(PASSAGE_WORDS)
@@ -75,7 +75,7 @@ def tokens_of_index(sizing: Sizing) -> ModelTokens | None:
     tokens = open_tokens(sizing.model, offline=True)
     if tokens is None or tokens.tokenizer != sizing.tokenizer:
         raise ModelMissing(
-            f"the passages of the index were made for {sizing.model}, whose tokenizer is another one now",
+            f"the passages of the index were made for {sizing.model}, whose tokenizer has changed since",
             hint="build the index again",
         )
     return tokens

@@ -89,7 +89,7 @@ def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _best_window(hits: Sequence[tuple[str, ...]], words: int) -> int:
-    """Where the best window begins; it is moved back so that its matches stand in its middle."""
+    """Where the best window begins; it is moved back so that its matches are in its middle."""
     inside: Counter[str] = Counter()
     best, best_at, matches = (0, 0), 0, 0
     for place, hit in enumerate(hits):

@@ -48,7 +48,7 @@ def check_files(generation: Path, manifest: Manifest, *, in_full: bool = False) 
         except StorageFailed as error:
             if getattr(error.__cause__, "errno", None) not in _UNREADABLE:
                 raise
-            raise _corrupt(generation, manifest, name, "the disk cannot read it any more") from error
+            raise _corrupt(generation, manifest, name, "the disk can no longer read it") from error
         if found != file.sha256:
             raise _corrupt(generation, manifest, name, "altered since it was written")
     if large and _KEEPS_CHANGE_TIMES and changed < began - _TICK_S:

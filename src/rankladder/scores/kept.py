@@ -66,7 +66,7 @@ class KeptScores:
     no text. Several processes may use one file. What was put is on the disk, whole, when ``put`` returns.
 
     A record that was altered since it was written is left out, and so is missing again; a file that cannot be read any
-    more is begun anew with the records that can. Both are told by a KeptScoresDamaged warning.
+    more is written again with the readable records. Both give a KeptScoresDamaged warning.
 
     Args:
         folder: Made where it is not there.
@@ -210,7 +210,7 @@ class KeptScores:
         return tables == [("scores", _TABLE)] and checked == [("ok",)]
 
     def _rescue(self) -> None:
-        """Begins the file anew with the records of the damaged one that can be read."""
+        """Writes the file again with the readable records of the damaged file."""
         with self._storage(), held(self.path.with_suffix(".lock")):
             self._file.close()
             if self.path.stat().st_ino != self._inode:  # another process was first

@@ -1,4 +1,4 @@
-"""The names under which the scores of pairs are kept: their texts, so another text is another pair, whatever its id."""
+"""The names under which the scores of pairs are kept: their texts, so another text is another pair, under any id."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def pair_key(query: str, text: str) -> bytes:
 
 
 class PairKeys:
-    """The keys of queries with documents of which the text is seen once and the digest remembered (16 bytes)."""
+    """The keys of queries with documents; the digest of each text (16 bytes) is remembered."""
 
     def __init__(self) -> None:
         self._documents: dict[str, bytes] = {}

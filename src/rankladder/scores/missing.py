@@ -53,7 +53,7 @@ def score_missing(
         score: Scores the pairs at some places.
         lists: As for ``missing_places``: a list is never in two batches.
         at_once: No batches: ``score`` gives scores as they come, by itself.
-        done: Told how many more pairs were scored, after each step.
+        done: Called with the number of newly scored pairs, after each step.
 
     Raises what ``score`` raises, and StorageFailed.
     """

@@ -138,7 +138,7 @@ def read_bytes(path: Path, *, digest: Digest | None = None) -> bytes:
         most = _PACKED_MOST + _PACKED_TIMES * path.stat().st_size
         data = stream.read(most + 1)
     if len(data) > most:
-        raise NotText(path, f"unpacks to more than {most:,} bytes", hint="unpack it, if it is what it should be")
+        raise NotText(path, f"unpacks to more than {most:,} bytes", hint="unpack it, if its content is what you expect")
     return data
 
 

@@ -43,7 +43,7 @@ _AS_BROWSERS = {
     "gb18030": "gb2312 gb_2312-80 gbk x-gbk chinese",
     "big5hkscs": "big5 big5-hkscs x-x-big5",
     "mac_roman": "macintosh x-mac-roman mac",
-    "utf-8": "utf8 utf-8 unicode-1-1-utf-8 utf-16 utf-16le utf-16be",  # a mark would have told of UTF-16
+    "utf-8": "utf8 utf-8 unicode-1-1-utf-8 utf-16 utf-16le utf-16be",  # UTF-16 would have a byte order mark
 }
 """What a declared name is taken for. Source: the labels of https://encoding.spec.whatwg.org"""
 _LABELS = {label: name for name, labels in _AS_BROWSERS.items() for label in labels.split()}

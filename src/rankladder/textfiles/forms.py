@@ -19,10 +19,10 @@ Kind = Literal[
 ]  # fmt: skip
 FORMS: tuple[Kind, ...] = get_args(Kind)
 RECORDS = frozenset[Kind](("jsonl", "json", "csv"))
-"""Forms of which a record is a document, with keys for its text, title and id."""
+"""Forms in which a record is a document, with keys for its text, title and id."""
 
 PROSE = frozenset[Kind](FORMS) - RECORDS - {"trec"}
-"""Forms of which a passage is a document, not a record."""
+"""Forms in which a passage is a document, not a record."""
 
 _SUFFIXES: dict[Kind, str] = {
     "markdown": ".md .markdown .mdown .mkd .mkdn .mdwn .qmd .rmd",
@@ -55,8 +55,8 @@ IN_WORDS = (
 )
 
 TREC_SUFFIXES = (".trec", ".sgml", ".sgm", ".xml", "")
-"""Ends of names of which nothing is read but TREC documents: such a file must begin with ``<DOC>``. The empty one
-stands for a name that ends in ``.gz`` alone.
+"""Ends of names that are read only as TREC documents: such a file must begin with ``<DOC>``. The empty one
+is for a name that ends in ``.gz`` alone.
 """
 
 _PROSE = (
@@ -102,7 +102,7 @@ class ReadAs:
 
     @property
     def written(self) -> str:
-        """What was said, as text; ``""`` where nothing was."""
+        """What was given, as text; ``""`` where nothing was."""
         form = {} if self.form is None else {"form": self.form}
         return json.dumps({**form, **self.keys}) if form or self.keys else ""
 

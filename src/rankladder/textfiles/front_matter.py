@@ -1,4 +1,4 @@
-"""The settings that stand before a Markdown text: YAML, TOML, JSON, and Pandoc's title block."""
+"""The settings before a Markdown text: YAML, TOML, JSON, and Pandoc's title block."""
 
 from __future__ import annotations
 

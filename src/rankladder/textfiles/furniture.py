@@ -1,4 +1,4 @@
-"""What of an HTML page is furniture: menus, tables of contents, footers, banners, and what nobody sees."""
+"""The furniture of an HTML page: menus, tables of contents, footers, banners, invisible parts."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _SKIP_LINK = re.compile(r"(?:skip|jump)(?: directly)? (?:to|over)\b.{0,40}", re.
 
 
 def is_passed_over(tag: str, attributes: Attributes) -> bool:
-    """Whether an element is furniture, or invisible, whatever it holds."""
+    """Whether an element is furniture, or invisible, with any content."""
     if tag not in _ENDED or not attributes:
         return False
     if (attributes.get("role") or "").lower() in _ROLES:

@@ -33,7 +33,7 @@ def json_documents(
     object whose keys are ids, or of values one after the other. A list may hold plain texts. See ``document_of``.
 
     Raises NotText where there is no list of records, and BadFile, naming the line, for a record that cannot be used,
-    for two lists of which either may be meant, and for what is not JSON.
+    for two lists that may both be meant, and for a text that is not JSON.
     """
     scanner = Scanner(read_text(path, digest=digest), path)
     taken: Counter[int] = Counter()
@@ -142,7 +142,7 @@ def _records(scanner: Scanner, read_as: ReadAs) -> Iterator[tuple[int, str, Any]
             scanner.skip()
     elif scanner.sign:
         scanner.value()
-        raise NotText(scanner.path, "JSON that holds no list of records")
+        raise NotText(scanner.path, "JSON without a list of records")
 
 
 def _inside(
@@ -168,7 +168,7 @@ def _inside(
             scanner.path,
             f"JSON without a list of records; its keys are {listed(value)}",
             hint='a list of objects is read, and an object that holds one, {"docs": [{"text": "…"}]}; '
-            "--as text reads the file as it stands",
+            "--as text reads the file unchanged",
         )
 
 
@@ -187,7 +187,7 @@ def _has_text(record: Mapping[str, Any], read_as: ReadAs, where: str) -> bool:
 def _list_in(value: Mapping[str, Any], path: Path) -> _Place | None:
     """Where the list of records lies in an object, at most one object deeper; None for no list.
 
-    Raises BadFile, naming them, for several of which none or more than one has a name that is known.
+    Raises BadFile, naming them, for several lists unless exactly one has a known name.
     """
     found: list[_Place] = [(key,) for key, one in value.items() if _is_list(one)]
     found += [

@@ -1,4 +1,4 @@
-"""What of an MDX file is code: imports, exports, comments in braces, and the tags of components."""
+"""The code in an MDX file: imports, exports, comments in braces, and the tags of components."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _without_tags(lines: list[str], place: int) -> list[str]:
     at = 0
     while (start := _next(text, at)) is not None:
         stop = _end(text, start)
-        if stop is None:  # nothing closes it: the rest is left as it stands
+        if stop is None:  # nothing closes it: the rest is left unchanged
             break
         outside += [text[at:start], "\n" * text.count("\n", start, stop)]
         at = stop

@@ -36,7 +36,7 @@ _OF_MDOC = frozenset((
 
 
 def begins_as_manual(path: Path) -> bool:
-    """Whether the first lines of a file are requests of troff's, of which one gives the title of a manual page."""
+    """Whether the first lines of a file are troff requests, one with the title of a manual page."""
     try:
         with open_bytes(path) as stream:
             head = stream.read(_HEAD)
@@ -67,7 +67,7 @@ class _Reader:
         self._held: list[str] = []
         self._first = self._last = 0
         self._code = False
-        self._heading = 0  # a heading whose words stand on the next line
+        self._heading = 0  # a heading with its words on the next line
 
     def line(self, line: str, number: int) -> None:
         request, rest = _request(line)

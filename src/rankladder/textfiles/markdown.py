@@ -1,4 +1,4 @@
-"""Markdown into blocks: headings and line numbers from markdown-it-py, the text as it stands."""
+"""Markdown into blocks: headings and line numbers from markdown-it-py, the text unchanged."""
 
 from __future__ import annotations
 

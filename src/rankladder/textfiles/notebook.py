@@ -51,7 +51,7 @@ def _cell(cell: dict[str, Any], line: int, raw: str, outline: Outline) -> None:
     body = "".join(one for one in lines if isinstance(one, str))
     if not body.strip():
         return
-    *_, place = [None, *_SOURCE.finditer(raw)]  # the last: what a cell printed stands before its source
+    *_, place = [None, *_SOURCE.finditer(raw)]  # the last: a cell's output comes before its source
     lead = len(raw) - len(raw.lstrip(", \t\r\n["))
     above = line - 1 + (raw.count("\n", lead, place.end()) if place else 0)
     if cell.get("cell_type") == "markdown":

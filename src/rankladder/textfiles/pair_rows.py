@@ -62,7 +62,7 @@ def present_file(path: str | Path) -> Path:
     if len(head) > 1 and (not any(head[1::2]) or not any(head[::2])):
         order = "le" if any(head[::2]) else "be"
         raise BadFile(
-            f"{file}: UTF-16 text without a mark of its byte order",
+            f"{file}: UTF-16 text without a byte order mark",
             hint=f"convert it: iconv -f utf-16{order} -t utf-8 {file.name} > {file.name}.utf8",
         )
     return file

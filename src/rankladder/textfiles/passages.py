@@ -35,7 +35,7 @@ class Page:
     blocks: tuple[Block, ...]
 
     def title_of(self, block: Block) -> str:
-        """What stands above a block: the page's title and the headings, a repeated one once."""
+        """The headings above a block: the page's title and the headings, a repeated one once."""
         return " › ".join(next(same) for _, same in groupby(filter(None, (self.title, *block.path)), key=str.casefold))
 
 
@@ -142,7 +142,7 @@ class _Cutting:
 
 
 def _is_parted(text: str, place: int) -> bool:
-    """Whether a blank, or nothing, stands at one side of a place."""
+    """Whether there is a blank, or nothing, at one side of a place."""
     return place in (0, len(text)) or text[place - 1].isspace() or text[place].isspace()
 
 

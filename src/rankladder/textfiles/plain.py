@@ -18,7 +18,7 @@ def plain_page(text: str) -> Page:
 
 
 def rst_page(text: str) -> Page:
-    """The page that a reStructuredText is, the text as it stands.
+    """The page of a reStructuredText, the text unchanged.
 
     A line over a row of one sign as long as itself is a heading; each style (sign, with or without a row above) is a
     level, in the order in which they first appear. Indented paragraphs in a row are one block of code.
@@ -43,7 +43,7 @@ def rst_page(text: str) -> Page:
 
 
 def _adorned(lines: list[str], place: int, start: int) -> int | None:
-    """How many rows (0 or 1) stand above the heading at ``place``, None where there is no heading."""
+    """How many rows (0 or 1) are above the heading at ``place``, None where there is no heading."""
     line = lines[place].rstrip()
     if not line.strip() or place + 1 >= len(lines) or _ADORNMENT.match(line):
         return None
@@ -57,9 +57,9 @@ def _adorned(lines: list[str], place: int, start: int) -> int | None:
 
 
 def _paragraphs(lines: list[str], offset: int, outline: Outline, *, keep_rows: bool = False) -> None:
-    """Adds the paragraphs of some lines, of which the first is line ``offset + 1`` of the file.
+    """Adds the paragraphs of some lines; the first is line ``offset + 1`` of the file.
 
-    A row of signs that stands alone (a transition) is left out unless ``keep_rows``.
+    A lone row of signs (a transition) is left out unless ``keep_rows``.
     """
     held: list[tuple[int, int]] = []
     first: int | None = None
@@ -83,7 +83,7 @@ def _paragraphs(lines: list[str], offset: int, outline: Outline, *, keep_rows: b
 
 
 def log_page(text: str) -> Page:
-    """The page that a text of single lines is (a log, settings): what stands between blank lines, kept as lines."""
+    """The page that a text of single lines is (a log, settings): the text between blank lines, kept as lines."""
     outline = Outline()
     first: int | None = None
     lines = text.split("\n")

@@ -136,19 +136,21 @@ def _refuse_fractions(found: list[tuple[str, Fraction]], scale: int) -> None:
     least = f"multiply every grade by {needed}: --grade-scale {needed}" if needed <= _LARGEST_SCALE else "round them"
     raise BadFile(
         f"{where}: expected a whole grade, found {shown}{f' (times {scale})' if scale > 1 else ''}: "
-        f"{len(found):,} grades are fractions, and trec_eval's measures know whole ones",
+        f"{len(found):,} grades are fractions, and trec_eval's measures need whole grades",
         hint=f"{least} (nDCG stays the same; measures of relevance count grades of 1 and more)",
     )
 
 
 def _refuse_second(where: str, query: str, document: str, value: int, before: int, part: str, earlier: str) -> None:
-    said = f"{where}: query {query!r}, document {document!r} has grade {value}, and {before} above"
+    problem = (
+        f"{where}: query {query!r}, document {document!r} has grade {value}, and grade {before} on an earlier line"
+    )
     if part != earlier:
         raise DuplicateId(
-            f"{said}: the second column ({earlier!r}, {part!r}) judges by subtopic",
+            f"{problem}: the second column ({earlier!r}, {part!r}) judges by subtopic",
             hint="diversity is not measured here: keep the highest grade of each document, or the plain judgements",
         )
-    raise DuplicateId(said, hint="keep one of the two lines")
+    raise DuplicateId(problem, hint="keep one of the two lines")
 
 
 @checked
@@ -171,7 +173,7 @@ def write_qrels(qrels: Qrels, path: str | Path) -> None:
 
 
 def read_pairs(path: str | Path) -> Iterator[tuple[str, str]]:
-    """Pairs of query and document id, one a line, in any mix of tabs and spaces; a file of judgements may stand here.
+    """Pairs of query and document id, one a line, in any mix of tabs and spaces; a file of judgements is accepted.
 
     A first line that begins with ``query-id`` (or ``qid`` …) is a header. Raises BadFile naming the line, PathMissing.
     """

@@ -1,4 +1,4 @@
-"""JSON Lines: one object a line is one document, as it stands."""
+"""JSON Lines: one object a line is one document, unchanged."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def checked_value(value: Any, text: str, where: str) -> Any:
     Raises BadFile for more than 100 objects and lists in each other.
     """
     if text.count("{") + text.count("[") > _MAX_DEPTH and _depth(value) > _MAX_DEPTH:
-        raise BadFile(f"{where}: more than {_MAX_DEPTH} objects and lists in each other", hint="flatten the record")
+        raise BadFile(f"{where}: more than {_MAX_DEPTH} nested objects and lists", hint="flatten the record")
     return without_surrogates(value) if _ESCAPED_SURROGATE.search(text) else value
 
 

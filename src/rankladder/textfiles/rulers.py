@@ -1,4 +1,4 @@
-"""How long a passage may be, and how a text is measured: in words, or in whatever a reader of passages counts."""
+"""How long a passage may be, and how a text is measured: in words, or in the units of the reader of passages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Laid(Protocol):
 
 
 class Ruler(Protocol):
-    """Measures texts in the units of which a passage may have ``most``."""
+    """Measures texts in units; a passage may have ``most`` units."""
 
     @property
     def most(self) -> int:

@@ -62,13 +62,13 @@ def read_run_file(path: str | Path, name: str | None = None) -> tuple[Run, tuple
         row = scores.setdefault(one.query, {})
         if one.document in row:
             raise DuplicateId(
-                f"{one.where}: document {one.document!r} is under query {one.query!r} already",
-                hint="a run holds a document once a query: keep the better of the two lines",
+                f"{one.where}: document {one.document!r} appears twice under query {one.query!r}",
+                hint="a run names a document only once for a query: keep the better of the two lines",
             )
         value = _finite(one.value, one.where)
         row[one.document] = -value if one.ranked else value
         ranked += bool(one.ranked)
-    remarks = (f"{file.name}: its values are taken for ranks, the lowest for the best",) if ranked else ()
+    remarks = (f"{file.name}: its values are read as ranks: the lowest is the best",) if ranked else ()
     return Run(name or tag or _stem(file), scores), remarks
 
 
@@ -81,7 +81,7 @@ def _rows(file: Path) -> Iterator[_Row]:
     named = named_rows(file)
     if named is not None:
         found = [_Row(where, query, document, value, ranked) for where, query, document, value, ranked in named]
-        return _told_by_all(found) if found and found[0].ranked is None else iter(found)
+        return _ordered_by_all(found) if found and found[0].ranked is None else iter(found)
     if len(blank_cells(next((line for _, line in plain_rows(file)), ""))) == 3:
         return _three(file)
     return (_row(blank_cells(line), f"{file}:{number}", line) for number, line in plain_rows(file))
@@ -94,7 +94,7 @@ def _row(cells: Sequence[str], where: str, line: str) -> _Row:
         case [query, q0, document, _, score] if q0.upper() in {"Q0", "0"}:
             return _Row(where, query, document, score)
         case [query, _, document, rank, score, word, *more] if more and _is_whole(rank) and not _is_number(word):
-            # More columns may also come of blanks in an id: then a number stands where the tag begins.
+            # More columns may also come of blanks in an id: then there is a number where the tag begins.
             return _Row(where, query, document, score, tag=" ".join((word, *more)))
         case [query, document, rank, score, tag] if _is_whole(rank):
             return _Row(where, query, document, score, tag=tag)
@@ -123,10 +123,10 @@ def _three(file: Path) -> Iterator[_Row]:
         if not rows and cells[2].lower() in (*VALUE_NAMES, "rank"):
             continue  # a header
         rows.append(_Row(f"{file}:{number}", cells[0], cells[1], cells[2]))
-    return _told_by_all(rows)
+    return _ordered_by_all(rows)
 
 
-def _told_by_all(rows: Sequence[_Row]) -> Iterator[_Row]:
+def _ordered_by_all(rows: Sequence[_Row]) -> Iterator[_Row]:
     """The rows with ranks for values where each query's are 1, 2, 3 … (or from 0), as MS MARCO's, else with scores."""
     values: dict[str, list[str]] = {}
     for row in rows:

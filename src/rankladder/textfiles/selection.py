@@ -1,4 +1,4 @@
-"""What of a folder is wanted: globs, ignore files, and names that hold nobody's documents."""
+"""The wanted files of a folder: globs, ignore files, and folder names without documents of a user."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Selection:
             below the folder that was named: ``*.log``, ``drafts/``, ``/a/**/b.md``.
         ignore_files: Whether ignore files, hidden names and folders of installed code or build output count. By
             default they do.
-        ids: ``plain`` takes a record's id as it stands, ``file`` puts its file's name before it (``a.csv#7``). ``auto``
-            does so for a bare number under ``id`` in a file that stands in a folder, or is not the first path.
+        ids: ``plain`` leaves a record's id unchanged, ``file`` puts its file's name before it (``a.csv#7``). ``auto``
+            does so for a bare number under ``id`` in a file that lies in a folder, or is not the first path.
     """
 
     include: tuple[str, ...] | None = None
@@ -83,8 +83,8 @@ class Selection:
 
     def over(self, other: Selection) -> Selection:
         """This selection, with what it does not say taken from another."""
-        said = {name: value for name, value in self.to_dict().items() if value is not None}
-        return replace(other, **said)
+        given = {name: value for name, value in self.to_dict().items() if value is not None}
+        return replace(other, **given)
 
     def to_dict(self) -> dict[str, Any]:
         """Its values by name."""
@@ -93,7 +93,7 @@ class Selection:
 
 EVERYTHING = Selection()
 DEFAULTS = Selection((), (), True, "auto")
-"""What is taken where nothing is said."""
+"""What is taken where nothing is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +246,7 @@ def why_unwanted(path: Path, *, folder: bool) -> str | None:
     own documents; None where it may hold some.
 
     Names of build output (``build``, ``dist``, ``target`` …) count beside a file that a build starts from, since
-    documents too may stand in such a folder.
+    documents too may lie in such a folder.
     """
     name = path.name
     if name.startswith("."):

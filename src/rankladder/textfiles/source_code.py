@@ -1,4 +1,4 @@
-"""Source code into blocks: functions and classes as they stand, each under the names that hold it."""
+"""Source code into blocks: functions and classes unchanged, each under the names that hold it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from rankladder.textfiles.sniffing import form_within
 from rankladder.textfiles.walking import SkippedFile, walk
 
 LARGEST_PROSE = 256 * 2**20
-"""Bytes of a file of prose: it is held whole while it is read. Record files are streamed, whatever their size."""
+"""Bytes of a file of prose: it is held whole while it is read. Record files of any size are streamed."""
 
 _COLLECTIONS = ("corpus", "collection", "docs", "documents", "passages")
 
@@ -159,7 +159,7 @@ def _sort_out(path: Path, name: str, named: bool, found: Found, select: Selectio
         return
     whole = kind in PROSE or (kind == "json" and form_within(path, kind)[0] == "json")
     if whole and status.st_size > LARGEST_PROSE:
-        reason = f"too large ({status.st_size / 2**20:,.0f} MiB; it is read up to {LARGEST_PROSE / 2**20:,.0f} MiB)"
+        reason = f"too large ({status.st_size / 2**20:,.0f} MiB; the limit is {LARGEST_PROSE / 2**20:,.0f} MiB)"
         if named:
             raise BadFile(f"{path}: {reason}", hint="split it, or turn it into JSON Lines, which are read line by line")
         found.skipped.append(SkippedFile(path, reason))

@@ -1,4 +1,4 @@
-"""CSV and TSV: one row is one document, as it stands."""
+"""CSV and TSV: one row is one document, unchanged."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def delimiter_of(path: Path, header: str) -> str:
 
 
 def _checked(columns: list[str], read_as: ReadAs, path: Path, line: int) -> ReadAs:
-    """How the rows are read: the text is in the same column of each, whatever their cells hold."""
+    """How the rows are read: the text is in the same column of each, for any cells."""
     folded = {column.casefold() for column in columns}
     for option, key in read_as.keys.items():
         if key.casefold() not in folded:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 def untagged(text: str) -> str:
-    """The text without tags and comments; one that is never closed stays as it stands.
+    """The text without tags and comments; an unclosed one is left unchanged.
 
-    One pass whatever the text holds: a regular expression looks for the end of every ``<`` anew (20,000 times
+    One pass for any text: a regular expression looks for the end of every ``<`` again (20,000 times
     ``<!-- `` took it 20 s).
 
     >>> untagged("a<b c='d'>e</b><!-- <f> -->g <h")

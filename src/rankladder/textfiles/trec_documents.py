@@ -36,7 +36,7 @@ _HINT = "a document reads <DOC> <DOCNO>id</DOCNO> <TEXT> … </TEXT> </DOC>"
 def begins_with_doc(path: Path) -> bool | None:
     """Whether a file's first sign that is not white space begins a TREC document; None where it cannot be read.
 
-    An XML declaration and a root element may stand before it, if ``<DOCNO>`` follows at once.
+    An XML declaration and a root element may come before it, if ``<DOCNO>`` follows at once.
     """
     if not os.path.isfile(path):  # noqa: PTH113 — a pipe would wait for ever; Path.is_file raises where it may not look
         return False

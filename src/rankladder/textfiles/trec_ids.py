@@ -14,5 +14,5 @@ def check_writable(text: str, what: str) -> None:
     if not text or _UNWRITABLE.search(text):
         raise BadInput(
             f"{what} cannot be written to a TREC file: {text!r}",
-            hint="it needs at least one sign other than #, and no white space",
+            hint="it needs at least one character other than #, and no white space",
         )

@@ -62,7 +62,7 @@ def walk(root: Path, select: Selection, found: LeftOut, *, apart_from: Path | No
 
 
 class _Below:
-    """What of the entries below a folder is wanted."""
+    """The wanted entries below a folder."""
 
     def __init__(self, root: Path, globs: Globs, ignored: IgnoreFiles | None, apart_from: Path | None) -> None:
         self._root = root

@@ -174,7 +174,7 @@ def test_a_query_that_finds_nothing_is_said_and_leaves_the_rest(tmp_path: Path) 
     said: list[str] = []
     made = mine(recipe, tmp_path / "work", say=said.append, each=lambda count: None)
     assert [part.rows > 0 for part in made.parts] == [True, False]
-    assert "mine: 1 queries without a candidate: nothing is learnt from them" in said
+    assert "mine: 1 queries without a candidate: they are not used for training" in said
     assert groups(made.table(1)["query_id"].to_pylist()) == []
 
 
@@ -219,7 +219,7 @@ def test_a_query_that_is_a_document_is_never_its_own_wrong_answer_and_as_many_ar
     said: list[str] = []
     recipe = with_data_folder(read_recipe(path), tmp_path)
     made = mine(recipe, tmp_path / "work", say=said.append, each=lambda count: None)
-    assert "things: 4 of 40 queries are documents too: none is its own candidate" in said
+    assert "things: 4 of 40 queries are also documents: a query is not a candidate for itself" in said
     found = [row for table in made.tables() for row in table.to_pylist()]
     assert all(row["document"].lower() != row["query"].lower() for row in found)
     assert any(row["document"].isupper() for row in found), "another query's candidate it may be"

@@ -112,7 +112,7 @@ def test_a_teacher_whose_files_changed_is_opened_and_asked_again(tmp_path: Path,
     (labelling.teachers[1] / "weights").write_text("others")
     labelling.run()
     assert set(opening.opened[2:]) == {"second"}
-    assert any(line.startswith("label: made anew:") for line in labelling.said)
+    assert any(line.startswith("label: remade:") for line in labelling.said)
 
 
 def test_a_complete_stage_whose_teachers_nobody_remembers_is_not_scored_again(tmp_path: Path, opening: Opening) -> None:
@@ -147,7 +147,7 @@ def test_the_bar_and_the_rate_are_of_pairs_that_are_scored_now(tmp_path: Path, o
     labelling.run(count=9)
     assert [(total, bar.count) for _, total, bar in labelling.bars] == [(5, 5), (5, 5)]
     first = labelling.teachers[0]
-    assert f"label: {first}: 5 pairs to score, 4 are there or stand twice" in labelling.said
+    assert f"label: {first}: 5 pairs to score, 4 are already scored or repeated" in labelling.said
     assert any(line.startswith(f"label: {first}: 5 pairs scored in ") for line in labelling.said)
 
 

@@ -203,7 +203,7 @@ def test_a_worker_whose_teacher_gives_other_scores_is_refused_and_none_of_them_k
     pairs = [("q", "rain")]
     scored = iter([(pairs, ("lengths on another device", [4.0]))])
     monkeypatch.setattr(parallel, "_with_ray", lambda name, batches, address: scored)
-    with pytest.raises(BadOption, match="teacher odd: a worker gives other scores"):
+    with pytest.raises(BadOption, match="teacher odd: the scores of a worker differ"):
         parallel.score_ahead("odd", made(tmp_path), kept, digest="lengths", processes=1, ray="auto", each=id)
     assert len(kept) == 0
 

@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[3]
         ('[{ model = "bm25", weight = 2.0 }, { model = "labels" }]', "[]", "teachers: .*length >= 1"),
         ("weight = 2.0", "weight = 0.0", "weight: .*> 0"),
         ("[mine]", "[mine", "at line 11"),
-        (', { model = "labels" }]', "]", "one teacher alone has no weight"),
+        (', { model = "labels" }]', "]", "a weight needs several teachers"),
         ("[label]", "[label]\nstandardise = false\nscale = 2.0", "scale is for standardised scores"),
         ('queries = "queries.jsonl"\ndocuments = "documents.jsonl"', 'scored = "s"', "a teacher has nothing to do"),
     ],

@@ -39,7 +39,7 @@ def test_an_altered_student_is_not_taken_as_complete_and_comes_back_from_its_che
     with pytest.raises(NotFound, match="not complete"):
         told.run("evaluate")
     told.run("train")
-    assert any("going on at checkpoint-" in line for line in told.said)
+    assert any("resuming at checkpoint-" in line for line in told.said)
     assert all((load_file(weights)[name] == values).all() for name, values in before.items())
 
 
@@ -59,7 +59,7 @@ def test_a_run_completed_before_manifests_had_digests_is_complete(told: Told) ->
 def test_training_anew_says_which_setting_changed(told: Told) -> None:
     told.change("learning_rate = 0.003", "learning_rate = 0.002")
     told.run("train")
-    assert "train: made anew: learning_rate was 0.003, is 0.002" in told.said
+    assert "train: remade: learning_rate was 0.003, is 0.002" in told.said
 
 
 @pytest.mark.parametrize("stage", ["train", "evaluate", "export"])

@@ -90,7 +90,7 @@ def test_a_run_of_the_same_recipe_keeps_its_checkpoints_and_another_does_not(tmp
     leave_checkpoint(folder)
     assert begun(folder, 0.1) == []
     assert last_checkpoint(folder / "checkpoints") is not None
-    assert begun(folder, 0.2) == ["train: made anew: learning_rate was 0.1, is 0.2"]
+    assert begun(folder, 0.2) == ["train: remade: learning_rate was 0.1, is 0.2"]
     assert last_checkpoint(folder / "checkpoints") is None
 
 
@@ -99,7 +99,7 @@ def test_files_without_a_key_are_somebody_elses_and_stay(tmp_path: Path) -> None
     rows.parent.mkdir()
     rows.write_text("rows")
     with pytest.raises(
-        BadInput, match=r"train: .*squad\.jsonl\.gz is no file of a distillation[\s\S]*hint: name another"
+        BadInput, match=r"train: .*squad\.jsonl\.gz is not a file of a distillation[\s\S]*hint: name another"
     ):
         begun(tmp_path / "train", 0.1)
     assert rows.read_text() == "rows"
@@ -121,7 +121,7 @@ def test_nothing_is_made_where_somebody_elses_files_lie(tmp_path: Path, stage: s
     rows = tmp_path / "data" / stage / "deeper" / "part-00000.parquet"
     rows.parent.mkdir(parents=True)
     rows.write_text("rows")
-    with pytest.raises(BadInput, match=f"{stage}: .*part-00000.parquet is no file of a distillation"):
+    with pytest.raises(BadInput, match=f"{stage}: .*part-00000.parquet is not a file of a distillation"):
         told.run("mine")
     assert rows.read_text() == "rows"
     assert {path.name for path in told.into.iterdir() if path.is_dir()} == {"judged", stage.partition("/")[0]}
@@ -132,7 +132,7 @@ def test_a_stage_clears_nothing_in_a_folder_that_is_not_its_own(tmp_path: Path) 
     rows = tmp_path / "sample" / "part-00000.parquet"
     rows.parent.mkdir()
     rows.write_text("rows")
-    with pytest.raises(BadInput, match=r"part-00000\.parquet is no file of a distillation"):
+    with pytest.raises(BadInput, match=r"part-00000\.parquet is not a file of a distillation"):
         Stage(rows.parent, settings={}, inputs={}).run(["a"], lambda place: pa.table({"row": []}))
     assert rows.read_text() == "rows"
 

@@ -41,7 +41,7 @@ def test_two_processes_killed_in_the_second_epoch_have_the_curve_of_one(tmp_path
             assert killed.returncode != 0
         done = ran(*several, KILL_AT_STEP, recipe, into, 0, "train")
         assert done.returncode == 0, done.stderr
-        assert not several or "going on at checkpoint-24" in done.stderr
+        assert not several or "resuming at checkpoint-24" in done.stderr
         found[name] = json.loads((into / "train" / "manifest.json").read_bytes())
     assert found["two"]["plan"] == found["one"]["plan"]
     for figure, tolerance in (("loss", 1e-3), ("eval_mean_ndcg@10", 0.1)):

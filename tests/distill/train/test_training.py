@@ -102,7 +102,7 @@ def test_a_run_whose_folder_moved_ends_with_its_best_checkpoint(
     unfinished(work)
     said: list[str] = []
     trained = run(recipe, work, said.append)
-    assert "train: going on at checkpoint-5" in said
+    assert "train: resuming at checkpoint-5" in said
     assert same(trained.folder, best)
     assert trained.best == {"metric": 1.0}
 
@@ -127,7 +127,7 @@ def test_a_best_checkpoint_that_was_removed_is_not_replaced_by_the_last_one(
     recipe, work, _ = finished
     shutil.rmtree(checkpoints(work)[1])
     unfinished(work)
-    with pytest.raises(NotFound, match="checkpoint-1: the best checkpoint is not there any more"):
+    with pytest.raises(NotFound, match="checkpoint-1: the best checkpoint no longer exists"):
         run(recipe, work)
     assert not (work / "train" / "best").exists()
 

@@ -76,7 +76,7 @@ def test_max_tokens_is_sent_to_cohere_and_refused_elsewhere() -> None:
         assert server.reranks[0].body["max_tokens_per_doc"] == 128
         assert "at most 128 tokens" in reranker.about
         assert reranker.max_tokens == 128
-    with pytest.raises(BadOption, match="max_tokens=128 cannot be asked of Jina"):
+    with pytest.raises(BadOption, match="Jina does not take max_tokens=128"):
         open_hosted("jina:m", max_tokens=128)
 
 

@@ -168,7 +168,7 @@ def _read(made: Made) -> tuple[dict[str, Document], dict[str, str]]:
 
 
 def _index(folder: Path, made: Made, documents: Iterable[Document]) -> Index:
-    """The index over the corpus, in ``folder``; made anew only where the corpus is another."""
+    """The index over the corpus, in ``folder``; rebuilt only if the corpus changed."""
     source = folder / f"{made.digest[:16]}.jsonl"
     if not source.exists():
         for old in folder.glob("*.jsonl"):

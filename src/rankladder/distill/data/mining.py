@@ -46,7 +46,7 @@ def mine(recipe: Recipe, work: Path, *, say: Callable[[str], object], each: Call
     """The candidates of every query, as rows of query id, query, document id, document, way, rank and BM25 score.
 
     ``way`` is what found it first: ``positive``, ``bm25``, ``dense`` or ``random``; a document stands once a query.
-    ``each`` is told of finished queries. Raises what reading, indexing and embedding raise.
+    ``each`` is called with finished queries. Raises what reading, indexing and embedding raise.
     """
     sets = [one for one in recipe.data if one.queries]
     asked = questions_of(recipe)
@@ -78,7 +78,7 @@ def mine(recipe: Recipe, work: Path, *, say: Callable[[str], object], each: Call
     )
     for what, count in made.facts.items():
         if count:
-            say(f"mine: {count:,} {what}: nothing is learnt from them")
+            say(f"mine: {count:,} {what}: they are not used for training")
     return made
 
 
@@ -132,7 +132,10 @@ class _Miner:
             embedder = open_embedder(recipe.mine.embedder)
             dense = DenseIndex.of(list(corpus.documents.values()), embedder, cache=cache_folder("embeddings"))
         if own := sum(text_digest(question.text) in corpus.documents for question in questions):
-            say(f"{data.name}: {own:,} of {len(questions):,} queries are documents too: none is its own candidate")
+            say(
+                f"{data.name}: {own:,} of {len(questions):,} queries are also documents: a query is not a candidate "
+                "for itself"
+            )
         return cls(recipe.mine, recipe.seed, corpus, dense)
 
     def rows(self, questions: Sequence[Question]) -> pa.Table:

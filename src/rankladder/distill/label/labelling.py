@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Bar(Protocol):
-    """Is told of things done."""
+    """Called with the number of finished things."""
 
     def add(self, count: int) -> None:
         """So many more."""
@@ -182,7 +182,7 @@ class Scoring:
         """A bar over the pairs that are missing; then, however it ends, how many were scored and how fast."""
         before = self.mined.rows - missing
         if before and missing:
-            self.say(f"label: {self.name}: {missing:,} pairs to score, {before:,} are there or stand twice")
+            self.say(f"label: {self.name}: {missing:,} pairs to score, {before:,} are already scored or repeated")
         count, started = 0, time.perf_counter()
         with self.watch(f"labelling with {self.name}", missing, "pairs") as bar:
 
@@ -222,7 +222,7 @@ def score_rows(
 ) -> NDArray[np.float32]:
     """A teacher's scores (N,) of rows: those that are kept, and the others, which are kept as they come.
 
-    ``scored`` is told how many the teacher was asked for. A service's scores are kept with each answer.
+    ``scored`` is called with the number of pairs that the teacher scored. A service's scores are kept with each answer.
     """
     service = service_of(teacher)
 

@@ -66,7 +66,7 @@ def score_ahead(
 ) -> None:
     """Scores what is not kept of a teacher, in several processes or on the Ray cluster at the address.
 
-    ``each`` is told of pairs as they are scored. Raises what the teacher raises; BadOption where a worker's teacher has
+    ``each`` is called with scored pairs. Raises what the teacher raises; BadOption where a worker's teacher has
     another digest; Unavailable for a cluster that cannot be reached; WorkerFailed where a worker process was killed.
     """
     batches = plan_batches(chain.from_iterable(missing_pairs(mined, kept)))
@@ -74,9 +74,9 @@ def score_ahead(
     for pairs, (theirs, scores) in scored:
         if theirs != digest:
             raise BadOption(
-                f"teacher {name}: a worker gives other scores than the rest: it has another device, number format "
+                f"teacher {name}: the scores of a worker differ from the others: it has another device, number format "
                 "or version of rankladder",
-                hint=f"install one version everywhere and say how it runs: {name},engine=…,device=…,dtype=…",
+                hint=f"install one version everywhere and fix the options: {name},engine=…,device=…,dtype=…",
             )
         kept.put([pair_key(*pair) for pair in pairs], list(map(KeptScore, scores)))
         each(len(pairs))
@@ -112,8 +112,8 @@ def _with_processes(name: str, batches: Iterator[list[Pair]], processes: int) ->
                 yield first, scores.result()
         except BrokenProcessPool as error:
             raise WorkerFailed(
-                f"teacher {name}: a worker process was killed, perhaps for want of memory",
-                hint="use fewer --processes; the same command goes on with what is left",
+                f"teacher {name}: a worker process was killed, perhaps because memory ran out",
+                hint="use fewer --processes; the same command resumes with the pairs that are left",
             ) from error
 
 
@@ -181,7 +181,7 @@ def _wave(name: str, wave: list[list[Pair]], gpus: int) -> Iterator[tuple[list[P
                 raise cause from None
         raise Unavailable(
             f"teacher {name}: Ray gave up: {str(error).strip().partition(chr(10))[0]}",
-            hint="the same command goes on with what is left",
+            hint="the same command resumes with the pairs that are left",
         ) from error
 
 

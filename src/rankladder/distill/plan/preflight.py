@@ -26,11 +26,11 @@ from rankladder.retrieve.dense.opening import find_embedder
 
 _BESIDE = ("corpus", "scores", "rows")
 """What stages keep beside their own folders."""
-_ELSEWHERE = "name another folder with --into; without it, the stages lie in a folder that is called as the recipe is"
+_ELSEWHERE = "name another folder with --into; without it, the stages go into a folder named after the recipe"
 
 
 def check_judged(recipe: Recipe) -> None:
-    """Refuses judged sets that share a name: their figures and overlaps could not be told apart.
+    """Refuses judged sets that share a name: their figures and overlaps could not be distinguished.
 
     A set may stand in both lists, once in each. Raises BadInput naming both.
     """

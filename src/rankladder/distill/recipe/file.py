@@ -162,7 +162,7 @@ def _agree(recipe: Recipe, where: str) -> None:
 def _agree_on_labels(label: Label, where: str) -> None:
     """Raises BadFile for a weight or a scale that would change nothing."""
     if len(label.teachers) == 1 and label.teachers[0].weight != 1:
-        raise BadFile(f"{where}: label: one teacher alone has no weight", hint="leave weight out")
+        raise BadFile(f"{where}: label: a weight needs several teachers", hint="leave weight out")
     if label.scale != 1 and not standardises(label):
         raise BadFile(f"{where}: label: scale is for standardised scores", hint="standardise = true, or leave it out")
 

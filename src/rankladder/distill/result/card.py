@@ -29,7 +29,7 @@ def model_card(recipe: Recipe, measured: Measured, provenance: Mapping[str, Any]
             "",
             recipe.export.description or f"A reranker distilled from {_teachers(recipe)}.",
             "",
-            "Scores are raw logits, higher is better; they order documents and are no chances.",
+            "Scores are raw logits, higher is better; they order documents and are not probabilities.",
             "",
             *_use(recipe),
             *_figures(recipe, measured),
@@ -129,7 +129,10 @@ def _data(recipe: Recipe) -> Iterator[str]:
 
 def _digests(provenance: Mapping[str, Any]) -> Iterator[str]:
     yield from ("## Digests (SHA-256)", "")
-    yield from ("A teacher's covers all that its scores rest on, this program's version too.", "")
+    yield from (
+        "A teacher's digest covers everything that its scores depend on, including the version of this program.",
+        "",
+    )
     yield from ("| what | digest |", "|---|---|")
     for stage, values in provenance.items():
         for name, digest in values.items() if isinstance(values, Mapping) else [("", values)]:
@@ -138,21 +141,21 @@ def _digests(provenance: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _limits(recipe: Recipe, measured: Measured, apart: float) -> Iterator[str]:
-    yield f"- It reads {recipe.train.max_tokens} tokens of a pair, the longer text being cut first."
-    yield "- A student repeats its teacher's mistakes, and knows the languages and subjects of the data above alone."
+    yield f"- It reads {recipe.train.max_tokens} tokens of a pair; of a longer pair, the longer text is cut first."
+    yield "- A student repeats its teacher's mistakes, and knows only the languages and subjects of the data above."
     if foreign := [_cell(one.name) for one in recipe.data if one.scored]:
         what = "The scores it learned" if recipe.label is None else f"The scores of {', '.join(foreign)}"
-        yield f"- {what} came with the data: who made them, and how, is the data's own account."
+        yield f"- {what} came with the data: see the data's own description for who made them, and how."
     for name, count in measured.trained_on.items():
         yield f"- {_cell(name)}: {count:,} of its queries were trained on: its figures say little about new queries."
     if NANO_BEIR in recipe.evaluate.during and recipe.train.checkpoint == "best":
-        yield "- The best checkpoint was chosen by NanoBEIR, so a figure on its sets would be no held-out one."
+        yield "- The best checkpoint was chosen by NanoBEIR, so figures on its sets are not held-out figures."
     during = {os.path.normpath(path) for path in recipe.evaluate.during} if recipe.train.checkpoint == "best" else set()
     for path in sorted(path for path in recipe.evaluate.sets if os.path.normpath(path) in during):
-        yield f"- {_named(path)}: the best checkpoint was chosen by this set, so its figures are no held-out ones."
+        yield f"- {_named(path)}: the best checkpoint was chosen by this set, so its figures are not held-out figures."
     if not any(one.role == "student int8" and one.mean is not None for one in measured.figures):
-        yield "- int8 was not measured: rankladder runs it in fp32 unless told otherwise."
-    yield f"- Scores here and in Sentence Transformers lay within {apart:.1g} of each other at export (fp32)."
+        yield "- int8 was not measured: rankladder runs it in fp32 unless int8 is requested."
+    yield f"- At export, scores of rankladder and Sentence Transformers differed by at most {apart:.1g} (fp32)."
 
 
 def _teachers(recipe: Recipe) -> str:

@@ -155,7 +155,7 @@ def measure(
                 rows.append((("teacher", together.name), alone))
         figures += [_figure(dataset, role, name, system) for (role, name), system in rows]
     if not figures:
-        say("evaluate: the recipe names no sets: nothing is known of the student's quality")
+        say("evaluate: the recipe names no sets: nothing is known about the student's quality")
     shown = [asdict(one) for one in figures]
     write_json(folder / _MARK, {"key": depends.key, "trained_on": known, "figures": shown, "depends": depends.values})
     return Measured(folder, depends.key, tuple(figures), known, depends.values)
@@ -227,7 +227,7 @@ def _systems(
     elif kind == "embedder":
         systems.append(("start", f"{before}, cosine", _reranker(f"cosine:{start}", "start, cosine")))
     else:
-        say("evaluate: the start is an encoder without a head: it ranks nothing before it is trained")
+        say("evaluate: the start is an encoder without a head: it cannot rank before it is trained")
     for teacher in recipe.label.teachers if recipe.label else ():
         text = teacher.model
         if text.partition(":")[0] in VECTORS:

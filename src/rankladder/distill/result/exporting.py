@@ -69,7 +69,7 @@ def export(
         trained: The student.
         measured: Its figures.
         provenance: Digests of data and stages, for the card (JSON values).
-        say: Is told what was done.
+        say: Called with a line for each result.
 
     Raises CheckpointRefused for weights in another form than safetensors, and where the two disagree; BadInput
     where somebody else's files lie in its place; StorageFailed.
@@ -113,8 +113,8 @@ def _complete(
     apart = disagreement(folder)
     if not apart <= AGREEMENT:  # NaN too
         raise CheckpointRefused(
-            f"{student}: our scores and Sentence Transformers' lie {apart:.2g} apart, at most {AGREEMENT} "
-            "was expected: nothing was exported"
+            f"{student}: our scores and Sentence Transformers' differ by {apart:.2g}, expected at most {AGREEMENT}: "
+            "nothing was exported"
         )
     card = model_card(recipe, measured, {**provenance, "weights": weights}, apart=apart)
     (folder / "README.md").write_text(card, encoding="utf-8")

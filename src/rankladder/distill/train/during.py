@@ -35,7 +35,7 @@ def read_judged(path: str, queries: int | None) -> Dataset:
 class Judged:
     """The sets of ``evaluate.during``, with BM25's candidates: what every checkpoint is compared on.
 
-    Raises what reading them raises, BadInput for two of one name, whose figures could not be told apart, and
+    Raises what reading them raises, BadInput for two of one name, whose figures could not be distinguished, and
     Unavailable where NanoBEIR is named and cannot be fetched.
     """
 

@@ -20,7 +20,7 @@ Figures = tuple[Mapping[str, float], ...]
 def watching(folder: Path, name: str, *, say: Callable[[str], object]) -> Any:
     """The trainer's callback: steps done, the last loss and the time left; ``loss.svg`` in the folder.
 
-    A bar shows them on a terminal; elsewhere ``say`` is told whenever the trainer logs a loss.
+    A bar shows them on a terminal; elsewhere ``say`` is called whenever the trainer logs a loss.
     """
     from tqdm import tqdm
     from transformers import TrainerCallback

@@ -8,7 +8,7 @@
       best/          the student
       manifest.json  key, figures, plan, history and digests of ``best``, written last: the run is complete
 
-A run killed at any moment goes on at the last checkpoint that was written whole.
+A killed run resumes at the last complete checkpoint.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from rankladder.storage import file_digest, path_digest, whole_file
 _MARK = MARKS["train"]
 _BATCH = "batch.json"
 _BESIDE = {"logs", "keep", "start", "revision"}
-"""What of ``[train]`` changes nothing; the start's name does not, as its files are digested."""
+"""Keys of ``[train]`` that do not affect the student; the start's name does not, as its files are digested."""
 _SETTINGS = {"config.json", "modules.json", "tokenizer.json", "tokenizer_config.json"}
-"""What of a start's files decides the student, its weights aside."""
+"""Files of the start, other than its weights, that affect the student."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def train_depends(recipe: Recipe, sampled: Made | None) -> Depends:
 
 
 def run_settings(recipe: Recipe) -> dict[str, Any]:
-    """What of ``[train]`` decides the student."""
+    """The keys of ``[train]`` that affect the student."""
     found: dict[str, Any] = plain(
         {name: value for name, value in msgspec.to_builtins(recipe.train).items() if name not in _BESIDE}
     )
@@ -145,7 +145,7 @@ def begin_run(folder: Path, depends: Depends, batch_size: int, say: Callable[[st
     if had:
         before = read_json(folder / "depends.json")
         changed = difference(before, depends.values) if before else ""
-        say(f"train: made anew: {changed or 'recipe, rows or start changed'}")
+        say(f"train: remade: {changed or 'recipe, rows or start changed'}")
     folder.mkdir(parents=True, exist_ok=True)
     _write(marker, "")
     clear(folder, _MARK)

@@ -42,7 +42,7 @@ _LITTLE = 64 << 20  # bytes: no checkpoint of a student fits
 
 
 def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[str], object]) -> Trained:
-    """Trains the student, or goes on with a run that was cut short, and keeps the best checkpoint, or the last one.
+    """Trains the student, or resumes an interrupted run, and keeps the best checkpoint, or the last one.
 
     Best is the mean nDCG@10 over ``evaluate.during``, or, where no set is given, the loss on the held-out rows. Under
     ``torchrun`` every process takes its share of each batch: the batch, and so the run, is that of one process.
@@ -73,8 +73,8 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if begun and recipe.train.batch_size is None and begun % processes:
         raise BadOption(
-            f"train: this run was begun with {begun:,} rows a step, which {processes} processes cannot share",
-            hint="go on with a number of processes that divides it",
+            f"train: this run began with {begun:,} rows a step, which {processes} processes cannot divide",
+            hint="resume with a number of processes that divides it",
         )
     plan = plan_training(
         msgspec.structs.replace(recipe.train, batch_size=begun) if begun else recipe.train,
@@ -98,7 +98,7 @@ def train(recipe: Recipe, work: Path, sampled: Made | None, *, say: Callable[[st
     trainer.accelerator.wait_for_everyone()
     last = last_checkpoint(folder / "checkpoints")
     if last is not None and leader:
-        say(f"train: going on at {last.name}")
+        say(f"train: resuming at {last.name}")
     with _full_disk_named(folder):
         trainer.train(resume_from_checkpoint=str(last) if last is not None else None)
         state = trainer.state
@@ -122,7 +122,7 @@ def _full_disk_named(folder: Path) -> Iterator[None]:
     except (OSError, RuntimeError, SafetensorError) as error:
         if getattr(error, "errno", None) not in {errno.ENOSPC, errno.EDQUOT} and _free(folder) > _LITTLE:
             raise
-        hint = "free space, then run the same command: it goes on at the last checkpoint"
+        hint = "free space, then run the same command: it resumes at the last checkpoint"
         where = getattr(error, "filename", None) or folder
         raise StorageFailed(f"{where}: a checkpoint could not be written: the disk is full", hint=hint) from error
 
@@ -147,8 +147,8 @@ def _load_weights(model: CrossEncoder, checkpoint: Path) -> None:
 
     if not checkpoint.is_dir():
         raise NotFound(
-            f"{checkpoint}: the best checkpoint is not there any more",
-            hint=f"remove {checkpoint.parent.parent}: the same command trains anew",
+            f"{checkpoint}: the best checkpoint no longer exists",
+            hint=f"remove {checkpoint.parent.parent}: the same command trains again from the beginning",
         )
     model.load_state_dict(CrossEncoder(str(checkpoint), device="cpu", local_files_only=True).state_dict())
 

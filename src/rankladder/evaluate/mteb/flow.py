@@ -85,7 +85,7 @@ def rerank_tasks(
         store: The folder of the rerankers' scores, kept as they come; by default ``scores`` in the user's cache, where
             ``rankladder.evaluate.evaluate`` has its own.
         offline: Whether models may be fetched, as ``Reranker.open``; data sets follow ``HF_HUB_OFFLINE``.
-        progress: Told in a line of each step that takes time.
+        progress: Called with a line before each step that takes time.
 
     Returns:
         Task by task, first stage by first stage: the first stage alone, then the models as given.
@@ -231,7 +231,7 @@ def _evaluated(
     found = mteb.evaluate(
         model,
         task,
-        co2_tracker=False,  # it asks a server where this machine stands
+        co2_tracker=False,  # it asks a server for this machine's location
         cache=cache,
         overwrite_strategy=overwrite,
         prediction_folder=prediction_folder,

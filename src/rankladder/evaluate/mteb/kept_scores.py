@@ -47,6 +47,6 @@ def kept_scores(
             score_missing(missing, keys, kept, score, lists=lists)
         found = kept.all(keys)
     if cut := sum(one.truncated for one in found):
-        said = f"{cut:,} of {len(keys):,} pairs were longer than {reranker.max_tokens} tokens and were cut"
-        warnings.warn(PairsTruncated(said), stacklevel=2)
+        message = f"{cut:,} of {len(keys):,} pairs were longer than {reranker.max_tokens} tokens and were cut"
+        warnings.warn(PairsTruncated(message), stacklevel=2)
     return np.array([one.score for one in found], dtype=np.float32)

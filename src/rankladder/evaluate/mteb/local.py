@@ -23,7 +23,7 @@ def local_task(folder: str | Path, name: str, *, split: str = "test", language: 
     """A retrieval task over a BEIR folder: an object of mteb's AbsTaskRetrieval, for any model and any tool of mteb's.
 
     Nothing is fetched. Its revision is a digest of the data, so that results over other data are never taken for its
-    own. Measures, filtering and files are mteb's: nDCG@10 is the main score. What of the data does not fit together is
+    own. Measures, filtering and files are mteb's: nDCG@10 is the main score. Mismatches in the data are
     in ``task_remarks``.
 
     Args:
@@ -48,7 +48,7 @@ def local_task(folder: str | Path, name: str, *, split: str = "test", language: 
     except KeyError:
         pass
     else:
-        raise BadInput(f"mteb has a task {name} of its own", hint=f"call yours {name}-local, say")
+        raise BadInput(f"mteb has a task {name} of its own", hint=f"rename yours, for example {name}-local")
     dataset = read_dataset(folder, split=split)
     if wordless := [query for query in dataset.qrels.grades if query not in dataset.queries]:
         raise BadInput(
@@ -59,7 +59,7 @@ def local_task(folder: str | Path, name: str, *, split: str = "test", language: 
 
 
 def task_remarks(task: AbsTaskRetrieval) -> tuple[str, ...]:
-    """What of a local task's data does not fit together, in sentences (``Dataset.remarks``); nothing for mteb's own."""
+    """Mismatches in a local task's data, in sentences (``Dataset.remarks``); nothing for mteb's own."""
     remarks: tuple[str, ...] = getattr(task, "remarks", ())
     return remarks
 

@@ -95,7 +95,7 @@ def mean_scores(scores: Sequence[TaskScore], *, top_k: int) -> list[MeanScore]:
 
 
 def not_comparable(scores: Sequence[TaskScore], *, top_k: int) -> list[str]:
-    """For each model with published figures that this run may not stand beside: the figure, and why, in a sentence."""
+    """For each model with published figures that do not compare with this run: the figure, and why, in a sentence."""
     tasks = {score.task for score in scores}
     stages = {score.first_stage for score in scores}
     others = stages - set(SIX_EMBEDDERS)
@@ -119,9 +119,9 @@ def not_comparable(scores: Sequence[TaskScore], *, top_k: int) -> list[str]:
             )
         if nano is not None and any(task.startswith("Nano") for task in tasks):
             lines.append(
-                f"{score.model}: the published NanoBEIR mean {nano:.4f} is of Sentence Transformers' evaluator, which "
-                "has a BM25 of its own and puts every relevant document among the candidates; not comparable with "
-                "mteb's Nano tasks"
+                f"{score.model}: the published NanoBEIR mean {nano:.4f} is from Sentence Transformers' evaluator, "
+                "which has a BM25 of its own and puts every relevant document among the candidates; not comparable "
+                "with mteb's Nano tasks"
             )
     return lines
 

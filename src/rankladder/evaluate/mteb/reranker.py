@@ -106,7 +106,7 @@ class MtebReranker:
         """
         unknown = options.keys() - {"batch_size", "show_progress_bar"}
         if unknown:
-            raise BadInput(f"encode_kwargs has {', '.join(sorted(unknown))}: a reranker of ours has no such option")
+            raise BadInput(f"encode_kwargs has {', '.join(sorted(unknown))}: this reranker has no such option")
         queries, documents = _texts(inputs1), _texts(inputs2)
         if len(queries) != len(documents):
             raise BadInput(f"mteb gave {len(queries):,} queries for {len(documents):,} documents; expected pairs")
@@ -137,7 +137,7 @@ def catalogue_model(reranker: Reranker) -> Model | None:
 
 
 def _texts(batches: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The texts; equal ones are one object: a text stands in many pairs."""
+    """The texts; equal ones are one object: a text appears in many pairs."""
     seen: dict[str, str] = {}
     return [seen.setdefault(text, text) for batch in batches for text in batch["text"]]
 

@@ -236,7 +236,7 @@ class RunSearch:
         if unknown := {document for row in found.values() for document in row} - self._known:
             raise BadInput(
                 f"run {self.run.name!r} has {len(unknown):,} documents that the task does not have, "
-                f"one is {min(unknown)!r}",
+                f"such as {min(unknown)!r}",
                 hint="is it a run over another corpus?",
             )
         return found

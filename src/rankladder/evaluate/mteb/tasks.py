@@ -40,10 +40,10 @@ def find_task(name: str) -> AbsTaskRetrieval:
             near = error
         else:
             return _checked(task)
-    said = re.search(r"Did you mean: '(.+)'", str(near))
+    suggested = re.search(r"Did you mean: '(.+)'", str(near))
     raise NotFound(
         f"mteb has no task {name!r}, and no folder has that name",
-        hint=f"did you mean {said[1]}?" if said else "mteb.get_tasks(task_types=['Retrieval']) lists them",
+        hint=f"did you mean {suggested[1]}?" if suggested else "mteb.get_tasks(task_types=['Retrieval']) lists them",
     )
 
 

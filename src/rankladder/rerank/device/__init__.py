@@ -1,1 +1,1 @@
-"""What every engine on torch stands on: a device, its number formats, its memory, and batches that fit into it."""
+"""The shared parts of every engine on torch: a device, its number formats, its memory, and batches that fit into it."""

@@ -35,11 +35,11 @@ def find_device(wish: str | None) -> torch.device:
     if device is None or device.type not in {"cpu", "cuda", "mps"} or (device.type != "cuda" and device.index):
         raise BadOption(f"device must be cpu, mps, cuda or cuda:N, got {wish!r}")
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise BadOption(f"device {wish!r} is not there: {found_devices()}", hint='device="cpu"')
+        raise BadOption(f"device {wish!r} is not available: {found_devices()}", hint='device="cpu"')
     if device.type != "cuda":
         return torch.device(device.type)
     if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
-        raise BadOption(f"device {wish!r} is not there: {found_devices()}", hint='device="cpu"')
+        raise BadOption(f"device {wish!r} is not available: {found_devices()}", hint='device="cpu"')
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]
     except RuntimeError as error:  # a forked child of a process that used CUDA; a driver that does not answer
@@ -84,7 +84,7 @@ def _computes_in(dtype: TorchDtype, device: torch.device) -> bool:
 
 
 class _OneAtATime:
-    """A lock that a forked child has anew: what held it in the parent does not exist there."""
+    """A lock that a forked child gets new: its holder in the parent does not exist there."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -100,7 +100,7 @@ _CPU = _OneAtATime()
 
 @contextmanager
 def limited_threads(threads: int, device: torch.device) -> Iterator[None]:
-    """On the CPU torch computes with so many threads meanwhile.
+    """Inside, torch on the CPU computes with this many threads.
 
     It keeps their number for the whole process, so what computes on the CPU takes turns: of two at once one would find,
     and leave behind, the other's number.
@@ -133,7 +133,7 @@ def is_out_of_memory(error: RuntimeError) -> bool:
 
 @contextmanager
 def weights_placed(name: str, dtype: TorchDtype, device: torch.device) -> Iterator[None]:
-    """Raises DeviceMemoryFull where the weights that are moved meanwhile do not fit on the device."""
+    """Raises DeviceMemoryFull where weights that are moved inside do not fit on the device."""
     try:
         yield
     except RuntimeError as error:

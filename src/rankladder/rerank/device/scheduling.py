@@ -1,4 +1,4 @@
-"""From pairs to scores, batch by batch, whatever computes a batch: order kept, memory errors met by smaller batches."""
+"""From pairs to scores, batch by batch, in any engine: order kept, memory errors met by smaller batches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Launch = Callable[[Sequence[TokenPair]], Fetch]
 
 
 class Plan(Protocol):
-    """Row numbers by batch, of at most ``max_tokens`` each but for rows that stand alone."""
+    """Row numbers by batch, of at most ``max_tokens`` each except rows that are alone."""
 
     def __call__(self, lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]:
         """Every row once."""

@@ -93,7 +93,7 @@ def parse_address(name: str) -> Address:
     prefix, _, rest = given.partition(":")
     service = SERVICES.get(prefix)
     if service is None:
-        raise BadOption(f"model {name!r} does not say which service it is", hint=f"write {SYNTAX}")
+        raise BadOption(f"model {name!r} does not name a service", hint=f"write {SYNTAX}")
     if service.url is None:
         model, url = "", rest
     else:
@@ -115,7 +115,7 @@ def parse_address(name: str) -> Address:
 
 
 def checked_header(name: str, what: str) -> str:
-    """A header's name in small letters; ``what`` is said of one that cannot carry a key. Raises BadOption."""
+    """A header's name in small letters; ``what`` names it in an error. Raises BadOption."""
     small = name.lower()
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", small) or small in _OTHERS or small.startswith(_PREFIXES):
         raise BadOption(f"{what} must be the name of a header for the key, got {name!r}", hint="such as api-key")
@@ -133,7 +133,7 @@ def _split(name: str, url: str) -> SplitResult:
     if parts.username is not None or parts.password is not None or secret or parts.fragment:
         raise BadOption(
             f"model {_without_user(name)!r}: an address may hold no user, no fragment, and no query but api-version=…",
-            hint=f"a key belongs into {OWN_KEY}; {KEY_HEADER}=api-key sends it in that header",
+            hint=f"put a key into {OWN_KEY}; {KEY_HEADER}=api-key sends it in that header",
         )
     if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0 or not url.isprintable() or " " in url:
         raise BadOption(f"model {name!r}: expected an http:// or https:// address, got {url!r}")
@@ -141,5 +141,5 @@ def _split(name: str, url: str) -> SplitResult:
 
 
 def _without_user(name: str) -> str:
-    """The name with whatever may be secret in its address left out."""
+    """The name without the parts of its address that may be secret."""
     return re.sub(r"[?#].*", "?…", re.sub(r"://[^/]*@", "://…@", name))

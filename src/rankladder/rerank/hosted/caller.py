@@ -34,7 +34,7 @@ class Answer:
 class _Setback:
     """A try that failed in a way that another may not; ``busy`` where the service limits its callers.
 
-    ``lasting`` where the service said what it would say again: the same reason a second time ends the tries.
+    ``lasting`` where the service would give the same answer again: the same reason a second time ends the tries.
     """
 
     reason: str
@@ -50,7 +50,7 @@ class Abandoned(Exception):  # an inner signal, seen by nobody: another request'
 class Caller:
     """Sends requests to one address with one key; used from several threads at once.
 
-    Redirects are not followed: the key and the texts go where the user said and nowhere else.
+    Redirects are not followed: the key and the texts go to the address that the user named and nowhere else.
     """
 
     def __init__(self, address: Address, key: Key | None, *, in_flight: int, patience: Patience, clock: Clock) -> None:
@@ -115,28 +115,32 @@ class Caller:
                 self._wait_for_pause(began, stop, last)
                 left = self.patience.total_s - (self.clock.monotonic() - began)
                 if left <= 0:
-                    raise self._gave_up(f"{self.patience.total_s:g} s are over", last)
+                    raise self._gave_up(f"the limit of {self.patience.total_s:g} s is over", last)
                 outcome = self._attempt(url, body, max_bytes, sent, min(self.patience.timeout_s, left))
                 if isinstance(outcome, Answer):
                     return Answer(outcome.content, outcome.headers, setbacks)
                 if last is not None and outcome.lasting and outcome.reason == last.reason:
-                    raise self._gave_up("the service said the same twice", outcome)
+                    raise self._gave_up("the service gave the same error twice", outcome)
                 last, setbacks, failures = outcome, setbacks + 1, failures + (not outcome.busy)
                 if failures >= self.patience.attempts:
                     raise self._gave_up(f"{failures} tries failed", last)
                 wait = self.patience.wait_s(setbacks, self.clock.chance(), asked_s=last.asked_s)
                 now = self.clock.monotonic()
                 if now + wait - began > self.patience.total_s:
-                    raise self._gave_up(f"it would have to be waited for {wait:,.0f} s more", last)
+                    raise self._gave_up(
+                        f"the next try would be in {wait:,.0f} s, past the limit of {self.patience.total_s:g} s", last
+                    )
                 if shared := last.busy or last.asked_s is not None:
-                    self._pause.extend(now + wait)  # what one request is told holds for all of them
+                    self._pause.extend(now + wait)  # the service's answer to one request applies to all
             if not shared:
                 self._sleep(wait, stop)
 
     def _wait_for_pause(self, began: float, stop: threading.Event, last: _Setback | None) -> None:
         while (left := self._pause.left(now := self.clock.monotonic())) > 0:
             if now + left - began > self.patience.total_s:
-                raise self._gave_up(f"it would have to be waited for {left:,.0f} s more", last)
+                raise self._gave_up(
+                    f"the next try would be in {left:,.0f} s, past the limit of {self.patience.total_s:g} s", last
+                )
             self._sleep(left, stop)
         if stop.is_set():
             raise Abandoned
@@ -173,27 +177,27 @@ class Caller:
             return _Setback(self.hidden(response.reason))
         if response.status == 200:
             if not response.complete:
-                raise ServiceFailed(f"{self.where} answers more than {max_bytes:,} bytes, which no ranking needs")
+                raise ServiceFailed(f"{self.where} answers more than {max_bytes:,} bytes, more than any ranking needs")
             try:
                 return Answer(json.loads(response.body), response.headers, 0)
             except (ValueError, RecursionError):
-                return _Setback(f"the answer ({len(response.body):,} bytes) is not JSON, or only the beginning of it")
-        said = self.hidden(read_message(response.body))[:_MESSAGE_SIGNS]
-        blame = blame_of(response.status, said)
+                return _Setback(f"the answer ({len(response.body):,} bytes) is not JSON, or is cut short")
+        message = self.hidden(read_message(response.body))[:_MESSAGE_SIGNS]
+        blame = blame_of(response.status, message)
         if blame is Blame.PASSING or blame is Blame.UNCLEAR:
             return _Setback(
-                f"status {response.status}{f' ({said})' if said else ''}",
+                f"status {response.status}{f' ({message})' if message else ''}",
                 lasting=blame is Blame.UNCLEAR,
                 asked_s=asked_wait_s(response.headers, now_s=self.clock.wall()),
                 busy=response.status == 429,
             )
-        raise self._refusal(response.status, said, blame, sent)
+        raise self._refusal(response.status, message, blame, sent)
 
-    def _refusal(self, status: int, said: str, blame: Blame, sent: str) -> RankladderError:
+    def _refusal(self, status: int, message: str, blame: Blame, sent: str) -> RankladderError:
         """The error for what another try would not change."""
-        where = f"{self.where}: status {status}{f': {said}' if said else ''}"
+        where = f"{self.where}: status {status}{f': {message}' if message else ''}"
         if blame is Blame.ACCOUNT:
-            return KeyRefused(where, hint="check what is left on the account, and what its plan allows")
+            return KeyRefused(where, hint="check the balance of the account and the limits of its plan")
         if blame is Blame.KEY:
             return self._key_refused(where)
         if blame is Blame.SIZE:
@@ -203,15 +207,13 @@ class Caller:
         if status == 404:
             return ModelMissing(where, hint=f"check the model's name and the address in {self._address.name!r}")
         if 300 <= status < 400:
-            return ServiceFailed(
-                f"{where}; it sends callers on to another address", hint="name that address if you trust it"
-            )
+            return ServiceFailed(f"{where}; it redirects to another address", hint="name that address if you trust it")
         return RequestRefused(where) if blame is Blame.REQUEST else ServiceFailed(where)
 
     def _key_refused(self, where: str) -> KeyRefused:
         if self._key is None:
             return KeyRefused(f"{where}; no key was sent", hint=f"export {self._address.keys[-1]}=…")
-        hint = "check the key, what it may be used for, and what is left on its account"
+        hint = "check the key, its permissions and the balance of its account"
         if OWN_KEY in self._address.keys:
             other = (
                 f"write {self._address.name},key_header=api-key" if self._key.header == BEARER else "check that name"

@@ -1,4 +1,4 @@
-"""Requests to one address, each over by a set moment, whatever the service sends or does not send meanwhile.
+"""Requests to one address, each with a firm end, also if the service still sends data.
 
 A timeout of the HTTP library bounds one wait for one piece. A service that sends a byte a second, as headers, 100
 Continue, chunk extensions, trailers or empty blocks, is never late by that measure. Here a timer shuts the socket in
@@ -152,7 +152,7 @@ def _read(response: httpcore2.Response, encoding: str, limit: int, deadline: _De
     """The body, at most ``limit`` bytes of it, and whether that is all."""
     encoding = encoding.strip().lower()
     if encoding not in {"", "identity", "gzip", "x-gzip", "deflate"}:
-        raise ValueError(f"the answer is compressed with {encoding:.20}, which was not asked for")
+        raise ValueError(f"the answer is compressed with {encoding:.20}, which was not requested")
     unpack = None if encoding in {"", "identity"} else zlib.decompressobj(wbits=47)  # gzip or zlib, as it says
     content, received = bytearray(), 0
     for part in response.iter_stream():

@@ -64,7 +64,7 @@ SERVICES: Mapping[str, Service] = {
             url="https://api.jina.ai/v1/rerank",
             path="/v1/rerank",
             keys=("JINA_API_KEY",),
-            settings={"return_documents": False},  # alone in sending the texts back unless told not to
+            settings={"return_documents": False},  # the only service that returns the texts by default
             max_documents=500,  # a guess
         ),
         Service(
@@ -140,7 +140,7 @@ def read_scores(service: Service, answer: Any, count: int) -> list[float]:
     if isinstance(answer, dict) and not isinstance(answer.get(service.results or "results"), list):
         found = type(answer if service.results is None else answer.get(service.results)).__name__
         raise BadAnswer(
-            _said_in_place_of_scores(answer) or f"expected a list of {service.results or 'results'}, got {found}"
+            _message_in_place_of_scores(answer) or f"expected a list of {service.results or 'results'}, got {found}"
         )
     results = answer if service.results is None else answer.get(service.results)
     if not isinstance(results, list):
@@ -179,38 +179,38 @@ def read_bill(answer: Any, headers: Mapping[str, str]) -> Bill:
 def read_message(content: bytes) -> str:
     """What an error's body says, on one line of any length; all of the body where no known field holds it."""
     try:
-        said = json.loads(content)
+        message = json.loads(content)
     except (ValueError, RecursionError):
-        said = content.decode("utf-8", "replace")
-    return _on_one_line(_message_in(said))
+        message = content.decode("utf-8", "replace")
+    return _on_one_line(_message_in(message))
 
 
-def _message_in(said: Any) -> Any:
+def _message_in(message: Any) -> Any:
     """The words within nested objects and lists of one, as far as fields of known names lead."""
     for _ in range(8):
-        if isinstance(said, list) and len(said) == 1:
-            said = said[0]
-        known = [said[name] for name in _MESSAGE_FIELDS if isinstance(said, dict) and said.get(name)]
+        if isinstance(message, list) and len(message) == 1:
+            message = message[0]
+        known = [message[name] for name in _MESSAGE_FIELDS if isinstance(message, dict) and message.get(name)]
         if not known:
-            return said
-        said = known[0]
-    return said
+            return message
+        message = known[0]
+    return message
 
 
-def _on_one_line(said: Any) -> str:
-    if isinstance(said, dict | list):
-        said = json.dumps(said, ensure_ascii=False)
-    line = " ".join(str(said).split())
+def _on_one_line(message: Any) -> str:
+    if isinstance(message, dict | list):
+        message = json.dumps(message, ensure_ascii=False)
+    line = " ".join(str(message).split())
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in line)
 
 
-def _said_in_place_of_scores(answer: Mapping[str, Any]) -> str | None:
+def _message_in_place_of_scores(answer: Mapping[str, Any]) -> str | None:
     """The service's words where the answer is an error under status 200, else None."""
     if not any(answer.get(name) for name in _MESSAGE_FIELDS[:-1]):
         return None
-    said, code = _message_in(answer), answer.get("code")
-    words = _on_one_line(said if said != answer else dict(answer))
-    return f"it says: {words[:300]}{f' (code {code!s:.40})' if code and isinstance(said, str) else ''}"
+    message, code = _message_in(answer), answer.get("code")
+    words = _on_one_line(message if message != answer else dict(answer))
+    return f"it says: {words[:300]}{f' (code {code!s:.40})' if code and isinstance(message, str) else ''}"
 
 
 def _within(value: Any, *path: str) -> Any:

@@ -10,7 +10,7 @@ from rankladder.errors import KeyRefused
 from rankladder.rerank.hosted.address import KEY_HEADER, Address, checked_header
 
 BEARER = "authorization"
-"""The header in which a key is ``Bearer KEY``; in every other it stands alone."""
+"""The header in which a key is ``Bearer KEY``; in every other the key is alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,11 @@ def find_key(address: Address) -> Key | None:
             )
         return None
     if not (secret.isascii() and secret.isprintable()) or " " in secret:
-        raise KeyRefused(f"{address.name}: {variable} holds spaces or signs that no key has", hint="copy it again")
+        raise KeyRefused(f"{address.name}: {variable} holds spaces or characters that no key has", hint="copy it again")
     if not address.is_encrypted and not address.is_local:
         raise KeyRefused(
             f"{address.name}: the key in {variable} would travel unencrypted to {address.host}",
-            hint=f"use https://, or unset {variable} where the server asks for none",
+            hint=f"use https://, or unset {variable} if the server needs no key",
         )
     return Key(variable, secret, address.key_header or _header_by_environment(address))
 

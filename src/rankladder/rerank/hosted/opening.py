@@ -57,14 +57,14 @@ def open_hosted(
     """
     address = parse_address(name)
     if offline:
-        raise BadOption(f"{name} is a hosted model, and offline is asked for", hint="use a model on this machine (box)")
+        raise BadOption(f"{name} is a hosted model, and offline is set", hint="use a model on this machine (box)")
     refused = {"device": device, "revision": revision}
     refused |= {option: None if wish == "auto" else wish for option, wish in (("engine", engine), ("dtype", dtype))}
     if address.service.document_limit is None:
         refused["max_tokens"] = None if max_tokens is None else str(max_tokens)
     for option, value in refused.items():
         if value is not None:
-            raise BadOption(f"{name} is a hosted model: {option}={value} cannot be asked of {address.service.title}")
+            raise BadOption(f"{name} is a hosted model: {address.service.title} does not take {option}={value}")
     if max_tokens is not None and max_tokens < 1:
         raise BadOption(f"max_tokens must be at least 1, got {max_tokens}")
     if threads is not None and threads < 1:
@@ -106,7 +106,7 @@ def _terms_of_tei(address: Address, caller: Caller, in_flight: int) -> Terms:
     kind = info.fields.get("model_type")
     if isinstance(kind, dict) and "reranker" not in kind:
         raise BadOption(
-            f"{caller.where} serves {model or 'a model'}, which is no reranker ({', '.join(map(str, kind)):.60})",
+            f"{caller.where} serves {model or 'a model'}, which is not a reranker ({', '.join(map(str, kind)):.60})",
             hint="start the server with a reranking model",
         )
     # Each text takes one of the server's permits, and a request that finds too few is turned away whole.

@@ -95,7 +95,7 @@ class Clock:
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     sleep: Callable[[float, threading.Event], object] = lambda seconds, abandoned: abandoned.wait(seconds)
-    """Sleeps so many seconds, or until the event is set."""
+    """Sleeps that many seconds, or until the event is set."""
     chance: Callable[[], float] = random.random
 
 

@@ -65,7 +65,7 @@ class HostedScorer:
         bounds = " from 0 to 1" if service.from_0_to_1 and address.url == service.url else ""
         score = f"{service.scale}s" if service.scale == "raw logit" else f"{service.scale}{bounds}, not logits"
         served = f"hosted by {caller.where}{f', {terms.note}' if terms.note else ''}"
-        asked = f"at most {terms.max_tokens} tokens a document asked for; " if terms.max_tokens else ""
+        asked = f"at most {terms.max_tokens} tokens a document requested; " if terms.max_tokens else ""
         self.facts = Facts(
             model=address.name,
             dtype=service.scale,
@@ -77,7 +77,7 @@ class HostedScorer:
             digest=digest,
             note=(
                 f"{served}; scores are {score}, as the service gives them; {asked}"
-                "the service does not say what it cut and may change the model without notice"
+                "the service does not report what it cut and may change the model without notice"
             ),
         )
         self._address = address
@@ -134,7 +134,7 @@ class HostedScorer:
         if long != "truncate":
             raise BadOption(
                 f"{self.facts.model}: long={long!r} needs a model whose tokens are known",
-                hint="the service decides what becomes of long documents; split them yourself, or use a local model",
+                hint="the service decides how long documents are handled; split them yourself, or use a local model",
             )
         texts = [(query, document if isinstance(document, str) else document.full_text) for query, document in pairs]
         with closing(self.answers(texts)) as answers:
@@ -145,8 +145,8 @@ class HostedScorer:
                     return
 
     def answers(self, texts: list[tuple[str, str]]) -> Generator[tuple[Sequence[int], list[float]], None, None]:
-        """The rows of each request with their scores, as they arrive: what was paid can be kept whatever comes later.
-        The blank documents, which are not sent, come last.
+        """The rows of each request with their scores, as they arrive: paid scores can be kept even if a later
+        request fails. The blank documents, which are not sent, come last.
 
         Raises what ``score`` raises, once every answer that came before was given.
         """
@@ -186,7 +186,7 @@ class HostedScorer:
                     answer.set_result(self._ask(texts, rows, abandoned))
                 except BaseException as error:
                     answer.set_exception(error)
-                    abandoned.set()  # at once: who reads the answers may be busy with those before
+                    abandoned.set()  # at once: the reader of the answers may be busy with earlier answers
 
         # Python waits at its end for the threads of a pool, however long a service hangs; for daemons it does not.
         for number in range(min(self._in_flight, len(plan))):

@@ -49,11 +49,11 @@ _REQUEST = re.compile(
 )
 
 
-def blame_of(status: int, said: str) -> Blame:
+def blame_of(status: int, message: str) -> Blame:
     """What an error that is not status 200 lies in.
 
     Some servers answer 500 for a request that they will never take (llama.cpp: "input is too large to process"), and
-    429 for an account that is empty, so the words count too. Status 502 to 504 come from what stands before a service,
+    429 for an account that is empty, so the words count too. Status 502 to 504 come from a proxy before a service,
     and pass.
 
     >>> [blame_of(status, "").name for status in (400, 401, 404, 408, 413, 424, 429, 501, 503)]
@@ -66,17 +66,17 @@ def blame_of(status: int, said: str) -> Blame:
     'ACCOUNT'
     """
     if status == 429:
-        return Blame.ACCOUNT if _ACCOUNT.search(said) and not _RATE.search(said) else Blame.PASSING
+        return Blame.ACCOUNT if _ACCOUNT.search(message) and not _RATE.search(message) else Blame.PASSING
     if status in {408, 409, 425} or (status > 501 and status != 505):
         return Blame.PASSING
     if status in {401, 402, 403, 498}:
         return Blame.KEY
-    if status == 413 or (status in {400, 422, 500} and _SIZE.search(said)):
+    if status == 413 or (status in {400, 422, 500} and _SIZE.search(message)):
         return Blame.SIZE
     if status == 500:
-        if not said or _PASSING.search(said):
+        if not message or _PASSING.search(message):
             return Blame.PASSING
-        return Blame.REQUEST if _REQUEST.search(said) else Blame.UNCLEAR
+        return Blame.REQUEST if _REQUEST.search(message) else Blame.UNCLEAR
     if 400 <= status < 500 and status != 424:  # TEI's 424 says that its own model failed
         return Blame.REQUEST
     return Blame.SERVICE

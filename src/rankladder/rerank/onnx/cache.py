@@ -60,7 +60,7 @@ def cached_graph(checkpoint: Checkpoint, precision: Precision) -> tuple[Path, bo
 def _settle(draft: Path, folder: Path) -> None:
     """Moves a draft to its folder; where another process was first its graph is the same, and stays.
 
-    Raises OSError where the folder cannot be had; the draft is gone whatever happens.
+    Raises OSError where the folder cannot be had; the draft is always removed.
     """
     try:
         for last in (False, True):

@@ -27,8 +27,8 @@ after 3,000 tokens with the tests' tiny network (4 layers, width 64).
 
 
 class _Gate:
-    """Lets so many in at once. Who comes waits at a turnstile, so that those who leave and come again keep nobody out:
-    a permit alone would mostly go to whoever has just returned it.
+    """Lets so many in at once. Callers queue for a permit, so a thread that releases a permit and asks again cannot
+    starve the others.
     """
 
     def __init__(self, places: int) -> None:

@@ -51,6 +51,6 @@ def lookup(graph: Graph, ids: str, table: NDArray[np.float32], *, precision: Pre
 def layer_norm(
     graph: Graph, x: str, weight: NDArray[np.float32], bias: NDArray[np.float32] | None, *, eps: float
 ) -> str:
-    """LayerNorm over the last axis, in fp32 whatever the precision."""
+    """LayerNorm over the last axis, always in fp32."""
     inputs = [x, graph.weight(weight)] + ([] if bias is None else [graph.weight(bias)])
     return graph.op("LayerNormalization", *inputs, axis=-1, epsilon=eps)

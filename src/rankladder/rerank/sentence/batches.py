@@ -8,7 +8,7 @@ from collections.abc import Sequence
 def plan_padded(lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]:
     """Row numbers grouped so that a group, padded to its longest, holds at most ``max_tokens``; longest first.
 
-    A row longer than that stands alone. Equal lengths keep the order given.
+    A longer row is a batch alone. Equal lengths keep the order given.
 
     >>> plan_padded([3, 9, 3, 3], max_tokens=9)
     [[1], [0, 2, 3]]

@@ -79,7 +79,7 @@ class SentenceEngine:
 
     @property
     def token_budget(self) -> int:
-        """Most tokens of a batch, padding included, as it stands now."""
+        """Most tokens of a batch, padding included, at this moment."""
         return self._budget.tokens
 
     def score(

@@ -120,7 +120,7 @@ def _check_tokenizer(foreign: Foreign, theirs: Any) -> None:
             raise BadConfig(
                 f"{foreign.folder}: the tokenizer that transformers makes of it reads {pair} as {ids}, "
                 f"tokenizer.json as {foreign.tokenizer.encode(*pair).ids}",
-                hint="save the tokenizer again with transformers, so that all of its files say the same",
+                hint="save the tokenizer again with transformers, so that all of its files agree",
             )
 
 
@@ -187,7 +187,7 @@ def built(foreign: Foreign, build: Callable[[], Made]) -> Made:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bars and no advice from transformers meanwhile: what is wrong is raised here."""
+    """No progress bars and no advice from transformers inside: errors are raised here."""
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity(ERROR)

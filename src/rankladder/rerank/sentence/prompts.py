@@ -1,4 +1,4 @@
-"""The published prompts of rerankers that are language models: what stands around a query and a document."""
+"""The published prompts of rerankers that are language models: the text around a query and a document."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Prompt:
     positive: str
     negative: str
     instruction: str | None
-    """The task, where the prompt names one; it stands in ``before``."""
+    """The task, where the prompt names one; it is in ``before``."""
     mark: str
     """A sentence that every rendering of this prompt holds and no other prompt does."""
 

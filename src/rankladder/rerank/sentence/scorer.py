@@ -30,7 +30,7 @@ def sentence_scorer(
     assert dtype.dtype != "int8"  # choose_dtype has refused it
     reader, tokenizer, prompt = foreign_reader(foreign, max_tokens=max_tokens, one_core=threads == 1)
     answers = None if prompt is None else answer_ids(foreign.tokenizer, prompt)
-    said = "" if prompt is None else f", prompt of {prompt.name}"
+    prompt_note = "" if prompt is None else f", prompt of {prompt.name}"
     engine = SentenceEngine(foreign, answers=answers, dtype=dtype.dtype, device=device, threads=threads)
     return TokenScorer(
         foreign,
@@ -39,5 +39,5 @@ def sentence_scorer(
         dtype=dtype.dtype,
         tokenizer=tokenizer,
         identity=(foreign.digest(), repr(prompt), dtype.dtype, str(max_tokens)),
-        about=f"{dtype.reason}; engine {engine.about} ({why}){said}, at most {max_tokens} tokens",
+        about=f"{dtype.reason}; engine {engine.about} ({why}){prompt_note}, at most {max_tokens} tokens",
     )

@@ -116,7 +116,7 @@ def _open(name: AttentionName, *, device: torch.device, dtype: torch.dtype, head
 
         return Flex.compiled()
     if dtype == torch.float32:
-        return "computes in bf16 or fp16, and fp32 is asked for"
+        return "computes in bf16 or fp16, and fp32 is requested"
     if torch.cuda.get_device_capability(device) < (8, 0):
         return f"needs compute capability 8.0, and {torch.cuda.get_device_name(device)} is older"
     if head_size % 8 or head_size > 256:
@@ -158,7 +158,7 @@ def failed_trial(attend: Attend, *, device: torch.device, dtype: torch.dtype, he
                 raise  # no room for two short sequences: another kernel would not find it either
             return f"does not run here ({str(error).strip().partition(chr(10))[0]})"
         if not off < _OFF:
-            return f"attends otherwise than torch does here, by {off:.2g}"
+            return f"disagrees with torch's own attention by {off:.2g}"
     return None
 
 

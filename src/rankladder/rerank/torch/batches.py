@@ -16,7 +16,7 @@ from rankladder.rerank.pairs import TokenPair, check_ids
 def plan_batches(lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]:
     """Row numbers grouped so that the tokens of a group sum to at most ``max_tokens``, longest first.
 
-    A row longer than that stands alone. Equal lengths keep the order given.
+    A longer row is a batch alone. Equal lengths keep the order given.
 
     >>> plan_batches([3, 9, 3, 3], max_tokens=9), plan_batches([4, 20, 5, 6], max_tokens=10)
     ([[1], [0, 2, 3]], [[1], [3], [2, 0]])
@@ -92,7 +92,7 @@ class HostBatch:
 
 
 class Layout:
-    """Where each token of a packed batch stands, computed once and used by every layer. All on the device."""
+    """The place of each token of a packed batch, computed once and used by every layer. All on the device."""
 
     def __init__(self, batch: Packed) -> None:
         tokens, rows = len(batch.ids), len(batch.ends) - 1

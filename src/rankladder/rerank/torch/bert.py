@@ -25,7 +25,7 @@ class _Layer:
 
 
 class BertEncoder:
-    """The encoder. In fp32 whatever the dtype: the embeddings, the residual stream, norms and the softmax."""
+    """The encoder. Always in fp32: the embeddings, the residual stream, norms and the softmax."""
 
     def __init__(self, net: Bert, weights: Weights, place: Place, attend: Attend) -> None:
         def norm(name: str) -> LayerNorm:

@@ -27,7 +27,7 @@ class TorchEngine:
     """Scores token sequences in batches, packed end to end. Usable from several threads: batches take turns.
 
     A score does not depend on its batch mates beyond rounding: within 3e-5 in fp32. On a GPU the same call may differ
-    as little from one time to the next, since sums are taken in no fixed order. In a program that has told torch to
+    as little from one time to the next, since sums are taken in no fixed order. In a program that has set torch to
     multiply fp32 in fewer bits (``torch.set_float32_matmul_precision``), fp32 is that here too.
 
     fp16 stays within 2e-2 logits of fp32 on the three networks measured; bf16 does not on two of them, because rounding
@@ -42,7 +42,7 @@ class TorchEngine:
     Fork: an engine on a GPU refuses to work in a forked child. On the CPU it works there, with one thread, because a
     fork does not copy the threads that torch computes with.
 
-    ``Reranker.open`` passes on all but ``token_budget``, which is for whoever makes the engine.
+    ``Reranker.open`` passes on all but ``token_budget``, which the maker of the engine sets.
 
     Args:
         checkpoint: The model.
@@ -52,7 +52,7 @@ class TorchEngine:
         token_budget: Most tokens of a batch (a longer sequence has one of its own); by default measured on CUDA.
         attention: See ``AttentionWish``; the engine's ``attention`` says which it became.
         threads: CPU only: threads of a matrix product, by default the usable cores. torch keeps this number for the
-            whole process, so it is set for each batch and then set back; another thread's torch sees it meanwhile,
+            whole process, so it is set for each batch and then set back; another thread's torch sees it in between,
             and batches of several engines take turns.
         cuda_graphs: Replay CUDA graphs; off until they are measured on a card.
 
@@ -115,7 +115,7 @@ class TorchEngine:
 
     @property
     def token_budget(self) -> int:
-        """Most tokens of a batch, as it stands now."""
+        """Most tokens of a batch, at this moment."""
         return self._budget.tokens
 
     def score(

@@ -34,7 +34,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """``x @ weight.T + bias``, in the dtype of the weight whatever the dtype of x."""
+    """``x @ weight.T + bias``, in the dtype of the weight, for any dtype of x."""
 
     weight: Tensor
     """(outputs, inputs)"""

@@ -27,7 +27,7 @@ class _Layer:
 
 
 class ModernBertEncoder:
-    """The encoder. In fp32 whatever the dtype: embeddings, residual stream, norms, rotary positions and the softmax."""
+    """The encoder. Always in fp32: embeddings, residual stream, norms, rotary positions and the softmax."""
 
     def __init__(self, net: ModernBert, weights: Weights, place: Place, attend: Attend) -> None:
         def norm(name: str) -> LayerNorm:

@@ -14,7 +14,7 @@ from rankladder.rerank.torch.modernbert import ModernBertEncoder
 
 
 class PackedNetwork:
-    """Encoder → pooling → head. The head's one row a sequence is computed in fp32 whatever the dtype."""
+    """Encoder → pooling → head. The head's one row a sequence is always computed in fp32."""
 
     def __init__(self, network: Network, weights: Weights, place: Place, attend: Attend) -> None:
         self.network = network

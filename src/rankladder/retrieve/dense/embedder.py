@@ -156,7 +156,7 @@ def load_embedder(
     """The embedder in a folder that has been checked; prompts of None are the checkpoint's own.
 
     Raises MissingExtra, BadOption for a device that is not here, BadConfig for what Sentence Transformers cannot load
-    without code from the checkpoint, and BadTensor for a network of which not every weight is in the files.
+    without code from the checkpoint, and BadTensor for a network with a weight that is not in the files.
     """
     need("sentence_transformers", extra="dense")
     import torch
@@ -181,7 +181,7 @@ def load_embedder(
             )
     except CheckpointRefused:
         raise
-    except Exception as error:  # it raises whatever the libraries below it raise
+    except Exception as error:  # it raises any error of the libraries below it
         raise BadConfig(
             f"{folder.path}: Sentence Transformers cannot load it: {str(error).strip().partition(chr(10))[0]}",
             hint="no code from a checkpoint is run: a newer transformers may know this architecture itself",

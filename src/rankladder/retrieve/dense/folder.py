@@ -102,7 +102,7 @@ def lacking(folder: Path) -> str | None:
 
 
 def _settings(folder: Path) -> list[str]:
-    """Prompts and the similarity stand in one; how much is read and how it is tokenised in the others."""
+    """Prompts and the similarity are in one file; the length limit and the tokenizer in the others."""
     return [SENTENCE_CONFIG, *((SETTINGS, TRANSFORMER_SETTINGS) if (folder / CONFIG).is_file() else ())]
 
 
@@ -115,14 +115,12 @@ def _expect_an_embedder(path: Path, settings: Mapping[str, object]) -> None:
     names = config.get("architectures")
     classifies = isinstance(names, list) and any(str(name).endswith("ForSequenceClassification") for name in names)
     if kind == "CrossEncoder" or (classifies and not (path / MODULES).is_file()):
-        raise BadConfig(
-            f"{path}: expected an embedder, found a reranker", hint="give it as the model that reranks: --model"
-        )
+        raise BadConfig(f"{path}: expected an embedder, found a reranker", hint="use it as the reranker: --model")
     if kind != "SentenceTransformer":
         raise BadConfig(f"{path / SENTENCE_CONFIG}: expected a SentenceTransformer, found a {kind}")
     if not (path / MODULES).is_file():
         raise BadConfig(
-            f"{path}: no {MODULES}: expected a Sentence Transformers model, which says how tokens become one vector",
+            f"{path}: no {MODULES}: expected a Sentence Transformers model, which defines how tokens become one vector",
             hint="save it with Sentence Transformers: SentenceTransformer(modules=[…]).save_pretrained(folder)",
         )
 
@@ -147,7 +145,7 @@ def _check_transformer(folder: Path) -> None:
         if (folder / name).is_file():
             settings = Section.read(folder / name)
             for key in ("query_length", "document_length", "query_expansion"):
-                settings.expect(key, None, why="queries and documents are read to one length here")
+                settings.expect(key, None, why="here queries and documents are read up to the same length")
             if settings.value("max_seq_length") is not None:
                 settings.integer("max_seq_length")
     if (folder / SETTINGS).is_file():

@@ -16,7 +16,7 @@ class KnownEmbedder:
     name: str
     hub_id: str
     revision: str
-    """The hub commit that the name stands for."""
+    """The hub commit of the name."""
     width: int
     max_tokens: int | None
     """None for one without a limit."""

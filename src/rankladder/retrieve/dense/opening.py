@@ -26,16 +26,16 @@ def open_embedder(
     query_prompt: str | None = None,
     document_prompt: str | None = None,
 ) -> SentenceEmbedder:
-    """The Sentence Transformers model that a name stands for (extra ``dense``).
+    """The Sentence Transformers model of a name (extra ``dense``).
 
     Args:
         name: A known embedder (``all_embedders``) at its pinned commit, a folder, or a hub id, ``organisation/name`` or
             ``organisation/name@revision``.
         revision: The hub commit, for a known embedder or a hub id.
         offline: Whether the hub is left alone; None follows ``HF_HUB_OFFLINE``, which False cannot overrule. A model in
-            the local cache is used without touching the network whatever this says.
+            the local cache is always used without touching the network.
         device: ``cuda``, ``mps`` or ``cpu``; by default the first of these that is here.
-        query_prompt: What stands before every query, "" for nothing; by default what the checkpoint says, then what the
+        query_prompt: The text before every query, "" for nothing; by default what the checkpoint says, then what the
             model's card says where it is a known one, then nothing.
         document_prompt: Likewise before every document.
 
@@ -59,7 +59,7 @@ def open_embedder(
 
 
 def find_embedder(name: str | Path, *, offline: bool | None = None) -> Path:
-    """The folder of the embedder that a name stands for, fetched where need be and not read.
+    """The folder of the embedder of a name, fetched if needed and not read.
 
     Raises what ``open_embedder`` raises for a name.
     """

@@ -31,7 +31,7 @@ _HEAD = struct.Struct("<8sII32s16x")
 _MAGIC = b"RLDENSE1"
 KEY_BYTES = 32
 MOST_MAPPED = 128
-"""Blocks that are mapped, each of which holds a file open (macOS allows 256 by default); the others lie in memory."""
+"""Blocks that are mapped, each with an open file (macOS allows 256 by default); the others lie in memory."""
 
 
 class EmbeddingsNotKept(UserWarning):
@@ -70,7 +70,7 @@ class EmbeddingStore:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """A turn at embedding a block: other processes wait, and what they wrote meanwhile is here.
+        """A turn at embedding a block: other processes wait, and their new blocks are included.
 
         Where the folder cannot be written, it warns with EmbeddingsNotKept once and goes on in memory.
         """
@@ -143,7 +143,7 @@ def _read(path: Path, wanted: Collection[bytes], *, in_memory: bool) -> Block | 
     try:
         with path.open("rb") as file:
             mapped = file.read() if in_memory else _mapped(file)
-    except (OSError, ValueError):  # gone meanwhile, another user's, or empty
+    except (OSError, ValueError):  # just removed, another user's, or empty
         return None
     magic, count, width, digest = _HEAD.unpack_from(mapped) if len(mapped) >= _HEAD.size else (b"", 0, 0, b"")
     flags = _HEAD.size + KEY_BYTES * count

@@ -19,7 +19,7 @@ _FLOATS = frozenset({"F32", "F16", "BF16"})
 
 
 def check_weights(model: str, weights: Mapping[str, NDArray[np.float32]], stored: Sequence[StoredTensor]) -> None:
-    """Refuses a network that holds a float weight whose values stand in no file, or that is not finite.
+    """Refuses a network that holds a float weight whose values are in no file, or that is not finite.
 
     transformers fills a weight that a checkpoint lacks with random numbers and logs it. It also renames weights and
     cuts fused ones into equal parts as it loads them, so values are compared, not names: each weight has to equal, in

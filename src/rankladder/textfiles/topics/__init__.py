@@ -26,7 +26,7 @@ def read_topics(path: str | Path, *, field: str | None = None, line_ids: bool = 
 
     The content decides, not the name: SGML and XML (``<top>``, ``<topic>``, ``<query>``), JSON (lines, an array, an
     object by id, conversations), ``id<tab>text``, ``id:text``, a table with a header, ``.I``. A topic of several
-    fields asks by its title, or what stands for one.
+    fields asks by its title, or the field that serves as one.
 
     Args:
         path: A file, packed as ``.gz`` or not, or a BEIR folder.

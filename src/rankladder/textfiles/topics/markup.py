@@ -193,7 +193,7 @@ def _label_off(text: str) -> str:
 
 
 def _without_asides(text: str) -> str:
-    """The text without comments and declarations, their line ends kept; CDATA as text. One pass, whatever it holds."""
+    """The text without comments and declarations, their line ends kept; CDATA as text. One pass for any content."""
     kept: list[str] = []
     place = 0
     last = {opener: text.rfind(end) for opener, end in _ENDS.items()}

@@ -62,8 +62,8 @@ def _topics(record: Mapping[str, Any], where: str, number: int | None) -> Iterat
         if not isinstance(turn, dict):
             raise BadFile(f"{where}: turn {place}: expected an object", hint=_HINT)
         turn_id = next((turn[key] for key in ("number", "turn_id") if turn.get(key) not in (None, "")), place)
-        said = {key.lower(): text for key, value in turn.items() if key not in ID_NAMES and (text := _text(value))}
-        yield Topic(f"{where}, turn {place}", f"{id}_{turn_id}", said)
+        named = {key.lower(): text for key, value in turn.items() if key not in ID_NAMES and (text := _text(value))}
+        yield Topic(f"{where}, turn {place}", f"{id}_{turn_id}", named)
 
 
 def _id_of(record: Mapping[str, Any]) -> str | None:
@@ -76,7 +76,7 @@ def _id_of(record: Mapping[str, Any]) -> str | None:
 
 
 def _text(value: Any) -> str:
-    """A text as it stands; a list of numbers is told from nothing, so that a message can name it."""
+    """A text unchanged; a list of numbers is distinguished from nothing, so that a message can name it."""
     if isinstance(value, str):
         return value
     return ""
@@ -109,7 +109,7 @@ def _asks(record: Mapping[str, Any]) -> bool:
 
 def _hint(record: Mapping[str, Any], id: str | None) -> str:
     if _vectors(record):
-        return "the file holds vectors, not texts: take the topics that these were made from"
+        return "the file holds vectors, not texts: use the topics that they were made from"
     if id is None:
-        return f"give each an id, the one that its judgements have; {_HINT}"
+        return f"give each query the id that its judgements have; {_HINT}"
     return _HINT

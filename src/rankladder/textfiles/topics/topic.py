@@ -143,7 +143,8 @@ def _joined(topic: Topic, field: str) -> tuple[str, str] | None:
 
 def _hint(topic: Topic) -> str:
     if {"docid", "url"} & topic.fields.keys():
-        return "these topics ask with a document, not in words: write id<tab>text with the texts of those documents"
+        return "these topics have a document as their query, not words: write id<tab>text with the texts of those "
+        "documents"
     if {"vector", "embedding"} & topic.fields.keys():
-        return "the file holds vectors, not texts: take the topics that these were made from"
+        return "the file holds vectors, not texts: use the topics that they were made from"
     return "choose a field that all topics have with --field, or write lines of id<tab>text"
