@@ -55,8 +55,8 @@ def list_kept(kinds: Collection[str] = KINDS, *, older_than_days: float | None =
     if older_than_days is not None and older_than_days < 0:
         raise BadOption(f"older_than_days must be 0 or more, got {older_than_days:g}")
     until = float("inf") if older_than_days is None else time.time() - older_than_days * _DAY_S
-    found = (one for kind in KINDS if kind in kinds for one in (_models() if kind == "models" else _of_cache(kind)))
-    return [one for one in found if one.used <= until]
+    found = (entry for kind in KINDS if kind in kinds for entry in (_models() if kind == "models" else _of_cache(kind)))
+    return [entry for entry in found if entry.used <= until]
 
 
 def _of_cache(kind: str) -> Iterator[Kept]:
@@ -87,9 +87,14 @@ def _models() -> Iterator[Kept]:
         repositories = scan_cache_dir().repos
     except (CacheNotFound, OSError):
         return
-    for one in sorted(repositories, key=lambda one: one.repo_id):
-        if one.repo_type == "model" and one.repo_id in known:
-            yield Kept("models", Path(one.repo_path), one.size_on_disk, max(one.last_accessed, one.last_modified))
+    for repository in sorted(repositories, key=lambda repository: repository.repo_id):
+        if repository.repo_type == "model" and repository.repo_id in known:
+            yield Kept(
+                "models",
+                Path(repository.repo_path),
+                repository.size_on_disk,
+                max(repository.last_accessed, repository.last_modified),
+            )
 
 
 def clear(kept: Kept) -> bool:

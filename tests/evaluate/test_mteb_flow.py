@@ -247,7 +247,7 @@ def write_embedder(folder: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("scores", "words"),
-    [({"q0": {"d99": 1.0}}, "one is 'd99'"), ({"other": {"d01": 1.0}}, "answers none of the task's 6 queries")],
+    [({"q0": {"d99": 1.0}}, "such as 'd99'"), ({"other": {"d01": 1.0}}, "has none of the task's 6 queries")],
 )
 def test_a_run_over_something_else_is_refused(
     beir: Path, tmp_path: Path, scores: dict[str, dict[str, float]], words: str

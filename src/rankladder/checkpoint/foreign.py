@@ -149,7 +149,7 @@ def _expect_plain(config: Section) -> None:
     """Refuses what makes transformers fetch or run more than the network that its own code describes."""
     config.expect("quantization_config", None, why="quantised weights are not read here")
     for key in ("attn_implementation", "_attn_implementation", "_attn_implementation_internal"):
-        config.expect(key, None, "eager", "sdpa", why="a kernel from the hub would be code that nobody checked")
+        config.expect(key, None, "eager", "sdpa", why="a kernel from the hub would be unchecked code")
     config.expect("use_kernels", False, None)
     config.expect("is_decoder", False)
     config.expect("add_cross_attention", False)

@@ -133,7 +133,7 @@ def _check_common(
         check_decoder(settings, listed, added, flags=flags)
     else:
         named, counted = _section(folder / SPECIALS_MAP), _section(folder / ADDED_TOKENS)
-        files += [one.path for one in (named, counted) if one.path.is_file()]
+        files += [section.path for section in (named, counted) if section.path.is_file()]
         check_named(named, added)
         for token in counted.keys():  # noqa: SIM118 (a Section, not a dict)
             check_known(counted, token, token, added)

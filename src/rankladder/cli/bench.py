@@ -147,9 +147,9 @@ def bench(
     if not any(plan.configurations or plan.failures for plan, _ in planned):
         raise BadOption("nothing is left to measure", hint="rankladder models lists the models and their engines")
     for plan, workload in planned:
-        for one in plan.configurations:
-            if one.engine == "hosted":
-                note_requests(one, asked_of_service(one, workload, passes=passes, repeats=repeats))
+        for configuration in plan.configurations:
+            if configuration.engine == "hosted":
+                note_requests(configuration, asked_of_service(configuration, workload, passes=passes, repeats=repeats))
     interrupted = False
     for plan, workload in planned:
         count = len(plan.configurations)
@@ -193,7 +193,7 @@ def _requests(models: Sequence[str]) -> list[ModelRequest]:
     from rankladder.checkpoint import is_local
     from rankladder.rerank import ModelRequest
 
-    return [ModelRequest.parse(name) for name in models or [one.name for one in all_models() if is_local(one)]]
+    return [ModelRequest.parse(name) for name in models or [model.name for model in all_models() if is_local(model)]]
 
 
 def _lengths(text: str) -> list[int | None]:

@@ -75,29 +75,31 @@ def clear(kinds: tuple[str, ...], days: float | None, yes: bool, form: Form | No
     if not yes and not click.confirm("Remove all of it?", err=True):
         return
     freed = 0
-    for one in found:
-        if kept.clear(one):
-            freed += one.bytes
+    for entry in found:
+        if kept.clear(entry):
+            freed += entry.bytes
         else:
-            note(f"{one.path} is being written and is kept")
+            note(f"{entry.path} is being written and is kept")
     note(f"{_size(freed)} freed")
 
 
 def _show(found: list[Kept], form: Form | None) -> None:
     if resolve_form(form) == "json":
-        for one in found:
-            print_json({"kind": one.kind, "path": str(one.path), "bytes": one.bytes, "used": round(one.used, 3)})
+        for entry in found:
+            print_json(
+                {"kind": entry.kind, "path": str(entry.path), "bytes": entry.bytes, "used": round(entry.used, 3)}
+            )
         return
     if not found:
         note("nothing is kept")
         return
     rows = [
-        [one.kind, _size(one.bytes), time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used)), str(one.path)]
-        for one in found
+        [entry.kind, _size(entry.bytes), time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used)), str(entry.path)]
+        for entry in found
     ]
     print_table(
         ["kind", "size", "last used", "path"],
-        [*rows, ["all", _size(sum(one.bytes for one in found)), "", ""]],
+        [*rows, ["all", _size(sum(entry.bytes for entry in found)), "", ""]],
         right=(1,),
     )
 

@@ -136,7 +136,7 @@ def _columns(outcome: Outcome) -> dict[str, list[str]]:
 
     measure = outcome.measure if outcome.reference is None else "agreement"
     for judged in outcome.contenders:
-        one, spent, evidence = judged.contender, judged.contender.spent, judged.evidence
+        contender, spent, evidence = judged.contender, judged.contender.spent, judged.evidence
         add("contender", judged.name)
         add(measure, "–" if judged.overall is None else spread(judged.overall))
         add("keeps target", "–" if evidence is None else percent(evidence.probability))
@@ -145,9 +145,9 @@ def _columns(outcome: Outcome) -> dict[str, list[str]]:
         add("busy", "–" if spent is None or spent.busy is None else f"{100 * spent.busy:.0f} %")
         for name, rate in (("pairs/s", spent and spent.pairs_per_second), ("MiB", spent and spent.memory_mb)):
             add(name, "–" if rate is None else f"{rate:,.0f}")
-        add("cut", "–" if one.cut is None else f"{100 * one.cut:.0f} %")
+        add("cut", "–" if contender.cut is None else f"{100 * contender.cut:.0f} %")
         add("1,000 queries", figure(None if spent is None else spent.per_1000_queries, 4))
-        mark = "".join((*(f", also {other}" for other in one.also), ", runs today" if one.current else ""))
+        mark = "".join((*(f", also {other}" for other in contender.also), ", runs today" if contender.current else ""))
         add("verdict", f"{judged.reason}{mark}")
     return columns
 

@@ -180,7 +180,7 @@ def _request(judged: JudgedData, options: dict[str, Any]) -> ChoiceRequest:
     if options["target"] is not None and options["target_value"] is not None:
         raise click.UsageError("--target and --target-ndcg exclude each other")
     judging = (judged.qrels, judged.split, judged.drop_pairs)
-    if stand_in is not None and (any(one is not None for one in judging) or judged.grade_scale != 1):
+    if stand_in is not None and (any(option is not None for option in judging) or judged.grade_scale != 1):
         raise click.UsageError(
             "--reference replaces judgements: leave --qrels, --split, --drop-pairs and --grade-scale out"
         )

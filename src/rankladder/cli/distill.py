@@ -145,21 +145,22 @@ def _show(found: Distillation, form: Form | None) -> None:
     """The figures, and where the student lies."""
     figures = found.measured.figures
     if resolve_form(form) == "json":
-        for one in figures:
-            print_json({name: getattr(one, name) for name in one.__dataclass_fields__})
+        for figure in figures:
+            print_json({name: getattr(figure, name) for name in figure.__dataclass_fields__})
     elif figures:
         rows = [
-            [visible(one.dataset), f"{one.queries:,}", visible(one.system), one.role, *_cells(one)] for one in figures
+            [visible(figure.dataset), f"{figure.queries:,}", visible(figure.system), figure.role, *_cells(figure)]
+            for figure in figures
         ]
         print_table(["set", "queries", "system", "role", "nDCG@10", "95 %"], rows, right=(1, 4))
     if found.only in {None, "export"}:
         note(f"the student is {found.exported.folder}: rankladder search --model {found.exported.folder} …")
 
 
-def _cells(one: Any) -> list[str]:
-    if one.mean is None:
-        return ["failed", visible(str(one.failed).splitlines()[0])]
-    return [f"{one.mean:.4f}", "—" if one.low is None else f"{one.low:.3f} … {one.high:.3f}"]
+def _cells(figure: Any) -> list[str]:
+    if figure.mean is None:
+        return ["failed", visible(str(figure.failed).splitlines()[0])]
+    return [f"{figure.mean:.4f}", "—" if figure.low is None else f"{figure.low:.3f} … {figure.high:.3f}"]
 
 
 def _show_plan(found: Distillation, form: Form | None) -> None:
@@ -181,14 +182,16 @@ def _show_plan(found: Distillation, form: Form | None) -> None:
     for remark in plan.remarks:
         note(visible(remark))
     if resolve_form(form) == "json":
-        models = [{name: getattr(one, name) for name in one.__dataclass_fields__} for one in needed]
+        models = [{name: getattr(model, name) for name in model.__dataclass_fields__} for model in needed]
         print_json({**facts, "models": models})
     else:
         shown = {key: "unknown" if value is None else value for key, value in facts.items()}
         cells = [[key.replace("_", " "), f"{v:,}" if isinstance(v, int) else str(v)] for key, v in shown.items()]
         print_table(["", "plan"], cells, right=(1,))
         say()
-        print_table(["needed for", "model", "here", "parameters", "licence"], [_needed_cells(one) for one in needed])
+        print_table(
+            ["needed for", "model", "here", "parameters", "licence"], [_needed_cells(model) for model in needed]
+        )
 
 
 def _needed_cells(one: Needed) -> list[str]:

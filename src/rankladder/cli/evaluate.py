@@ -118,7 +118,7 @@ def evaluate(
 
     # What these words alone show to be wrong is refused before any data is read.
     requests = [ModelRequest.parse(model) for model in models]
-    check_once("model", [one.text for one in requests])
+    check_once("model", [request.text for request in requests])
     check_once("retriever", retrievers)
     for name in retrievers:
         check_retriever(name)
@@ -200,21 +200,21 @@ def _print_json(found: Evaluation) -> None:
     """A line for each system, then a line for each comparison; ``--out`` holds the values query by query."""
     for system in found.systems:
         print_json({"dataset": found.dataset.name, **_system_row(system)})
-    for one in found.comparisons:
+    for comparison in found.comparisons:
         print_json(
             {
-                "measure": one.measure,
-                "first": one.first,
-                "second": one.second,
-                "difference": one.difference,
-                "p": one.p,
-                "p_at_most": one.p_at_most,
-                "p_holm": one.p_holm,
-                "p_holm_at_most": one.p_holm_at_most,
+                "measure": comparison.measure,
+                "first": comparison.first,
+                "second": comparison.second,
+                "difference": comparison.difference,
+                "p": comparison.p,
+                "p_at_most": comparison.p_at_most,
+                "p_holm": comparison.p_holm,
+                "p_holm_at_most": comparison.p_holm_at_most,
                 "tests": found.tests,
-                "wins": one.wins,
-                "ties": one.ties,
-                "losses": one.losses,
+                "wins": comparison.wins,
+                "ties": comparison.ties,
+                "losses": comparison.losses,
             }
         )
 
@@ -225,7 +225,8 @@ def _system_row(system: System) -> dict[str, Any]:
         "role": system.role,
         "candidates": system.candidates,
         "measures": {
-            measure: {"mean": one.mean, "low": one.low, "high": one.high} for measure, one in system.intervals.items()
+            measure: {"mean": interval.mean, "low": interval.low, "high": interval.high}
+            for measure, interval in system.intervals.items()
         },
         "pairs": system.pairs,
         "truncated": system.truncated,

@@ -106,7 +106,7 @@ def index(
         "files_skipped": len(report.skipped),
     }
     if resolve_form(form) == "json":
-        skipped = [{"path": str(one.path), "reason": one.reason} for one in report.skipped]
+        skipped = [{"path": str(file.path), "reason": file.reason} for file in report.skipped]
         print_json({"index": str(into), **counts, "skipped": skipped, "left_out": dict(report.left_out)})
     else:
         print_table(

@@ -121,7 +121,7 @@ class JudgedData:
         """The judged collection, its documents as they are selected. Raises as ``rankladder.evaluate.read_dataset``."""
         from rankladder.evaluate import read_dataset
 
-        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
         return read_dataset(data, **values, select=select, language=language or "en")
 
 
@@ -172,7 +172,7 @@ def judged_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @reading_options
     @wraps(command)
     def packed(**options: Any) -> Any:
-        judged = JudgedData(**{one.name: options.pop(one.name) for one in fields(JudgedData)})
+        judged = JudgedData(**{field.name: options.pop(field.name) for field in fields(JudgedData)})
         return command(judged=judged, **options)
 
     path = GivenPath()

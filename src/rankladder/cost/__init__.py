@@ -83,7 +83,9 @@ def measure_costs(
     workload = Workload.of("your queries and candidates", tasks)
     configurations = [Configuration.of(request) for request in requests]
     if long != "truncate":
-        configurations = [replace(one, options={**one.options, "long": long}) for one in configurations]
+        configurations = [
+            replace(configuration, options={**configuration.options, "long": long}) for configuration in configurations
+        ]
     measurement = Measurement(
         configurations, workload, passes=passes, repeats=repeats, tail=tail, search=False, peaks=peaks
     )

@@ -40,6 +40,6 @@ def asked_of_service(
     lists = [planned([(query, text) for text in texts]) for query, texts in workload.lists]
     ranked = [lists[number % len(lists)] for number in range(REPEATS if repeats is None else repeats)]
     return Asked(
-        passes * one_pass.requests + sum(one.requests for one in ranked),
-        passes * one_pass.documents + sum(one.documents for one in ranked),
+        passes * one_pass.requests + sum(ranking.requests for ranking in ranked),
+        passes * one_pass.documents + sum(ranking.documents for ranking in ranked),
     )

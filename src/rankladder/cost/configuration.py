@@ -146,7 +146,10 @@ def plan_grid(
         if rows and peer and peer_is_installed() and files.in_cross_encoder:
             configurations += _peers(model, files, rows)
         configurations += rows
-    distinct = {(one.name, one.peer, tuple(sorted(one.options.items()))): one for one in configurations}
+    distinct = {
+        (configuration.name, configuration.peer, tuple(sorted(configuration.options.items()))): configuration
+        for configuration in configurations
+    }
     return Plan(tuple(distinct.values()), tuple(failures), tuple(dict.fromkeys(notes)))
 
 

@@ -54,7 +54,7 @@ def baseline(cost: Cost, costs: Sequence[Cost]) -> Cost:
     """What a cost is compared with: Sentence Transformers with its defaults on the same model, with the same longest
     sequence, device and threads where a request names them; else the first row.
     """
-    return next((one for one in costs if one.configuration.is_peer_of(cost.configuration)), costs[0])
+    return next((other for other in costs if other.configuration.is_peer_of(cost.configuration)), costs[0])
 
 
 def cost_row(cost: Cost, compared: Cost, workload: Workload) -> dict[str, Any]:

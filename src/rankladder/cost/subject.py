@@ -73,8 +73,8 @@ class RerankerSubject:
         frame = self._reranker.facts.frame
         rankings = self._reranker.rank_many([(query, [text]) for query, text in pairs], long=self._long, progress=False)
         readings = [hit.reading for ranking in rankings for hit in ranking]
-        tokens = [0 if one is None else frame + one.query_kept + one.document_kept for one in readings]
-        return tokens, sum(one is not None and one.truncated for one in readings)
+        tokens = [0 if reading is None else frame + reading.query_kept + reading.document_kept for reading in readings]
+        return tokens, sum(reading is not None and reading.truncated for reading in readings)
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> object:
         """See Subject."""

@@ -110,7 +110,7 @@ def candidates_from_run(
     run, notes = read_run_file(path, name)
     fitted, spelt = fitted_run(run, dataset.qrels.grades, dataset.documents)
     found = Candidates.of(run.name, fitted, dataset, depth=depth)
-    return replace(found, remarks=(*notes, *(f"{run.name}: {one}" for one in spelt), *found.remarks))
+    return replace(found, remarks=(*notes, *(f"{run.name}: {remark}" for remark in spelt), *found.remarks))
 
 
 @checked
@@ -221,7 +221,7 @@ def open_lists(
         open_candidates(dataset, name, depth=depth, cut_runs=cut_runs, progress=progress, offline=offline)
         for name in retrievers
     ]
-    names = [one.name for one in found]
+    names = [candidates.name for candidates in found]
     for place, retriever in enumerate(retrievers):
         kind, path = check_retriever(retriever)
         if kind == "run" and names.count(names[place]) > 1:

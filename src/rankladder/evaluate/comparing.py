@@ -26,19 +26,19 @@ def compare_systems(
     comparisons: list[Comparison] = []
     for measure in measures:
         # The later one first: a reranker less its retriever.
-        rows = [(one, other, *_paired(one, other, measure)) for other, one in combinations(finished, 2)]
+        rows = [(system, other, *_paired(system, other, measure)) for other, system in combinations(finished, 2)]
         tested = [randomisation_test(a, b, resamples=resamples, seed=seed) for _, _, a, b in rows if len(a) > 1]
         corrected = holm(tested)
         bounds = holm_at_most(tested, resamples=resamples)
-        for place, (one, other, a, b) in enumerate(rows):
+        for place, (system, other, a, b) in enumerate(rows):
             differences = [x - y for x, y in zip(a, b, strict=True)]
             wins, losses = sum(d > 0 for d in differences), sum(d < 0 for d in differences)
             comparisons.append(
                 Comparison(
                     measure,
-                    one.name,
+                    system.name,
                     other.name,
-                    one.intervals[measure].mean - other.intervals[measure].mean,
+                    system.intervals[measure].mean - other.intervals[measure].mean,
                     tested[place] if tested else None,
                     corrected[place] if corrected else None,
                     wins,
@@ -62,8 +62,8 @@ def largest_changes(dataset: Dataset, systems: Sequence[System], measure: str, *
     )
 
 
-def _paired(one: System, other: System, measure: str) -> tuple[list[float], list[float]]:
-    first, second = one.per_query[measure], other.per_query[measure]
+def _paired(system: System, other: System, measure: str) -> tuple[list[float], list[float]]:
+    first, second = system.per_query[measure], other.per_query[measure]
     return [first[query] for query in first], [second[query] for query in first]
 
 

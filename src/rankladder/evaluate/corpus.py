@@ -46,7 +46,7 @@ class Corpus(Mapping[str, Document]):
         skipped, kinds = self.report.skipped, self.report.unknown_suffixes
         found = []
         if skipped:
-            first = "; ".join(f"{one.path.name}: {one.reason}" for one in skipped[:_NAMED])
+            first = "; ".join(f"{file.path.name}: {file.reason}" for file in skipped[:_NAMED])
             more = f" and {len(skipped) - _NAMED:,} more" if len(skipped) > _NAMED else ""
             found.append(f"{len(skipped):,} files of documents are left out ({first}{more})")
         if kinds:

@@ -137,14 +137,15 @@ class Evaluation:
                 "judged_queries": len(self.dataset.qrels.grades),
             },
             "candidates": [
-                {"name": one.name, "digest": one.digest, "remarks": list(one.remarks)} for one in self.candidates
+                {"name": candidates.name, "digest": candidates.digest, "remarks": list(candidates.remarks)}
+                for candidates in self.candidates
             ],
             "measures": list(self.measures),
             "top_k": self.top_k,
             "systems": [_system_row(system) for system in self.systems],
             "tests_per_measure": self.tests,
-            "comparisons": [asdict(one) for one in self.comparisons],
-            "changes": [asdict(one) for one in self.changes],
+            "comparisons": [asdict(comparison) for comparison in self.comparisons],
+            "changes": [asdict(change) for change in self.changes],
             "remarks": list(self.remarks),
             "settings": dict(self.settings),
         }

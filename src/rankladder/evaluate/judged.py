@@ -43,8 +43,8 @@ def _grades(relevant: Any, where: str, scale: int) -> dict[str, int]:
     match relevant:
         case dict():
             return {document: _grade(grade, where, scale) for document, grade in relevant.items()}
-        case list() if all(isinstance(one, str | int) and not isinstance(one, bool) for one in relevant):
-            ids = [str(one) for one in relevant]
+        case list() if all(isinstance(id, str | int) and not isinstance(id, bool) for id in relevant):
+            ids = [str(id) for id in relevant]
             if len(set(ids)) < len(ids):
                 raise DuplicateId(f"{where}: a document appears twice under 'relevant'")
             return dict.fromkeys(ids, scale)

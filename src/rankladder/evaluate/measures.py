@@ -35,7 +35,7 @@ def parse_measures(texts: Iterable[str]) -> tuple[str, ...]:
     Raises BadOption for one that it does not parse or cannot compute here, or whose values are summed and not averaged;
     MissingExtra.
     """
-    names = dict.fromkeys(repr(_parsed(text)) for one in texts for text in one.split())
+    names = dict.fromkeys(repr(_parsed(text)) for words in texts for text in words.split())
     if not names:
         raise BadOption("no measure was given", hint='--measures "nDCG@10 RR@10"')
     return tuple(names)
@@ -136,7 +136,7 @@ def _is_gdevals(measure: Any) -> bool:
     import ir_measures
 
     pipeline: Any = ir_measures.DefaultPipeline
-    able = (one.NAME for one in pipeline.providers if one.is_available() and one.supports(measure))
+    able = (provider.NAME for provider in pipeline.providers if provider.is_available() and provider.supports(measure))
     return next(able, "") == "gdeval"
 
 

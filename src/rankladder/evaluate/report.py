@@ -63,15 +63,15 @@ def comparison_table(evaluation: Evaluation) -> tuple[list[str], list[list[str]]
     headers = ["measure", "first", "second", "difference", "p", "p (Holm)", "win/tie/loss"]
     return headers, [
         [
-            one.measure,
-            one.first,
-            one.second,
-            f"{one.difference:+.4f}",
-            probability_text(one.p, at_most=one.p_at_most),
-            probability_text(one.p_holm, at_most=one.p_holm_at_most),
-            f"{one.wins}/{one.ties}/{one.losses}",
+            comparison.measure,
+            comparison.first,
+            comparison.second,
+            f"{comparison.difference:+.4f}",
+            probability_text(comparison.p, at_most=comparison.p_at_most),
+            probability_text(comparison.p_holm, at_most=comparison.p_holm_at_most),
+            f"{comparison.wins}/{comparison.ties}/{comparison.losses}",
         ]
-        for one in evaluation.comparisons
+        for comparison in evaluation.comparisons
     ]
 
 
@@ -111,7 +111,7 @@ def about_tests(evaluation: Evaluation) -> str:
     if not evaluation.tests:
         return f"No test was made: a test needs two systems and two queries.{intervals}"
     tests = "1 test" if evaluation.tests == 1 else f"{evaluation.tests} tests"
-    bounded = any(one.p_at_most or one.p_holm_at_most for one in evaluation.comparisons)
+    bounded = any(comparison.p_at_most or comparison.p_holm_at_most for comparison in evaluation.comparisons)
     bound = " ≤: the smallest p that the resamples can give; the true one may be smaller." if bounded else ""
     return (
         f"p: paired randomisation test, two-sided, {settings['resamples']:,} resamples, seed {settings['seed']}; "
@@ -127,9 +127,9 @@ def _system_cells(evaluation: Evaluation, system: System) -> list[str]:
         return [system.name, *means, "", "", "", "", ""]
     main = evaluation.measures[0]
     against = next(
-        one
-        for one in evaluation.comparisons
-        if one.measure == main and (one.first, one.second) == (system.name, system.candidates)
+        comparison
+        for comparison in evaluation.comparisons
+        if comparison.measure == main and (comparison.first, comparison.second) == (system.name, system.candidates)
     )
     return [
         system.name,
@@ -174,7 +174,7 @@ def _lines(evaluation: Evaluation) -> Iterator[str]:
     yield "## What was measured"
     yield ""
     yield f"- data set: `{dataset.digest}`"
-    yield from (f"- candidates {_cell(one.name)}: `{one.digest}`" for one in evaluation.candidates)
+    yield from (f"- candidates {_cell(listed.name)}: `{listed.digest}`" for listed in evaluation.candidates)
     yield from (
         f"- {_cell(system.name)}: `{system.digest}` ({_cell(system.about)})"
         for system in evaluation.systems

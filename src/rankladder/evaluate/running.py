@@ -92,8 +92,20 @@ def evaluate(
         return replace(system, per_query=per_query, intervals=intervals)
 
     systems = [
-        measured(System(one.name, "retriever", one.name, "", "", one.run, {}, {}, _digest(dataset.digest, one.digest)))
-        for one in candidates
+        measured(
+            System(
+                listed.name,
+                "retriever",
+                listed.name,
+                "",
+                "",
+                listed.run,
+                {},
+                {},
+                _digest(dataset.digest, listed.digest),
+            )
+        )
+        for listed in candidates
     ]
     labels: set[str] = set()
     for model in models:
@@ -119,7 +131,9 @@ def evaluate(
         comparisons=compare_systems(systems, wanted, resamples=resamples, seed=seed),
         changes=largest_changes(dataset, systems, wanted[0], count=most_changed),
         remarks=tuple(
-            dict.fromkeys([*dataset.remarks, *(remark for one in candidates for remark in one.remarks), *_few(dataset)])
+            dict.fromkeys(
+                [*dataset.remarks, *(remark for listed in candidates for remark in listed.remarks), *_few(dataset)]
+            )
         ),
         top_k=top_k,
         tests=finished * (finished - 1) // 2 if len(dataset.qrels.grades) > 1 else 0,
@@ -151,27 +165,35 @@ def _reranked(
     try:
         reranker = model if isinstance(model, Reranker) else model.open(offline=offline)
     except Exception as error:  # a model may fail in any way: its row says how, and the others are finished
-        yield from (_failure(one, asked, asked, error) for one in candidates)
+        yield from (_failure(listed, asked, asked, error) for listed in candidates)
         return
     label = _label(reranker.name, asked, labels)
     labels.add(label)
-    for place, one in enumerate(candidates):
-        name = f"{one.name} + {label}"
+    for place, listed in enumerate(candidates):
+        name = f"{listed.name} + {label}"
         try:
-            with open_store(folder, reranker, dataset, one, top_k=top_k, long=long) as kept:
+            with open_store(folder, reranker, dataset, listed, top_k=top_k, long=long) as kept:
                 found = rerank_candidates(
-                    reranker, dataset, one, name=name, top_k=top_k, store=kept, keys=keys, long=long, progress=progress
+                    reranker,
+                    dataset,
+                    listed,
+                    name=name,
+                    top_k=top_k,
+                    store=kept,
+                    keys=keys,
+                    long=long,
+                    progress=progress,
                 )
         except StorageFailed:  # no fault of the model's, and the next would meet it too
             raise
         except Exception as error:  # as above
             yield from (_failure(left, label, asked, error) for left in candidates[place:])
             return
-        digest = _digest(dataset.digest, one.digest, reranker.digest, str(top_k), long)
+        digest = _digest(dataset.digest, listed.digest, reranker.digest, str(top_k), long)
         yield System(
             name,
             "reranker",
-            one.name,
+            listed.name,
             asked,
             reranker.about,
             found.run,
@@ -207,7 +229,7 @@ def _check(
 ) -> None:
     if not candidates:
         raise BadInput("no candidates were given", hint="an evaluation needs at least one retriever's list")
-    names = [one.name for one in candidates]
+    names = [listed.name for listed in candidates]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise BadInput(

@@ -178,9 +178,9 @@ class Reranker:
         """
         scores, cut = array("f"), 0
         total = len(pairs) if isinstance(pairs, list) else None
-        for one in self._scored(as_pairs(pairs), long=long, progress=progress, total=total):
-            scores.append(one.score)
-            cut += one.reading is not None and one.reading.truncated
+        for scored in self._scored(as_pairs(pairs), long=long, progress=progress, total=total):
+            scores.append(scored.score)
+            cut += scored.reading is not None and scored.reading.truncated
         if cut:
             warnings.warn(
                 PairsTruncated(
@@ -239,8 +239,8 @@ class Reranker:
             Ranking.of(
                 query,
                 [
-                    Hit(document, one.score, index, one.reading, self.facts)
-                    for index, (document, one) in enumerate(zip(documents, scored, strict=False))
+                    Hit(document, score.score, index, score.reading, self.facts)
+                    for index, (document, score) in enumerate(zip(documents, scored, strict=False))
                 ],
                 self.name,
                 top_k=most,
@@ -269,8 +269,8 @@ class Reranker:
         ((asked, given),) = as_tasks([(query, documents)])
         expect_distinct(asked, given)
         pairs = [(asked.text, self._readable(document)) for document in given]
-        for place, one in self.scorer.stream(pairs, long=_checked_long(long), stop=stop):
-            yield Hit(given[place], one.score, place, one.reading, self.facts)
+        for place, scored in self.scorer.stream(pairs, long=_checked_long(long), stop=stop):
+            yield Hit(given[place], scored.score, place, scored.reading, self.facts)
 
     @names_checked
     def encode(self, documents: Documents) -> list[EncodedDocument]:

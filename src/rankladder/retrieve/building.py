@@ -200,7 +200,7 @@ def build_index(
         changed=len(plan.changed),
         removed=len(plan.removed),
         unchanged=len(plan.kept),
-        skipped=tuple(sorted(skipped, key=lambda one: one.path)),
+        skipped=tuple(sorted(skipped, key=lambda file: file.path)),
         unknown_suffixes=dict(found.unknown_suffixes),
         left_out=dict(found.left_out),
         select=select,

@@ -89,7 +89,7 @@ class HybridRetriever:
     def retrieve_stages(self, query: Query, *, k: int) -> list[Stage]:
         """What each retriever found, then what was made of it, with the time that each took."""
         depth = self._depth_for(k)
-        stages = [timed(partial(one.retrieve, query, k=depth)) for one in self.retrievers]
+        stages = [timed(partial(retriever.retrieve, query, k=depth)) for retriever in self.retrievers]
         found = [stage.ranking for stage in stages]
         return [*stages, timed(lambda: reciprocal_rank_fusion(found, k=k, constant=self.constant))]
 
@@ -97,7 +97,7 @@ class HybridRetriever:
     def retrieve_many(self, queries: Sequence[Query], *, k: int) -> list[Ranking]:
         """``retrieve`` for each query, each retriever asked for all of them at once where it can be."""
         depth = self._depth_for(k)
-        found = zip(*(retrieve_many(one, queries, k=depth) for one in self.retrievers), strict=True)
+        found = zip(*(retrieve_many(retriever, queries, k=depth) for retriever in self.retrievers), strict=True)
         return [reciprocal_rank_fusion(rankings, k=k, constant=self.constant) for rankings in found]
 
     def _depth_for(self, k: int) -> int:

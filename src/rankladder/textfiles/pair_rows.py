@@ -242,19 +242,19 @@ def _of_query(query: str, row: Any, where: str, listed: _Listed) -> Iterator[tup
         return
     if not isinstance(row, list):
         raise BadFile(f"{where}: expected documents with values, found {json.dumps(row)[:60]}", hint=_HINT)
-    for place, one in enumerate(row, 1):
-        match one:
-            case str() | int() if not isinstance(one, bool):
-                yield where, query, str(one), listed(place)
+    for place, item in enumerate(row, 1):
+        match item:
+            case str() | int() if not isinstance(item, bool):
+                yield where, query, str(item), listed(place)
             case [str() | int() as document, int() | float() as value]:
                 yield where, query, str(document), value
             case dict():
-                document, value = _first(one, _DOCUMENT), _first(one, VALUE_NAMES)
+                document, value = _first(item, _DOCUMENT), _first(item, VALUE_NAMES)
                 if document is None:
-                    raise BadFile(f"{where}: item {place}: no document id; the keys are {', '.join(one)}", hint=_HINT)
+                    raise BadFile(f"{where}: item {place}: no document id; the keys are {', '.join(item)}", hint=_HINT)
                 yield where, query, _id(document, where), listed(place) if value is None else value
             case _:
-                raise BadFile(f"{where}: item {place}: expected a document, found {json.dumps(one)[:60]}", hint=_HINT)
+                raise BadFile(f"{where}: item {place}: expected a document, found {json.dumps(item)[:60]}", hint=_HINT)
 
 
 def _first(record: Mapping[str, Any], names: Sequence[str]) -> Any:

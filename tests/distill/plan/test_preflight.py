@@ -28,7 +28,7 @@ TEACHERS = '[{ model = "bm25", weight = 2.0 }, { model = "labels" }]'
         ("START", "nobody/nothing", ModelMissing, "nobody/nothing is not on this machine"),
         ("START", "./nothing", PathMissing, "no checkpoint folder at ./nothing"),
         ("max_tokens = 32", "max_tokens = 600", BadOption, "reads at most 512"),
-        ("[train]", "[train]\nlayers = 9", BadOption, "asked for 9 layers, the start has 4"),
+        ("[train]", "[train]\nlayers = 9", BadOption, "9 layers requested, the start has 4"),
         ("[train]", '[train]\ndtype = "bf16"', BadOption, "there is no GPU here"),
         ("[train]", '[train]\nlogs = ["trackio"]', MissingExtra, "hint: pip install trackio$"),
         ("PROCESSES", "3", BadOption, "batch_size 16 does not divide"),

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[3]
         ("bm25 = 8", "bm25 = 9000", "mine: .*come to 9,002 candidates: at most 2,048"),
         ("max_tokens = 32", "max_tokens = 4", "max_tokens: .*>= 8"),
         ("batch_size = 16", "batch_size = 0", "batch_size: .*>= 1"),
-        ("micro_batch_size = 8", "micro_batch_size = 7", "batch_size 16 is no multiple of micro_batch_size 7"),
+        ("micro_batch_size = 8", "micro_batch_size = 7", "batch_size 16 is not a multiple of micro_batch_size 7"),
         ('scheme = "top"', 'scheme = "best"', "scheme: Invalid enum value 'best'"),
         ('name = "toy"', 'name = "../toy"', "name: .*matching regex"),
         ('queries = "queries.jsonl"\n', "", "expected either queries or scored, found neither"),

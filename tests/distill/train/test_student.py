@@ -142,7 +142,7 @@ def test_layers_that_lie_elsewhere_are_left_alone_and_named(tmp_path: Path) -> N
     ("settings", "said"),
     [
         ({"max_tokens": 513}, "max_tokens is 513, but .* reads at most 512"),
-        ({"layers": 5}, "asked for 5 layers, the start has 4"),
+        ({"layers": 5}, "5 layers requested, the start has 4"),
         ({"layers": (0, 4)}, r"expected places among 4 layers, rising, each once, got \[0, 4\]"),
     ],
 )

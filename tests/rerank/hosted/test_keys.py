@@ -341,7 +341,7 @@ def test_a_refused_key_says_how_to_send_it_in_another_header(monkeypatch: pytest
 
 def test_a_host_beyond_ascii_and_one_that_cannot_be() -> None:
     open_hosted("cohere:m@https://bücher.example")
-    with pytest.raises(BadOption, match="is no address"):
+    with pytest.raises(BadOption, match="is not an address"):
         open_hosted(f"cohere:m@https://{'ü' * 80}.example")
 
 

@@ -69,7 +69,7 @@ def outlook(recipe: Recipe, *, processes: int = 1) -> Outlook:
         if one.scored:
             scored = scored_rows(one.scored)
             if scored is None:
-                remarks.append(f"data {one.name}: {one.scored} cannot be asked for its rows")
+                remarks.append(f"data {one.name}: {one.scored} cannot be queried for its number of rows")
             rows = None if scored is None or rows is None else rows + scored
     if questions:
         remarks.append("rows and candidates are at most so many: duplicates and small corpora leave fewer")

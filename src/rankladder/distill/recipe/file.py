@@ -147,7 +147,8 @@ def _agree(recipe: Recipe, where: str) -> None:
     train = recipe.train
     if train.batch_size and train.micro_batch_size and train.batch_size % train.micro_batch_size:
         raise BadFile(
-            f"{where}: train: batch_size {train.batch_size} is no multiple of micro_batch_size {train.micro_batch_size}"
+            f"{where}: train: batch_size {train.batch_size} is not a multiple of micro_batch_size "
+            f"{train.micro_batch_size}"
         )
     if recipe.sample.scheme == "quantile-anchored":
         if not recipe.sample.head + recipe.sample.band:

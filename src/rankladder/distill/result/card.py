@@ -160,7 +160,7 @@ def _limits(recipe: Recipe, measured: Measured, apart: float) -> Iterator[str]:
 
 def _teachers(recipe: Recipe) -> str:
     if recipe.label is None:
-        return "the scores that the data brings"
+        return "the scores in the data"
     weighed = len({teacher.weight for teacher in recipe.label.teachers}) > 1
     return ", ".join(
         _named(one.model) + (f" (weight {one.weight:g})" if weighed else "") for one in recipe.label.teachers

@@ -180,7 +180,7 @@ def spread(wanted: int, count: int) -> list[int]:
     ([0, 2, 5], [0, 2, 3, 5], [0])
     """
     if wanted > count:
-        raise BadOption(f"train.layers: asked for {wanted} layers, the start has {count}")
+        raise BadOption(f"train.layers: {wanted} layers requested, the start has {count}")
     return [round(place * (count - 1) / max(1, wanted - 1)) for place in range(wanted)]
 
 

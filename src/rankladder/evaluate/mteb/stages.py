@@ -68,7 +68,7 @@ def first_stage(text: str) -> FirstStage:
     raise BadOption(
         f"a first stage is bm25, run:FOLDER or an embedder, got {text!r}",
         hint="an embedder is a hub id (organisation/name), a folder, or one of "
-        + ", ".join(one.name for one in all_embedders()),
+        + ", ".join(embedder.name for embedder in all_embedders()),
     )
 
 
@@ -232,7 +232,7 @@ class RunSearch:
             raise BadInput("a run gives candidates; it does not rerank those of another first stage")
         found = {query: _best(self.run.scores.get(query, {}), top_k) for query in queries["id"]}
         if not any(found.values()):
-            raise BadInput(f"run {self.run.name!r} answers none of the task's {len(found):,} queries")
+            raise BadInput(f"run {self.run.name!r} has none of the task's {len(found):,} queries")
         if unknown := {document for row in found.values() for document in row} - self._known:
             raise BadInput(
                 f"run {self.run.name!r} has {len(unknown):,} documents that the task does not have, "

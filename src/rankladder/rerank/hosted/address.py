@@ -127,7 +127,7 @@ def _split(name: str, url: str) -> SplitResult:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise BadOption(f"model {_without_user(name)!r}: {url!r} is no address: {error}") from None
+        raise BadOption(f"model {_without_user(name)!r}: {url!r} is not an address: {error}") from None
     # A key in an address would be printed with the model's name and stored with its scores.
     secret = parts.query and not _VERSION.fullmatch(parts.query)
     if parts.username is not None or parts.password is not None or secret or parts.fragment:

@@ -218,7 +218,7 @@ class Caller:
             other = (
                 f"write {self._address.name},key_header=api-key" if self._key.header == BEARER else "check that name"
             )
-            hint += f"; it was sent in the header {self._key.header!r}: if the server wants another, {other}"
+            hint += f"; it was sent in the header {self._key.header!r}: if the server needs another header, {other}"
         return KeyRefused(f"{where}; the key in {self._key.variable} is not accepted", hint=hint)
 
     def hidden(self, text: str) -> str:

@@ -179,11 +179,11 @@ class OnnxEngine:
             try:
                 running = workers
                 while running:
-                    one = found.get()
-                    if one is None:
+                    scored = found.get()
+                    if scored is None:
                         running -= 1
                     else:
-                        yield one
+                        yield scored
             finally:
                 ended.set()
         for thread in threads:

@@ -111,7 +111,7 @@ def known_embedder(name: str) -> KnownEmbedder | None:
     >>> known_embedder("BAAI/bge-small-en-v1.5").query_prompt
     'Represent this sentence for searching relevant passages: '
     """
-    return next((one for one in _TABLE if name in {one.name, one.hub_id}), None)
+    return next((embedder for embedder in _TABLE if name in {embedder.name, embedder.hub_id}), None)
 
 
 def is_reranker(name: str) -> bool:
@@ -123,7 +123,7 @@ def unknown_embedder(name: str) -> ModelMissing:
     """The error for a name that is no embedder's: it names the nearest, and says where a reranker is given."""
     if is_reranker(name):
         return ModelMissing(f"{name} is a reranker, not an embedder", hint=f"--model {name} reranks what was found")
-    by_lower = {one.name.lower(): one.name for one in _TABLE}
+    by_lower = {embedder.name.lower(): embedder.name for embedder in _TABLE}
     near = [by_lower[found] for found in get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)]
     return ModelMissing(
         f"no embedder is called {name!r}",

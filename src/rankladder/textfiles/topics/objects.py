@@ -25,14 +25,14 @@ def json_topics(text: str, file: Path, *, line_ids: bool) -> Iterator[Topic]:
     if isinstance(value, dict) and _id_of(value) is None:
         value = next((value[key] for key in _LISTS if _is_list(value.get(key))), value)
     if isinstance(value, dict) and _id_of(value) is None and not _vectors(value) and not _asks(value):
-        for id, one in value.items():
-            fields = one if isinstance(one, dict) else {"text": one}
+        for id, topic in value.items():
+            fields = topic if isinstance(topic, dict) else {"text": topic}
             yield from _topics({"id": id, **fields}, f"{file} ({id!r})", None)
         return
-    for number, one in enumerate(value if isinstance(value, list) else [value], 1):
-        if not isinstance(one, dict):
-            raise BadFile(f"{file}: item {number}: expected an object, found {json.dumps(one)[:60]}", hint=_HINT)
-        yield from _topics(one, f"{file} (item {number})", number if line_ids else None)
+    for number, item in enumerate(value if isinstance(value, list) else [value], 1):
+        if not isinstance(item, dict):
+            raise BadFile(f"{file}: item {number}: expected an object, found {json.dumps(item)[:60]}", hint=_HINT)
+        yield from _topics(item, f"{file} (item {number})", number if line_ids else None)
 
 
 def json_line_topics(file: Path, *, line_ids: bool) -> Iterator[Topic]:
