@@ -56,8 +56,9 @@ def checked_path(what: str, path: str | PathLike[str]) -> str | Path:
         raise BadOption(f"{what} holds characters that no path has: {text!r:.60}") from None
     longest = max(map(len, encoded.split(os.fsencode(os.sep))))
     if longest > _NAME_BYTES or len(encoded) > _PATH_BYTES:
+        found = longest if longest > _NAME_BYTES else len(encoded)
         raise PathMissing(
-            f"{what}: no file has a name as long as {text[:40]!r}… ({longest:,} bytes)",
+            f"{what}: no file has a name as long as {text[:40]!r}… ({found:,} bytes)",
             hint="a path is expected here; a text may have been given in its place",
         )
     return path if isinstance(path, Path) else text

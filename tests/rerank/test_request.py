@@ -10,6 +10,7 @@ from rankladder.checkpoint import Checkpoint, open_checkpoint
 from rankladder.errors import BadOption
 from rankladder.rerank import ModelRequest, Reranker
 from rankladder.rerank.engine import OFFERED, Dtype, DtypeChoice, EngineName, choose_dtype
+from rankladder.rerank.pairs import PairReader
 from rankladder.rerank.scorer import TokenScorer, native_scorer
 
 
@@ -68,7 +69,8 @@ def test_one_thread_bounds_the_tokenizer_too_and_reads_the_same() -> None:
             return self.tokenizer.encode_batch_fast(texts, **options)
 
     for reader in readers:
-        reader._tokenizer = Watched(reader._tokenizer)
+        assert isinstance(reader, PairReader)
+        reader._texts._tokenizer = Watched(reader._texts._tokenizer)
     alone, together = (reader.documents(["rain falls", "", "Mars is red"]) for reader in readers)
     assert batches == [["rain falls"], [""], ["Mars is red"], ["rain falls", "", "Mars is red"]]
     assert [ids.tolist() for ids in alone] == [ids.tolist() for ids in together]

@@ -153,7 +153,7 @@ def test_a_pipe_is_never_opened_and_a_loop_never_followed(tmp_path: Path, suffix
 
 
 def test_prose_that_is_too_large_to_be_held_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rankladder.textfiles.sources.LARGEST_PROSE", 100)
+    monkeypatch.setattr("rankladder.textfiles.sources.LARGEST_WHOLE", 100)
     (tmp_path / "a.md").write_text("rain " * 50)
     (tmp_path / "b.jsonl").write_text('{"_id": "b", "text": "' + "rain " * 50 + '"}')
     found = read_documents(tmp_path)

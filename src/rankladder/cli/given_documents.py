@@ -14,11 +14,11 @@ from rankladder.cli.output import note
 from rankladder.errors import BadFile, BadInput, BadOption, PathMissing
 from rankladder.temporary import temporary_folder
 from rankladder.textfiles import PASSAGE_WORDS, ReadAs, Source, WordRuler, read_source
-from rankladder.textfiles.bytestream import encoding_of, reading
+from rankladder.textfiles.bytestream import encoding_of, numbered_lines_of, open_bytes, reading
 from rankladder.textfiles.charsets import magic_of, mark_of
 from rankladder.textfiles.fields import TEXT_KEYS, known_fields
 from rankladder.textfiles.forms import RECORDS, Kind, kind_of
-from rankladder.textfiles.sniffing import form_of_text
+from rankladder.textfiles.sniffing import form_of_text, objects_among
 from rankladder.textfiles.tables import delimiter_of
 from rankladder.values import Document
 
@@ -49,7 +49,7 @@ def given_documents(file: Path, form: Form, read_as: ReadAs) -> Iterator[Documen
             keys = ", ".join(f"--{option.replace('_', '-')}" for option in read_as.keys)
             raise BadOption(f"{keys}: only records have keys, and {name} is read as {settled}")
         if settled == "lines":
-            yield from _lines(stream, name)
+            yield from (Document(str(number), text) for number, text in numbered_lines_of(stream, file))
         elif file.is_file():
             yield from _read(file, name, settled, read_as)
         else:
@@ -57,14 +57,26 @@ def given_documents(file: Path, form: Form, read_as: ReadAs) -> Iterator[Documen
                 kept = folder / STDIN
                 with kept.open("wb") as copy:
                     shutil.copyfileobj(stream, copy)
-                yield from _read(kept, name, settled, read_as)
+                with _named(kept, name):
+                    yield from _read(kept, name, settled, read_as)
+
+
+@contextmanager
+def _named(kept: Path, name: str) -> Iterator[None]:
+    """Puts the name that the caller knows in place of a copy's path."""
+    try:
+        yield
+    except BadFile as error:
+        message = str(error).removesuffix(f"\nhint: {error.hint}").replace(str(kept), name)
+        raise BadFile(message, hint=error.hint) from error
 
 
 @contextmanager
 def _opened(file: Path, name: str) -> Iterator[io.BufferedReader]:
+    """The bytes of a file, unpacked where it is named ``.gz``, or of standard input."""
     if name != STDIN:
-        with file.open("rb") as stream:
-            yield stream
+        with open_bytes(file) as stream:
+            yield cast("io.BufferedReader", stream)
         return
     given = expect_stdin().buffer
     yield given if isinstance(given, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", given))
@@ -94,6 +106,8 @@ def _settled(path: Path, form: Form, head: bytes) -> Kind | Literal["lines"]:
         raise BadFile(f"{path}: {what}, not text", hint="if its form is supported, name the form with --as")
     text = head.decode(encoding_of(head) or "utf-8", errors="replace")
     found = "csv" if _is_table(path, text) else form_of_text(text)
+    if found is None and (objects := objects_among(text)):
+        note(f"{path}: {objects} of its first lines hold JSON, taken as text like every other; --as jsonl reads it")
     if found is not None and found != "jsonl":
         note(f"{path} is read as {found}; --as lines takes each line as a document")
     return found or "lines"
@@ -105,29 +119,3 @@ def _is_table(path: Path, text: str) -> bool:
     cells = [cell.strip().strip('"') for cell in header.strip().split(delimiter_of(path, header))]
     short = all(0 < len(cell) <= 40 and cell[:1] not in "[{" for cell in cells)
     return bool(end and rest.strip() and len(cells) > 1 and short and known_fields(cells, TEXT_KEYS))
-
-
-def _lines(stream: io.BufferedReader, name: str) -> Iterator[Document]:
-    encoding = None
-    for number, raw in enumerate(stream, start=1):
-        if number == 1 and (encoding := mark_of(raw)) not in {None, "utf-8-sig"}:
-            yield from _decoded_lines(raw + stream.read(), str(encoding), name)
-            return
-        try:
-            text = raw.decode().strip("\r\n\ufeff")
-        except UnicodeDecodeError as error:
-            raise BadFile(
-                f"{name}:{number}: not UTF-8: {error.reason} at byte {error.start}", hint="convert it to UTF-8"
-            ) from error
-        if text.strip():
-            yield Document(str(number), text)
-
-
-def _decoded_lines(data: bytes, encoding: str, name: str) -> Iterator[Document]:
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise BadFile(f"{name}: not {encoding.upper()}: {error.reason}", hint="convert it to UTF-8") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield Document(str(number), line.strip("\r"))

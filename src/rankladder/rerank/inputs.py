@@ -12,10 +12,18 @@ from rankladder.values import Document, Query
 
 Documents: TypeAlias = Iterable[str | Document | Mapping[str, Any]] | Mapping[str, Any]
 """What ``as_documents`` reads."""
-_TABLES = {"DataFrame", "LazyFrame", "Table"}
-"""Tables of pandas, Polars and Arrow: a loop over such a table gives its columns."""
+_TABLES = {
+    "DataFrame": 'frame["text"]',
+    "LazyFrame": 'frame.collect()["text"]',
+    "Table": 'table["text"].to_pylist()',
+    "RecordBatch": 'batch["text"].to_pylist()',
+}
+"""Tables of pandas, Polars and Arrow, and how their texts are given: a loop over such a table gives its columns."""
+_MISSING = {"NAType", "NaTType"}
+"""pandas' values for what is missing, beside None and NaN."""
 _TEXT_OF = {"page_content": "page_content", "content": "content", "text": "text", "node": "node.get_content()"}
 """Where other libraries' documents hold their text: LangChain, Haystack, LlamaIndex."""
+_LEAVE_OUT = 'leave it out, or give the empty text ""'
 _ONE = "put it into a list: [document]"
 
 
@@ -45,7 +53,7 @@ def as_documents(documents: Documents) -> list[Document]:
     """
     if isinstance(documents, str | bytes | Document):
         raise BadInput(f"expected a list of documents, got {_kind(documents)}", hint=_ONE)
-    _refuse_unordered(documents, "documents", 'frame["text"].tolist() is a list of texts')
+    _refuse_unordered(documents, "documents", f"the texts alone: {_TABLES.get(type(documents).__name__)}")
     if isinstance(documents, Mapping):
         if not documents.keys().isdisjoint(_TEXT_OF):
             raise BadInput(
@@ -98,8 +106,8 @@ def _as_document(document: Any, place: int) -> Document:
         return Document(str(place), document)
     if isinstance(document, Mapping):
         return _of_record(document, place)
-    if document is None or (isinstance(document, float) and math.isnan(document)):
-        raise BadInput(f"document {place} is missing ({document!r})", hint='leave it out, or give the empty text ""')
+    if _is_missing(document):
+        raise BadInput(f"document {place} is missing ({document!r})", hint=_LEAVE_OUT)
     raise BadInput(
         f"document {place}: expected a text, a Document or a mapping with a text, got {_kind(document)}",
         hint=_text_hint(document),
@@ -113,6 +121,8 @@ def _text_hint(document: object) -> str:
         return "a document with an id is Document(id, text)"
     if isinstance(document, Query):
         return "the query comes first, then the documents"
+    if hasattr(document, "as_py"):
+        return "Arrow's values are no texts yet: array.to_pylist()"
     held = next((text for name, text in _TEXT_OF.items() if hasattr(document, name)), None)
     if held is None:
         return "give its text, or Document(id, text)"
@@ -124,18 +134,21 @@ def _of_record(record: Mapping[str, Any], place: int) -> Document:
     text, title = record.get("text"), record.get("title")
     id_key = next((key for key in ("id", "_id") if record.get(key) is not None), None)
     id = str(place) if id_key is None else record[id_key]
+    if "text" in record and _is_missing(text):
+        raise BadInput(f"document {place}: its text is missing ({text!r})", hint=_LEAVE_OUT)
     if not isinstance(text, str):
         raise BadInput(
             f'document {place}: expected a text under the key "text", got '
             + (_kind(text) if "text" in record else f"the keys {', '.join(map(repr, list(record)[:8])) or 'none'}"),
             hint='a mapping is read as {"text": …, "id": …, "title": …}; or give Document(id, text)',
         )
-    if not isinstance(title, str | None):
+    if not isinstance(title, str) and not _is_missing(title):
         raise BadInput(f'document {place}: expected a text under the key "title", got {_kind(title)}')
     if isinstance(id, bool) or not isinstance(id, str | SupportsIndex):
         raise BadInput(f"document {place}: expected a text or a whole number under {id_key!r}, got {_kind(id)}")
     metadata = {key: value for key, value in record.items() if key not in {id_key, "text", "title"}}
-    return Document(id if isinstance(id, str) else str(operator.index(id)), text, title or "", metadata)
+    title = title if isinstance(title, str) else ""
+    return Document(id if isinstance(id, str) else str(operator.index(id)), text, title, metadata)
 
 
 def _of_mapping(id: object, value: Any, place: int) -> Document:
@@ -154,6 +167,11 @@ def _refuse_unordered(values: object, what: str, hint: str) -> None:
         raise BadInput(f"expected a list of {what}, got {_kind(values)}", hint=hint)
     if isinstance(values, set | frozenset):
         raise BadInput(f"expected a list of {what}, got a set, which has no order", hint="sorted(…) makes a list of it")
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a value stands for none: None, NaN, or pandas' NA and NaT."""
+    return value is None or (isinstance(value, float) and math.isnan(value)) or type(value).__name__ in _MISSING
 
 
 def _looped(values: Iterable[Any], what: str) -> Iterator[Any]:

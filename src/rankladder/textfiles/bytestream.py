@@ -14,9 +14,13 @@ from rankladder.errors import BadFile, StorageFailed
 from rankladder.textfiles.charsets import codec_of, declared_label, decoded, mark_of, why_not_utf8
 
 _HEAD = 65_536
-_PACKED_MOST = 64_000_000  # what a packed text may unpack to, beside a hundred times its own size
+_PACKED_MOST = 64_000_000  # what a packed file may unpack to, beside a hundred times its own size
 _PACKED_TIMES = 100
-_LONGEST_LINE = 1 << 28
+LARGEST_WHOLE = 256 * 2**20
+"""Bytes of a file that is held whole while it is read, unpacked ones too: prose and JSON."""
+
+LONGEST_LINE = 1 << 28
+"""Characters of a line, a cell or a record of a file that is streamed."""
 
 
 class Digest(Protocol):
@@ -131,14 +135,15 @@ def read_text(path: Path, *, digest: Digest | None = None, html: bool = False) -
 
 
 def read_bytes(path: Path, *, digest: Digest | None = None) -> bytes:
-    """The whole content of a file, decompressed. Raises NotText, also for what unpacks to very much more than it is."""
+    """The whole content of a file, decompressed. Raises NotText, also for what unpacks to more than a file may have."""
     with _readable(path), open_bytes(path, digest=digest) as stream:
         if path.suffix.lower() != ".gz":
             return stream.read()
-        most = _PACKED_MOST + _PACKED_TIMES * path.stat().st_size
+        most = min(LARGEST_WHOLE, _PACKED_MOST + _PACKED_TIMES * path.stat().st_size)
         data = stream.read(most + 1)
     if len(data) > most:
-        raise NotText(path, f"unpacks to more than {most:,} bytes", hint="unpack it, if its content is what you expect")
+        hint = "split it, or turn it into JSON Lines, which are read line by line"
+        raise NotText(path, f"unpacks to more than {most:,} bytes", hint=hint)
     return data
 
 
@@ -170,17 +175,22 @@ def numbered_lines(path: Path, *, digest: Digest | None = None) -> Iterator[tupl
     an XML declaration says) and for a line of more than 256 MiB, and StorageFailed where the disk fails.
     """
     with reading(path), open_bytes(path, digest=digest) as stream:
-        encoding = encoding_of(_peek(stream))
-        lines = _lines(stream, path) if encoding in {None, "utf-8-sig"} else _decoded_lines(stream, path, str(encoding))
-        with closing(lines):  # before its stream, where a caller stops early
-            for number, line in enumerate(lines, 1):
-                if line and not line.isspace():
-                    yield number, line
+        yield from numbered_lines_of(stream, path)
+
+
+def numbered_lines_of(stream: io.BufferedIOBase, path: Path) -> Iterator[tuple[int, str]]:
+    """``numbered_lines`` of a stream of bytes; ``path`` names it in errors."""
+    encoding = encoding_of(_peek(stream))
+    lines = _lines(stream, path) if encoding in {None, "utf-8-sig"} else _decoded_lines(stream, path, str(encoding))
+    with closing(lines):  # before its stream, where a caller stops early
+        for number, line in enumerate(lines, 1):
+            if line and not line.isspace():
+                yield number, line
 
 
 def _lines(stream: io.BufferedIOBase, path: Path) -> Generator[str, None, None]:
     number = 0
-    while raw := stream.readline(_LONGEST_LINE):
+    while raw := stream.readline(LONGEST_LINE):
         number += 1
         _check_length(raw, path, number)
         try:
@@ -196,7 +206,7 @@ def _decoded_lines(stream: io.BufferedIOBase, path: Path, encoding: str) -> Gene
     number = 0
     text = io.TextIOWrapper(cast("io.BufferedReader", stream), encoding=encoding, newline="\n")
     try:
-        while line := text.readline(_LONGEST_LINE):
+        while line := text.readline(LONGEST_LINE):
             number += 1
             _check_length(line, path, number)
             yield line.rstrip("\r\n")
@@ -208,6 +218,18 @@ def _decoded_lines(stream: io.BufferedIOBase, path: Path, encoding: str) -> Gene
         text.detach()  # the stream is its opener's to close
 
 
+def bounded_lines(text: io.TextIOBase, path: Path, passed: int = 0) -> Iterator[str]:
+    """The lines of a text from where it stands, with their ends; ``passed`` lines are above.
+
+    Raises BadFile for a line of more than 256 MiB.
+    """
+    number = passed
+    while line := text.readline(LONGEST_LINE):
+        number += 1
+        _check_length(line, path, number)
+        yield line
+
+
 def _check_length(line: str | bytes, path: Path, number: int) -> None:
-    if len(line) == _LONGEST_LINE:
-        raise BadFile(f"{path}:{number}: a line of more than {_LONGEST_LINE >> 20} MiB")
+    if len(line) == LONGEST_LINE:
+        raise BadFile(f"{path}:{number}: a line of more than {LONGEST_LINE >> 20} MiB")

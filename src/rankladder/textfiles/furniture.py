@@ -19,11 +19,13 @@ _CLASS_NAMES = (
     "rst-versions rst-footer-buttons toc-drawer sidebar-drawer sidebar-tree bd-sidebar bd-header bd-footer bd-toc "
     "prev-next-area prev-next-footer related-pages copybtn "
     # MkDocs, Docusaurus
-    "md-header md-sidebar md-footer md-tabs md-nav md-search md-skip md-source-file hash-link pagination-nav "
+    "md-content__button md-header md-sidebar md-footer md-tabs md-nav md-search md-skip md-source-file hash-link pagination-nav "
     "theme-doc-sidebar-container theme-doc-toc-desktop theme-doc-toc-mobile theme-doc-breadcrumbs theme-doc-footer "
     # Javadoc, rustdoc, Doxygen, DocBook
     "top-nav sub-nav bottom-nav topNav subNav bottomNav skip-nav skipNav sidebar-elems mobile-topbar navpath ttc "
     "navheader navfooter "
+    # MediaWiki
+    "mw-editsection mw-jump-link "
     # anybody's
     "breadcrumb breadcrumbs skip-link skiplink skip-to-content skip-to-main-content"
 )
@@ -38,7 +40,7 @@ _COOKIES = re.compile(
 _LINK_NAMES = (
     "sidebar sidenav toc toclist tocs table-of-contents contents menu mainmenu nav navbar navigation related "
     "header site-header page-header masthead titlearea nav-list indextable genindextable modindextable "
-    "pagination pager index"
+    "pagination pager index book-summary catlinks"
 )
 _OF_LINKS = frozenset(_LINK_NAMES.split())
 _OF_LINKS_PART = re.compile(r"(?:^|[-_])(?:toc\d?|breadcrumbs?|nosearch|noindex|nocontent)(?:$|[-_])", re.IGNORECASE)

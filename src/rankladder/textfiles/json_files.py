@@ -22,6 +22,10 @@ LISTS = (
 )  # fmt: skip
 """Keys under which a list of records is known, where an object has several lists."""
 
+_HINT = (
+    'a list of objects is read, and an object that holds one, {"docs": [{"text": "…"}]}; --as text reads the file as '
+    "it stands"
+)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _Place = tuple[str, ...]
 
@@ -104,6 +108,8 @@ class Scanner:
         """Lines and values of the list that begins here, with no keys."""
         self.skip("[")
         end = self.sign == "]"
+        if end:
+            self.skip("]")
         while not end:
             yield self.line, "", self.value()
             self.skip()
@@ -142,7 +148,7 @@ def _records(scanner: Scanner, read_as: ReadAs) -> Iterator[tuple[int, str, Any]
             scanner.skip()
     elif scanner.sign:
         scanner.value()
-        raise NotText(scanner.path, "JSON without a list of records")
+        raise NotText(scanner.path, "JSON without a list of records", hint=_HINT)
 
 
 def _inside(
@@ -167,8 +173,7 @@ def _inside(
         raise NotText(
             scanner.path,
             f"JSON without a list of records; its keys are {listed(value)}",
-            hint='a list of objects is read, and an object that holds one, {"docs": [{"text": "…"}]}; '
-            "--as text reads the file unchanged",
+            hint=_HINT,
         )
 
 

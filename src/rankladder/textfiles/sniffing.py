@@ -61,6 +61,11 @@ def form_of_text(head: str) -> Literal["html", "json", "jsonl"] | None:
     return "json" if begins and _json_form(head) == "json" else None
 
 
+def objects_among(head: str) -> int:
+    """How many whole lines of a text are a JSON object."""
+    return sum(isinstance(_parsed(line), dict) for line in head.split("\n") if line.lstrip()[:1] == "{")
+
+
 def _json_form(head: str) -> Literal["json", "jsonl", "object"] | None:
     """Which form of JSON a text has: ``object`` for one object on one line, which is either."""
     lines = [line for line in head.split("\n") if line.strip()]

@@ -12,13 +12,11 @@ from typing import Literal
 
 from rankladder.arguments import checked
 from rankladder.errors import BadFile, BadOption, PathMissing
+from rankladder.textfiles.bytestream import LARGEST_WHOLE
 from rankladder.textfiles.forms import IN_WORDS, PROSE, TREC_SUFFIXES, Kind, kind_of, suffix_of
 from rankladder.textfiles.selection import DEFAULTS, EVERYTHING, Selection
 from rankladder.textfiles.sniffing import form_within
 from rankladder.textfiles.walking import SkippedFile, walk
-
-LARGEST_PROSE = 256 * 2**20
-"""Bytes of a file of prose: it is held whole while it is read. Record files of any size are streamed."""
 
 _COLLECTIONS = ("corpus", "collection", "docs", "documents", "passages")
 
@@ -158,8 +156,8 @@ def _sort_out(path: Path, name: str, named: bool, found: Found, select: Selectio
         found.unknown_suffixes[suffix_of(path) or "(none)"] += 1
         return
     whole = kind in PROSE or (kind == "json" and form_within(path, kind)[0] == "json")
-    if whole and status.st_size > LARGEST_PROSE:
-        reason = f"too large ({status.st_size / 2**20:,.0f} MiB; the limit is {LARGEST_PROSE / 2**20:,.0f} MiB)"
+    if whole and status.st_size > LARGEST_WHOLE:
+        reason = f"too large ({status.st_size / 2**20:,.0f} MiB; the limit is {LARGEST_WHOLE / 2**20:,.0f} MiB)"
         if named:
             raise BadFile(f"{path}: {reason}", hint="split it, or turn it into JSON Lines, which are read line by line")
         found.skipped.append(SkippedFile(path, reason))

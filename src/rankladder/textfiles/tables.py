@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from rankladder.errors import BadFile
-from rankladder.textfiles.bytestream import Digest, NotText, endings, open_text, reading
+from rankladder.textfiles.bytestream import LONGEST_LINE, Digest, NotText, bounded_lines, endings, open_text, reading
 from rankladder.textfiles.fields import (
     TEXT_KEYS,
     document_of,
@@ -35,18 +34,18 @@ def csv_documents(
     has one); a line ``sep=;`` before it says so outright. A quote must be closed: a row that swallows the next ones is
     refused, never read on quietly.
     """
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    csv.field_size_limit(LONGEST_LINE)
     with reading(path), open_text(path, digest=digest) as text:
         line = 1
         try:
-            first, start = _first_row(text)
+            first, start = _first_row(text, path)
             delimiter = delimiter_of(path, first)
             if (given := first.strip("\r\n\ufeff").casefold()).startswith("sep=") and len(given) == 5:
                 delimiter = given[-1]
-                first, passed = _first_row(text)
+                first, passed = _first_row(text, path)
                 start += passed
             line = start
-            rows = csv.reader(chain((first,), text), delimiter=delimiter, strict=True)
+            rows = csv.reader(chain([first], bounded_lines(text, path, start)), delimiter=delimiter, strict=True)
             columns: list[str] | None = None
             for row in rows:
                 here, line = line, start + rows.line_num
@@ -74,11 +73,12 @@ def csv_documents(
             ) from error
 
 
-def _first_row(text: io.TextIOBase) -> tuple[str, int]:
+def _first_row(text: io.TextIOBase, path: Path) -> tuple[str, int]:
     """The first line that is not blank, and its number from 1."""
-    first, number = text.readline(), 1
+    lines = bounded_lines(text, path)
+    first, number = next(lines, ""), 1
     while first and first.isspace():
-        first, number = text.readline(), number + 1
+        first, number = next(lines, ""), number + 1
     return first, number
 
 

@@ -11,7 +11,7 @@ from html import unescape
 from pathlib import Path
 
 from rankladder.errors import BadFile
-from rankladder.textfiles.bytestream import Digest, numbered_lines, open_bytes
+from rankladder.textfiles.bytestream import LONGEST_LINE, Digest, numbered_lines, open_bytes
 from rankladder.values import Document
 
 _HEAD = 4096
@@ -56,7 +56,7 @@ def trec_documents(path: Path, name: str, *, digest: Digest | None = None) -> It
     Raises BadFile, naming the line, for a document that is not closed or has not one DOCNO, and for text between
     documents.
     """
-    start, held = 0, [""]
+    start, size, held = 0, 0, [""]
     for number, line in numbered_lines(path, digest=digest):
         place = 0
         for mark in _MARK.finditer(line):
@@ -72,7 +72,10 @@ def trec_documents(path: Path, name: str, *, digest: Digest | None = None) -> It
                 _check_between(before, path, number)
                 start, held = number, []
         if start:
+            size = size + len(line) if held else 0
             held.append(line[place:])
+            if size > LONGEST_LINE:
+                raise BadFile(f"{path}:{start}: a <DOC> of more than {LONGEST_LINE >> 20} MiB", hint=_HINT)
         else:
             _check_between(line[place:], path, number)
     if start:
