@@ -19,7 +19,8 @@ _CLASS_NAMES = (
     "rst-versions rst-footer-buttons toc-drawer sidebar-drawer sidebar-tree bd-sidebar bd-header bd-footer bd-toc "
     "prev-next-area prev-next-footer related-pages copybtn "
     # MkDocs, Docusaurus
-    "md-content__button md-header md-sidebar md-footer md-tabs md-nav md-search md-skip md-source-file hash-link pagination-nav "
+    "md-content__button md-header md-sidebar md-footer md-tabs md-nav md-search md-skip md-source-file "
+    "hash-link pagination-nav "
     "theme-doc-sidebar-container theme-doc-toc-desktop theme-doc-toc-mobile theme-doc-breadcrumbs theme-doc-footer "
     # Javadoc, rustdoc, Doxygen, DocBook
     "top-nav sub-nav bottom-nav topNav subNav bottomNav skip-nav skipNav sidebar-elems mobile-topbar navpath ttc "
