@@ -391,3 +391,14 @@ def test_globs_and_language_choose_and_an_index_has_them_settled(
     for option in (["--exclude", "x"], ["--language", "fr"], ["--no-ignore"], ["--ids", "file"]):
         assert run(["search", "rain", into, "--no-rerank", *option]) == 2
         assert "fixed" in capsys.readouterr().err
+
+
+def test_a_library_that_is_interrupted_as_it_loads_shows_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(**_: object) -> None:
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr("rankladder.cli.rank.open_model", load)
+    assert run(["rank", "rain", "-"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,25 @@ def test_other_forms_are_read_by_their_names(tmp_path: Path) -> None:
     assert texts(tmp_path / "a.jsonl.gz", gzip.compress(b'{"text": "rain"}\n')) == ["rain"]
     with pytest.warns(OtherForm, match="a JSON file"):
         assert texts(tmp_path / "a.jsonl", b'[\n{"text": "rain"}\n]') == ["rain"]
+
+
+def test_packed_lines_are_unpacked(tmp_path: Path) -> None:
+    assert texts(tmp_path / "a.txt.gz", gzip.compress(b"rain\nsun\n")) == ["rain", "sun"]
+    assert texts(tmp_path / "b.txt.gz", gzip.compress(b'{"text": "rain"}\n')) == ["rain"]
+
+
+def test_json_among_lines_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert texts(tmp_path / "given", b'log of today\n{"text": "rain"}\n') == ["log of today", '{"text": "rain"}']
+    assert "1 of its first lines hold JSON, taken as text" in capsys.readouterr().err
+
+
+def test_a_line_that_is_no_json_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for content in (b'rain\n{"text": "sun"}\n', b'{"text": "sun"}\nrain\n', b"rain\n"):
+        with pytest.raises(BadFile, match="not JSON"):
+            texts(tmp_path / "a.jsonl", content)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "sun"}\nrain\n')))
+    with pytest.raises(BadFile, match=r"^standard input:2: not JSON"):
+        list(given_documents(Path("-"), "auto", AS_NAMED))
 
 
 def test_utf_16_lines_are_read(tmp_path: Path) -> None:

@@ -75,8 +75,8 @@ def test_the_other_keys_of_a_mapping_are_metadata_and_its_title_is_read() -> Non
         (3, "a list of documents, got int"),
         (np.array("rain"), "a list of documents, got ndarray of numpy"),
         ({"a"}, "a set, which has no order"),
-        (pd.DataFrame({"text": [RAIN]}), r"got DataFrame of pandas\nhint: frame\[.text.\].tolist"),
-        (pl.DataFrame({"text": [RAIN]}), r"got DataFrame of polars\nhint: frame\[.text.\].tolist"),
+        (pd.DataFrame({"text": [RAIN]}), r"got DataFrame of pandas\nhint: the texts alone: frame"),
+        (pl.DataFrame({"text": [RAIN]}), r"got DataFrame of polars\nhint: the texts alone: frame"),
         ({"text": RAIN, "id": "a"}, "a mapping with the keys of a document"),
         ({"page_content": RAIN, "metadata": {}}, "a mapping with the keys of a document"),
         ({"a": 3}, "an id and its text, got 'a': int"),
@@ -93,7 +93,7 @@ def test_the_other_keys_of_a_mapping_are_metadata_and_its_title_is_read() -> Non
         ([SimpleNamespace(text=RAIN)], r"document\.text for"),
         ([{"page_content": RAIN}], "document 0: expected a text under the key \"text\", got the keys 'page_content'"),
         ([{}], "got the keys none"),
-        ([{"text": None}], 'under the key "text", got NoneType'),
+        ([{"text": None}], "document 0: its text is missing"),
         ([{"text": RAIN, "title": 3}], 'under the key "title", got int'),
         ([{"text": RAIN, "id": 1.5}], "a text or a whole number under 'id', got float"),
         ([{"text": RAIN, "id": True}], "under 'id', got bool"),
@@ -240,3 +240,19 @@ def test_ids_and_texts_are_texts(value: type[Any], wrong: Any) -> None:
         value(wrong, RAIN)
     with pytest.raises(RankladderError, match="expected a text as text"):
         value("a", wrong)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT], ids=repr)
+def test_what_is_missing_is_no_text_and_no_title(missing: Any) -> None:
+    (document,) = as_documents([{"text": RAIN, "title": missing}])
+    assert document.title == ""
+    for given in ([missing], [{"text": missing}]):
+        with pytest.raises(BadInput, match=r"document 0.* is missing .*\nhint: leave it out"):
+            as_documents(given)
+
+
+def test_the_hint_for_a_table_is_a_list_of_its_texts() -> None:
+    frame = pd.DataFrame({"text": [RAIN]})
+    with pytest.raises(BadInput, match=r'hint: the texts alone: frame\["text"\]'):
+        as_documents(frame)
+    assert [document.text for document in as_documents(frame["text"])] == [RAIN]

@@ -211,14 +211,14 @@ def test_json_that_holds_no_records_is_named(tmp_path: Path, text: str, said: st
 @pytest.mark.parametrize(
     ("record", "id", "title", "text"),
     [
-        ({"page_content": "rain", "metadata": {"page": 3}}, "a.jsonl:1", "", "rain"),
+        ({"page_content": "rain", "metadata": {"page": 3}}, "a.jsonl.gz:1", "", "rain"),
         ({"_id": "1", "_source": {"title": "T", "body": "rain", "n": 1}}, "1", "T", "rain"),
-        ({"lc": 1, "id": ["Document"], "kwargs": {"page_content": "rain"}}, "a.jsonl:1", "", "rain"),
+        ({"lc": 1, "id": ["Document"], "kwargs": {"page_content": "rain"}}, "a.jsonl.gz:1", "", "rain"),
         ({"ID": 7, "Text": "rain", "Name": "T"}, "7", "T", "rain"),
         ({"pid": "p1", "docid": "d1", "passage": "rain", "headline": "T"}, "p1", "T", "rain"),
         ({"_id": {"$oid": "5f"}, "chunk": "rain"}, "5f", "", "rain"),
-        ({"text": "rain", "body": "other"}, "a.jsonl:1", "", "rain"),
-        ({"content": "rain", "body": ""}, "a.jsonl:1", "", "rain"),
+        ({"text": "rain", "body": "other"}, "a.jsonl.gz:1", "", "rain"),
+        ({"content": "rain", "body": ""}, "a.jsonl.gz:1", "", "rain"),
     ],
 )
 def test_the_names_that_other_programs_give(
@@ -337,6 +337,38 @@ def test_a_page_that_gives_no_text_is_named(tmp_path: Path) -> None:
     assert [(one.path.name, one.reason) for one in build_index([tmp_path], tmp_path / "ix").skipped] == [
         ("a.html", "no text in it")
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"id,text\n1," + b"rain " * 300 + b"\n", "a.csv.gz:2: a line of more than"),
+        (
+            "a.csv",
+            b'id,text\n1,"' + b"rain\n" * 300,
+            "a.csv.gz:2: the row that starts here cannot be read: field larger",
+        ),
+        ("a.csv", b"id " * 500, "a.csv.gz:1: a line of more than"),
+        ("a.jsonl", b'{"text": "' + b"rain " * 300, "a.jsonl.gz:1: a line of more than"),
+        ("a.trec", b"<DOC>\n<DOCNO>1</DOCNO>\n" + b"rain\n" * 300, "a.trec.gz:1: a <DOC> of more than"),
+        ("a.txt", b"rain\n" * 300, "unpacks to more than 1,000 bytes"),
+    ],
+)
+def test_what_never_ends_is_not_held_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, said: str
+) -> None:
+    for room in ("bytestream", "tables", "trec_documents"):
+        monkeypatch.setattr(f"rankladder.textfiles.{room}.LONGEST_LINE", 1000)
+    monkeypatch.setattr("rankladder.textfiles.bytestream.LARGEST_WHOLE", 1000)
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
+    with pytest.raises(BadFile, match=said):
+        list(read_documents(tmp_path / f"{name}.gz"))
+
+
+@pytest.mark.parametrize("text", ["[]", " [ ]\n", "[\n]"])
+def test_an_empty_list_holds_no_documents(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    assert list(read_documents(tmp_path / "a.json")) == []
 
 
 def test_a_packed_bomb_is_named(tmp_path: Path) -> None:

@@ -65,6 +65,11 @@ def run(arguments: Sequence[str]) -> int:
         error.show(shown)
         click.echo(visible(shown.getvalue()), nl=False, err=True)
         return error.exit_code
+    except ImportError as error:
+        if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise  # a library written in C++ that is interrupted as it loads raises this
+        click.echo("interrupted", err=True)
+        return exits.INTERRUPTED
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return exits.INTERRUPTED
