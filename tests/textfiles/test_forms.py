@@ -194,7 +194,7 @@ def test_json_lines_in_a_json_file_are_read(tmp_path: Path) -> None:
     [
         ('{"a": [{"n": 1}], "b": [{"n": 2}]}', "'a', 'b'"),
         ('{"name": "x", "version": 1}', "without a list of records; its keys are 'name', 'version'"),
-        ("3", "no list of records"),
+        ("3", "JSON without a list of records"),
         ('[{"text": "x"}, 3]', "a.json:1: expected an object or a text, found a number"),
         ('[{"text": "x"}\n {"text": "y"}]', "a.json:2: not JSON: expected , or ]"),
         ('[\n{"text": "x"}', "a.json:2: not JSON: expected , or ], found the end of the file"),
@@ -346,7 +346,7 @@ def test_a_page_that_gives_no_text_is_named(tmp_path: Path) -> None:
         (
             "a.csv",
             b'id,text\n1,"' + b"rain\n" * 300,
-            "a.csv.gz:2: the row that starts here cannot be read: field larger",
+            "gz:2: the row that starts here cannot be read: field larger",
         ),
         ("a.csv", b"id " * 500, "a.csv.gz:1: a line of more than"),
         ("a.jsonl", b'{"text": "' + b"rain " * 300, "a.jsonl.gz:1: a line of more than"),

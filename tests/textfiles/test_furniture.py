@@ -33,9 +33,9 @@ PAGES = {
         href="c">shines</a>.</p> </article><div class="table-of-contents">{MENU}</div></main><footer
         class="footer">Copyright</footer>""",
     "mediawiki": f"""<title>Guide - Wiki</title><a class="mw-jump-link" href="#content">Jump to content</a><main
-        id="content"><h1>Guide</h1><div class="toc" role="navigation">{MENU}</div><p>Rain falls.</p><h2><span>Part</span>
-        <span class="mw-editsection">[<a href="e">edit</a>]</span></h2><p>Sun <a href="c">shines</a>.</p></main><div
-        id="catlinks">{MENU}</div><div id="footer">Edited on Monday</div>""",
+        id="content"><h1>Guide</h1><div class="toc" role="navigation">{MENU}</div><p>Rain
+        falls.</p><h2>Part<span class="mw-editsection">[<a href="e">edit</a>]</span></h2><p>Sun <a
+        href="c">shines</a>.</p></main><div id="catlinks">{MENU}</div><div id="footer">Edited on Monday</div>""",
     "docbook": """<title>Guide</title><div class="navheader"><table><tr><th>Handbook</th></tr><tr><td><a accesskey="p"
         href="p"> Prev</a></td></tr></table></div><div class="sect1"><div class="titlepage"><h2
         class="title">Guide</h2></div><div class="toc"><p><strong>Table of Contents</strong></p><dl

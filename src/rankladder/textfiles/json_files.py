@@ -23,8 +23,8 @@ LISTS = (
 """Keys under which a list of records is known, where an object has several lists."""
 
 _HINT = (
-    'a list of objects is read, and an object that holds one, {"docs": [{"text": "…"}]}; --as text reads the file as '
-    "it stands"
+    'a list of objects is read, and an object that holds one, {"docs": [{"text": "…"}]}; --as text reads the file '
+    "unchanged"
 )
 _SPACE = re.compile(r"[ \t\r\n]*")
 _Place = tuple[str, ...]
