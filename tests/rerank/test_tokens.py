@@ -136,3 +136,13 @@ def test_a_ruler_and_words_exclude_each_other(bert: Path, tmp_path: Path) -> Non
     assert tokens is not None
     with pytest.raises(BadOption, match="exclude"):
         read_documents(tmp_path, passage_words=50, ruler=tokens.ruler(50))
+
+
+def test_the_places_of_tokens_are_searched_without_a_copy(bert: Path) -> None:
+    """numpy copies an array of another type, or with gaps, at each search: a long text then took quadratic time."""
+    tokens = open_tokens(bert)
+    assert tokens is not None
+    laid = tokens.ruler(64).lay("rain falls from clouds " * 50)
+    assert laid._starts.flags.c_contiguous
+    assert laid._starts.dtype == np.intp
+    assert laid.size(0, 1150) == len(laid._starts)

@@ -130,7 +130,7 @@ class TokenRuler:
 
 class _InTokens:
     def __init__(self, starts: NDArray[np.int32], length: int) -> None:
-        self._starts = starts
+        self._starts = np.ascontiguousarray(starts, dtype=np.int64)  # a column, or int32, is copied at each search
         self._length = length
 
     def size(self, start: int, end: int) -> int:
