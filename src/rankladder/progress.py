@@ -23,7 +23,7 @@ _ROUNDING = 1e-6  # a hundred hundredths are one
 class Progress:
     """A bar of so many things on a terminal, elsewhere a line a minute; ``done`` of them were there before it starts.
 
-    ``total`` is None while it is unknown. ``wanted`` True shows the bar at once and whatever stderr is, False
+    ``total`` is None while it is unknown. ``wanted`` True shows the bar at once with any stderr, False
     shows nothing. ``inside`` names what is found in the things and counted beside
     them. ``lines`` False writes nothing where stderr is no terminal. It may be called from any thread.
     """

@@ -92,8 +92,8 @@ def read_tokenizer_settings(folder: Path, tokenizer: object, config: Section) ->
 def read_foreign_settings(folder: Path, tokenizer: object, config: Section, *, causal: bool) -> TokenizerSettings:
     """The settings of a tokenizer that transformers will build: what would cut, pad or split otherwise is refused.
 
-    That both read texts alike is compared where it is built. A causal language model pads on the left whatever its
-    settings say, and has a chat template, which is read elsewhere.
+    That both read texts alike is compared where it is built. A causal language model pads on the left with any
+    settings, and has a chat template, which is read elsewhere.
     """
     expect_no_processor(config)
     settings = _section(folder / SETTINGS)

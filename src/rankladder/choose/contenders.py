@@ -60,7 +60,7 @@ class Spent:
     processor_ms: float | None = None
     """Processor time of one query's pass, all threads together, on average."""
     busy: float | None = None
-    """The share of the machine's processors that other programs used meanwhile, 0 to 1."""
+    """The share of the machine's processors that other programs used at the same time, 0 to 1."""
 
     @property
     def budget_ms(self) -> float:

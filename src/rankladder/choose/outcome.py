@@ -120,7 +120,7 @@ class Outcome:
         best: The contender whose mean the target is a share of.
         further: How many further queries would settle more; None where it is settled or nothing can be said.
         headline: The choice, in a sentence.
-        sentences: What stands behind it.
+        sentences: The reasons for it.
         confirmation: On later queries; None without them or without a choice.
         current: What runs today: a contender's name.
         versus: The choice against ``current``; None where it is that, or there is none.

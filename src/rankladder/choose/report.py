@@ -70,7 +70,7 @@ def write_csv(outcome: Mapping[str, Any], path: Path) -> None:
 
 
 def render_report(outcome: Mapping[str, Any]) -> str:
-    """The report as HTML. Every figure in it is an element that says where it stands in the JSON, which is embedded."""
+    """The report as HTML. Every figure in it is an element that names its place in the JSON, which is embedded."""
     figures = Figures(outcome)
     script = (_HERE / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

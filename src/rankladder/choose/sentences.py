@@ -82,7 +82,7 @@ class Telling:
         confirmation: Confirmation | None,
         queries: int,
     ) -> list[str]:
-        """What stands behind the headline, plain words first."""
+        """The reasons for the headline, plain words first."""
         old = self._rows[current]
         told = [*self._found(old, queries), *self._cost_of_a_mistake(), *self._surely(), *self._more(further)]
         if confirmation is not None:

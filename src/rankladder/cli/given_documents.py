@@ -26,7 +26,7 @@ Form = Kind | Literal["auto", "lines"]
 STDIN = "standard input"
 _HEAD = 65_536
 _LINES = frozenset[Kind | None]({None, "text", "log"})
-"""Forms of which each line is a document, unless their content shows another form."""
+"""Forms in which each line is a document, unless their content shows another form."""
 
 
 def given_documents(file: Path, form: Form, read_as: ReadAs) -> Iterator[Document]:

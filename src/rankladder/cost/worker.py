@@ -1,7 +1,7 @@
 """The worker process: holds one model, and does and times its tasks, a line of JSON for each.
 
 Run as ``python -P -m rankladder.cost.worker`` by ``rankladder.cost.process``. Commands arrive on standard input,
-answers leave on what was standard output; whatever a library prints goes to standard error. It ends with its input.
+answers leave on what was standard output; a library's prints go to standard error. It ends with its input.
 """
 
 from __future__ import annotations

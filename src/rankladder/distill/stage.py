@@ -78,7 +78,7 @@ class Made:
 
 
 def parts_depend(settings: Mapping[str, Any], inputs: Mapping[str, Any]) -> Depends:
-    """What parts depend on: what of the recipe (JSON values), and digests of what is read, by name."""
+    """What parts depend on: settings of the recipe (JSON values), and digests of the inputs, by name."""
     values = {"format": FORMAT, "settings": plain(settings), "inputs": plain(inputs)}
     return Depends(values, hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest())
 

@@ -130,7 +130,7 @@ class Analysis:
 
     def _characters(self, run: str) -> list[tuple[int, int, str]]:
         """The characters of a run as a reader sees them, marks with their letters, each with its start, its end and its
-        folded form. What stands between characters of spaceless scripts is one, of which only the first sign is folded.
+        folded form. The text between characters of spaceless scripts is one; only its first sign is folded.
         """
         found: list[tuple[int, int, str]] = []
         for place, character in enumerate(run):
@@ -173,7 +173,7 @@ def _analyser(stemmer: str, fold_stems: bool) -> TextAnalyzer:
 
 
 def _units(word: str) -> Iterator[str]:
-    """A folded word in pieces: each character of a spaceless script with its marks, and what stands between them.
+    """A folded word in pieces: each character of a spaceless script with its marks, and the text between them.
 
     >>> list(_units("git提交น้ำ"))
     ['git', '提', '交', 'น้', 'ำ']

@@ -112,7 +112,7 @@ def build_index(
     duplicates); tantivy takes 128 MB beside it. ``progress`` shows a bar on stderr: None where that is a terminal.
 
     Raises PathMissing, BadFile and BadInput (no documents at all); DuplicateId, naming both places; BadOption for a
-    folder that holds something else; IndexLocked, IndexTooNew and StorageFailed. Whatever is raised, the index is left
+    folder that holds something else; IndexLocked, IndexTooNew and StorageFailed. After any error, the index is left
     as it was.
     """
     began = time.perf_counter()

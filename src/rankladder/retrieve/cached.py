@@ -49,7 +49,7 @@ def cached_index(
 
     It lies in ``$RANKLADDER_CACHE`` (else the platform's cache folder) under ``indexes/``, one folder for each absolute
     path, passage length, selection, ``read_as``, language and tokenizer: with a folder for each tokenizer every
-    document has its token ids, whatever searched before. ``any_kept`` takes the one that was used last, whatever its
+    document has its token ids, after any earlier search. ``any_kept`` takes the one that was used last, with any
     passages, where there is one for the path, the selection, ``read_as`` and the language. Where another process is
     updating the index, this one waits, up to two minutes. Where the cache cannot be written, the index is built in a
     temporary folder, with a RuntimeWarning, and removed when it is closed.

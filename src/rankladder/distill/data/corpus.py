@@ -96,13 +96,13 @@ def files_of(data: Data) -> list[Path]:
 
 
 def _selected(data: Data) -> dict[str, object]:
-    """What of a folder is left out by the recipe; nothing where it says nothing, so that older work stays good."""
+    """The files of a folder that the recipe leaves out; nothing by default, so that older work stays valid."""
     said = {"include": list(data.include), "exclude": list(data.exclude), "ignore_files": data.ignore_files}
     return said if data.include or data.exclude or not data.ignore_files else {}
 
 
 def text_digest(text: str) -> str:
-    """Says which text this is, whatever its case and white space."""
+    """Identifies a text, without regard to case and white space."""
     return hashlib.sha256(" ".join(text.lower().split()).encode()).hexdigest()[:32]
 
 

@@ -45,7 +45,7 @@ class _Mined:
 def mine(recipe: Recipe, work: Path, *, say: Callable[[str], object], each: Callable[[int], object]) -> Made:
     """The candidates of every query, as rows of query id, query, document id, document, way, rank and BM25 score.
 
-    ``way`` is what found it first: ``positive``, ``bm25``, ``dense`` or ``random``; a document stands once a query.
+    ``way`` is what found it first: ``positive``, ``bm25``, ``dense`` or ``random``; a document appears once a query.
     ``each`` is called with finished queries. Raises what reading, indexing and embedding raise.
     """
     sets = [one for one in recipe.data if one.queries]

@@ -50,7 +50,7 @@ def training_rows(recipe: Recipe, work: Path, sampled: Made | None) -> tuple[Dat
 
 
 def trained_on(rows: Iterable[Dataset]) -> Iterator[str]:
-    """The queries of rows; one that stands on neighbouring rows once."""
+    """The queries of rows; a query on neighbouring rows once."""
     last = None
     for part in rows:
         for (query,) in _zipped(part, "query"):

@@ -1,4 +1,4 @@
-"""Vectors of texts, embedded once and kept in memory: a passage stands among the candidates of many queries."""
+"""Vectors of texts, embedded once and kept in memory: a passage is among the candidates of many queries."""
 
 from __future__ import annotations
 

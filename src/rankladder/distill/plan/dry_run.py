@@ -29,7 +29,7 @@ _MADE_UP = ("why does it rain", "drops grow heavy and fall " * 30)
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """A plan, and what it was worked out from. None stands for what could not be known.
+    """A plan, and its basis. None for an unknown value.
 
     Attributes:
         queries: Asked by the recipe's own data.

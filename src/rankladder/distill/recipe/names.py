@@ -13,11 +13,11 @@ from rankladder.retrieve import all_embedders
 FREE = frozenset({"bm25", "labels"})
 """Teachers that read what mining found: nothing is opened, and no score is kept."""
 VECTORS = frozenset({"cosine", "maxsim"})
-"""Teachers that compare an embedder's vectors: what stands before its name."""
+"""Teachers that compare an embedder's vectors: the prefix of its name."""
 
 
 def model_of(teacher: str) -> str:
-    """The name of the model in a teacher's text, without what stands before and behind it.
+    """The name of the model in a teacher's text, without its prefix and options.
 
     >>> model_of("cosine:all-MiniLM-L6-v2"), model_of("box,dtype=fp32"), model_of("cohere:rerank-v3.5")
     ('all-MiniLM-L6-v2', 'box', 'cohere:rerank-v3.5')

@@ -54,7 +54,7 @@ def model_card(recipe: Recipe, measured: Measured, provenance: Mapping[str, Any]
 def sources(recipe: Recipe, work: Path, labelled: Made | None) -> dict[str, dict[str, str]]:
     """Digests, for the card, of what was not made here: data that was scored already, teachers, the start's weights.
 
-    The hub's data has none: the revision stands there, where the recipe names one.
+    The hub's data has none: it shows the revision, where the recipe names one.
     """
     scored = {one.name: one.scored for one in recipe.data if one.scored}
     teachers: Mapping[str, str] = labelled.facts.get("digests", {}) if labelled is not None else {}

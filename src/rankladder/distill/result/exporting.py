@@ -58,7 +58,7 @@ def export(
 ) -> Exported:
     """The folder ``export``: weights, tokenizer, ``README.md``, ``recipe.toml``, ``figures.json``, ``digests.json``.
 
-    ``int8.json`` stands beside them where int8 was measured.
+    ``int8.json`` lies beside them where int8 was measured.
 
     It takes its place whole, an earlier export's too. Before that it is loaded by both libraries, and their scores are
     compared.

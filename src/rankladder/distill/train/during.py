@@ -76,7 +76,7 @@ class Judged:
 
 
 def predict(model: CrossEncoder, pairs: Sequence[tuple[str, str]]) -> Any:
-    """Raw scores (N,) of the student as it stands: on a CPU by our own engine, which is faster there.
+    """Raw scores (N,) of the student at this moment: on a CPU by our own engine, which is faster there.
 
     Its graph is thrown away with it: the next check's weights are other ones.
     """

@@ -3,7 +3,7 @@
     train/
       key            digest of what the run depends on, written before the first step; empty while others' are cleared
       depends.json   the same, part by part, to say what changed
-      batch.json     pairs or queries a step, which a run that is gone on with keeps
+      batch.json     pairs or queries a step, which a resumed run keeps
       checkpoints/   the trainer's own
       best/          the student
       manifest.json  key, figures, plan, history and digests of ``best``, written last: the run is complete
@@ -135,7 +135,7 @@ def begin_run(folder: Path, depends: Depends, batch_size: int, say: Callable[[st
     """Clears what another recipe or other rows left, saying what changed. Raises BadInput for files without a key.
 
     The key is emptied before what it stands for goes, and written after: killed in between, the folder is cleared by
-    the next run, and no checkpoint is gone on with that another recipe made.
+    the next run, and no checkpoint of another recipe is resumed.
     """
     expect_ours(folder, _MARK)
     marker, key = folder / _MARK, depends.key

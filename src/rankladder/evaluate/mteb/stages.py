@@ -52,7 +52,7 @@ class FirstStage(Protocol):
 def first_stage(text: str) -> FirstStage:
     """``bm25``; ``run:FOLDER`` of TREC runs, one a task (``SciFact.trec``); or an embedder's hub id, folder, or name.
 
-    A known name (``all-MiniLM-L6-v2``) stands for its hub id. Raises BadOption for anything else, PathMissing for a
+    A known name (``all-MiniLM-L6-v2``) means its hub id. Raises BadOption for anything else, PathMissing for a
     folder of runs that is not there, and MissingExtra.
     """
     need("mteb", extra="mteb")

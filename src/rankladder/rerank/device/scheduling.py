@@ -61,7 +61,7 @@ def stream_batches(
 
     A batch that does not fit in memory (``is_out_of_memory`` and no other error) halves the budget, for later calls
     too. What was started is fetched first, ``release`` frees what is kept for reuse, and all that was not started is
-    planned anew, so no score is lost or computed twice. Where ``release`` says that it gave back memory that batches
+    planned again, so no score is lost or computed twice. Where ``release`` says that it gave back memory that batches
     in use held (CUDA graphs), the batch is tried once more as it is.
 
     Raises DeviceMemoryFull where one sequence alone does not fit.

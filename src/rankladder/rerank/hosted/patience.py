@@ -52,7 +52,7 @@ class Patience:
     def wait_s(self, setbacks: int, chance: float, *, asked_s: float | None) -> float:
         """Seconds to wait after so many setbacks: what the service asked for, else the backoff.
 
-        From the second setback on the backoff is the least, whatever was asked for: a service that says "at once" each
+        From the second setback on the backoff is the least wait: a service that says "at once" each
         time would be asked without a pause.
 
         >>> [Patience().wait_s(setbacks, 1.0, asked_s=0.75) for setbacks in (1, 2, 3)]

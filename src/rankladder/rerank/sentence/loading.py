@@ -40,7 +40,7 @@ PROBES = (
     ("\u4e2d\u6587 rain", "\u65e5\u672c\u8a9e \ud55c\uad6d\uc5b4 a_b don't"),
 )
 """Pairs that tokenizer.json and transformers must read alike: case, accents, scripts, and the added tokens.
-transformers 5 builds some tokenizers anew from their vocabulary; where such a one treats rarer characters otherwise
+transformers 5 rebuilds some tokenizers from their vocabulary; where such a one treats rarer characters otherwise
 (of control, of compatibility, several spaces), tokenizer.json is what is read here.
 """
 
