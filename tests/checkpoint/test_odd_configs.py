@@ -244,7 +244,12 @@ def test_a_git_lfs_pointer_is_called_by_its_name(bert: Path, tmp_path: Path, fil
 def test_an_adapter_is_refused_beside_the_weights_and_alone(bert: Path, tmp_path: Path) -> None:
     folder = copied(bert, tmp_path / "copy")
     (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}')
-    with pytest.raises(BadConfig, match="an adapter beside the weights"):
+    with pytest.raises(BadConfig, match=r"an adapter beside the weights.*\n.*merge_and_unload"):
+        Reranker.open(folder)
+    (folder / "adapter_config.json").write_text('{"peft_type": "PREFIX_TUNING"}')
+    with pytest.raises(
+        BadConfig, match=r"an adapter beside the weights.*\n.*cannot take in an adapter of the kind PREFIX_TUNING"
+    ):
         Reranker.open(folder)
     for name in ("model.safetensors", "config.json"):
         (folder / name).unlink()
@@ -287,6 +292,8 @@ def test_what_released_configs_carry_and_no_version_reads_is_known(tmp_path: Pat
         "torchscript": False,
         "gradient_checkpointing": False, "position_embedding_type": "absolute", "torch_dtype": "float32",
         "adapters": {"adapters": {}}, "transformers.js_config": {}, "summary_type": "first", "pruned_heads": {},
+        "language": "english", "name": "Bert", "eos_token_ids": 0, "xla_device": True,
+        "export_model_type": "transformer",
     }  # fmt: skip
     file.write_text(json.dumps(values | carried))
     assert open_checkpoint(folder).digest == digest

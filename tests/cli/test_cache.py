@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from rankladder.catalogue import all_models
 from rankladder.cli.main import run
-from rankladder.kept import KINDS, list_kept
 
 
 @pytest.fixture
@@ -103,6 +103,37 @@ def test_a_kind_or_an_age_that_there_is_not_is_refused(
     assert said in capsys.readouterr().err
 
 
-def test_models_are_cleared_by_name_alone(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert KINDS[-1] == "models"
-    assert {one.kind for one in list_kept(KINDS[:-1])} <= set(KINDS[:-1])
+def repository(hub: Path, name: str, content: bytes) -> Path:
+    """A download as huggingface_hub lays it out: a blob, a snapshot that links to it, a reference."""
+    folder = hub / name
+    snapshot = folder / "snapshots" / ("c" * 40)
+    for part in (folder / "blobs", folder / "refs", snapshot):
+        part.mkdir(parents=True)
+    (folder / "blobs" / "1").write_bytes(content)
+    (folder / "refs" / "main").write_text("c" * 40)
+    (snapshot / "model.safetensors").symlink_to("../../blobs/1")
+    return folder
+
+
+def test_downloaded_models_are_cleared_by_name_alone_and_those_of_others_never(
+    cache: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = tmp_path / "hub"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(hub))
+    monkeypatch.setattr("huggingface_hub.utils._cache_manager.HF_HUB_CACHE", str(hub), raising=False)
+    known = next(model.hub_id for model in all_models() if model.hub_id)
+    ours = repository(hub, f"models--{known.replace('/', '--')}", b"x" * 5000)
+    others = [
+        repository(hub, "models--somebody--else", b"x"),
+        repository(hub, f"datasets--{known.replace('/', '--')}", b"x"),
+    ]
+    (found,) = [row for row in rows(capsys) if row["kind"] == "models"]
+    assert (found["path"], found["bytes"]) == (str(ours), 5000)
+    rows(capsys, "clear", "--yes")
+    rows(capsys, "clear", "models", "--older-than", "1w", "--yes")
+    rows(capsys, "clear", "models")
+    assert [row["path"] for row in rows(capsys)] == [str(ours)]
+    rows(capsys, "clear", "models", "--yes")
+    assert rows(capsys) == []
+    assert sorted(hub.iterdir()) == sorted(others)
+    assert all((folder / "snapshots" / ("c" * 40) / "model.safetensors").read_bytes() == b"x" for folder in others)

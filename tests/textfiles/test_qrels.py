@@ -74,11 +74,17 @@ def test_every_form_of_judgements_gives_its_grades(tmp_path: Path, form: str, pa
         ("q.txt", "q1 d1\n", "found 2"),
         ("q.txt", "q1 0 d1 high\n", "expected a whole grade, found 'high'"),
         ("q.txt", "q1 0 d1 nan\n", "expected a whole grade, found 'nan'"),
-        ("q.jsonl", '{"query": "a", "text": "b"}\n', "expected documents with values"),
+        ("q.jsonl", '{"query": "a", "text": "b"}\n', "expected a query, a document and a value"),
         ("q.json", '{"q1": {"d1": true}}', "expected a whole grade, found True"),
         ("q.csv", "a,b\n1,2\n", "expected a header"),
         ("q.csv", "qid,docid,score\nq1,d1\n", "expected 3 cells, found 2"),
         ("q.txt", "1 0 d1 1\n1 1 d1 0\n", "judges by subtopic"),
+        ("q.txt", "q1 0 d1 1e999999999\n", "expected a whole grade, found '1e999999999'"),
+        ("q.txt", "q1 0 d1 1/1\n", "expected a whole grade, found '1/1'"),
+        ("q.txt", "q1 0 d1 1_0\n", "expected a whole grade, found '1_0'"),
+        ("q.json", '{"q1": {"d1": 1}, "q1": {"d2": 1}}', "an object has 'q1' twice"),
+        ("q.jsonl", '{"qid": "q1", "docid": "d1", "score": 1, "score": 0}\n', "an object has 'score' twice"),
+        ("q.jsonl", '{"qid": 0, "query": "a", "answer_pids": [1]}\n', "the keys are qid, query, answer_pids"),
     ],
 )
 def test_what_is_no_judgement_is_called_by_its_name(tmp_path: Path, name: str, text: str, said: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rankladder.errors import BadFile, BadInput, DuplicateId, PathMissing
-from rankladder.textfiles import read_qrels, read_queries, read_run, read_run_file, write_qrels, write_run
+from rankladder.textfiles import (
+    read_qrels,
+    read_queries,
+    read_run,
+    read_run_file,
+    read_topics,
+    write_qrels,
+    write_run,
+)
 from rankladder.values import Qrels, Query, Run
 
 ids = st.text(st.characters(exclude_characters=" \t\r\n\v\f\ufeff", exclude_categories=["Cs"]), min_size=1, max_size=9)
@@ -175,14 +184,33 @@ def test_runs_and_judgements_may_be_in_utf_16(tmp_path: Path) -> None:
         ('{"q1": {"d1": null}}', "expected a finite score, found None"),
         ('{"q1": {"d1": 1e999}}', "expected a finite score, found inf"),
         ('{"q1": ["d1", "d1"]}', "under query 'q1' already"),
+        ('{"q1": {"d1": 1, "d1": 2}}', "an object has 'd1' twice"),
+        ('{"q1": {"d1": 1},\n"q1": {"d2": 2}}', "an object has 'q1' twice"),
+        ("q1 d1 \u00b2\n", "expected a finite score"),
         ("q1 d1 1\nq1 d2\n", "expected 3 columns, as on the first line, found 2"),
     ],
 )
 def test_what_is_no_run_is_called_by_its_name(tmp_path: Path, text: str, said: str) -> None:
-    (tmp_path / "run").write_text(text)
+    (tmp_path / "run").write_text(text, "utf-8")
     with pytest.raises((BadFile, DuplicateId), match="run") as refused:
         read_run(tmp_path / "run")
     assert said in str(refused.value)
+
+
+def test_a_key_that_stands_twice_with_one_value_loses_nothing(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text('{"q1": {"d1": 9, "d1": 9}}')
+    assert read_run(tmp_path / "run").scores == {"q1": {"d1": 9.0}}
+
+
+@pytest.mark.parametrize("read", [read_run, read_qrels, read_topics])
+def test_what_is_packed_is_called_by_its_name_with_the_way_out(tmp_path: Path, read: Callable[[Path], object]) -> None:
+    file = tmp_path / "file.txt"
+    file.write_bytes(gzip.compress(b"q1 Q0 d1 1 9 t\n"))
+    with pytest.raises(BadFile, match=r"gzip data .*\n.*rename it to file\.txt\.gz"):
+        read(file)
+    file.write_bytes(b"PAR1" + bytes(20))
+    with pytest.raises(BadFile, match=r"a Parquet file, not text\n.*read_parquet"):
+        read(file)
 
 
 @pytest.mark.parametrize("bad", ["", "a b", "a\n"])

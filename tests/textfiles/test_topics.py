@@ -382,3 +382,9 @@ def test_a_beir_folders_queries_are_read_by_the_same_rules(tmp_path: Path) -> No
     (tmp_path / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = read_topics(tmp_path)
     assert ([query.text for query in found.queries], found.remarks) == (["rain", "sun"], ())
+
+
+def test_an_id_that_an_object_gives_to_two_queries_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "topics.json").write_text('{"1": "a", "2": "b", "1": "c"}')
+    with pytest.raises(DuplicateId, match=r"topics\.json: an object has '1' twice"):
+        read_topics(tmp_path / "topics.json")

@@ -28,6 +28,7 @@ BOOKKEEPING = {
     "attn_implementation",
     "chunk_size_feed_forward",
     "dtype",
+    "export_model_type",  # what the library optimum exported
     "finetuning_task",
     "id2label",
     "label2id",
@@ -108,12 +109,16 @@ POOLER = {
 BERT_HARMLESS_OTHERS = {
     "cell",  # these four: TinyBERT's and rubert-tiny's; BertModel is as wide as hidden_size
     "emb_size",
+    "eos_token_ids",  # transformers of early 2020
+    "language",  # these two: what the library FARM wrote into configs
+    "name",
     "pre_trained",
     "structure",
     "summary_activation",  # these four: ELECTRA's head, left in configs that were converted from it
     "summary_last_dropout",
     "summary_type",
     "summary_use_proj",
+    "xla_device",  # of models that were trained on a TPU in 2020
 }
 """Keys of released models of the family that BertConfig never had: transformers keeps them and reads none."""
 

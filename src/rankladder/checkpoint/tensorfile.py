@@ -164,7 +164,10 @@ def _stored(path: Path, name: str, entry: object, mapped: mmap.mmap, start: int)
         raise BadTensor(f"{path}: {name}: the header entry is {shown(entry)}", hint=DAMAGED)
     shape, (first, last) = tuple(sides), offsets
     if kind not in STORED_AS:
-        raise BadTensor(f"{path}: {name}: expected {', '.join(STORED_AS)}, found the type {kind}")
+        raise BadTensor(
+            f"{path}: {name}: expected {', '.join(STORED_AS)}, found the type {kind}",
+            hint="save the model again in float32, float16 or bfloat16",
+        )
     dtype, count = STORED_AS[kind], math.prod(shape)
     if last - first != count * dtype.itemsize:
         raise BadTensor(f"{path}: {name}: {kind} {list(shape)} does not fill {last - first} bytes", hint=DAMAGED)

@@ -11,7 +11,8 @@ from typing import Any
 
 from rankladder.errors import BadFile, PathMissing
 from rankladder.textfiles.bytestream import endings, numbered_lines, open_bytes, read_text, reading
-from rankladder.textfiles.records import without_surrogates
+from rankladder.textfiles.charsets import magic_of
+from rankladder.textfiles.records import whole_json
 
 _BLANK = re.compile(r"[ \t\r\v\f]+")
 _QUERY = ["query-id", "query_id", "queryid", "qid", "q_id", "query", "topic", "topic_id", "topicid"]
@@ -51,7 +52,9 @@ _Listed = Callable[[int], int]
 
 
 def present_file(path: str | Path) -> Path:
-    """The path of a file that is there. Raises PathMissing, BadFile for a folder and for UTF-16 that no mark tells."""
+    """The path of a file that is there. Raises PathMissing, BadFile for a folder and for what is no text: packed,
+    Parquet, UTF-16 without a byte order mark.
+    """
     file = Path(path)
     if not file.exists():
         raise PathMissing(f"no file at {file}")
@@ -59,6 +62,8 @@ def present_file(path: str | Path) -> Path:
         raise BadFile(f"{file}: expected a file, found a folder")
     with reading(file), open_bytes(file) as stream:
         head = stream.read(_HEAD)
+    if (what := magic_of(head)) is not None:
+        raise BadFile(f"{file}: {what}, not text", hint=_way_out(file, head))
     if len(head) > 1 and (not any(head[1::2]) or not any(head[::2])):
         order = "le" if any(head[::2]) else "be"
         raise BadFile(
@@ -66,6 +71,14 @@ def present_file(path: str | Path) -> Path:
             hint=f"convert it: iconv -f utf-16{order} -t utf-8 {file.name} > {file.name}.utf8",
         )
     return file
+
+
+def _way_out(file: Path, head: bytes) -> str:
+    if head.startswith(b"\x1f\x8b"):
+        return f"rename it to {file.name}.gz: what ends so is unpacked as it is read"
+    if head.startswith(b"PAR1"):
+        return "write it as JSON Lines: pandas.read_parquet(FILE).to_json(INTO, orient='records', lines=True)"
+    return "unpack it, or save it as text in UTF-8"
 
 
 def blank_cells(line: str) -> list[str]:
@@ -170,7 +183,7 @@ def json_rows(file: Path, *, listed: _Listed) -> Iterator[tuple[str, str, str, A
     """
     text = read_text(file)
     try:
-        whole = without_surrogates(json.loads(text))
+        whole = whole_json(text, file)
     except (ValueError, RecursionError):
         whole = None
     if whole is not None:
@@ -179,7 +192,7 @@ def json_rows(file: Path, *, listed: _Listed) -> Iterator[tuple[str, str, str, A
     for number, line in numbered_lines(file):
         where = f"{file}:{number}"
         try:
-            record = without_surrogates(json.loads(line))
+            record = whole_json(line, where)
         except (ValueError, RecursionError) as error:
             raise BadFile(f"{where}: not JSON: {error}", hint=_HINT) from error
         if not isinstance(record, dict):
@@ -208,8 +221,8 @@ def _pairs(value: Any, where: str, listed: _Listed) -> Iterator[tuple[str, str, 
             yield from _record(record, f"{where} (item {number})", listed)
     elif (
         isinstance(value, dict)
-        and _first(value, _QUERY) is not None
-        and any(key in value for key in (*_LISTS, *VALUE_NAMES))
+        and (query := _first(value, _QUERY)) is not None
+        and (not isinstance(query, list | dict) or any(key in value for key in (*_LISTS, *VALUE_NAMES)))
     ):
         yield from _record(value, where, listed)
     elif isinstance(value, dict):

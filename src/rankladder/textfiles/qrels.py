@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +26,8 @@ from rankladder.values import Qrels
 _HEADER = frozenset({"score", "relevance", "rel", "label", "grade", "judgement", "judgment"})
 _ID_COLUMNS = frozenset({"query-id", "query_id", "qid", "query", "id", "topic"})
 _LARGEST_SCALE = 10_000
+_GRADE = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})(?:e[+-]?\d{1,2})?", re.ASCII | re.IGNORECASE)
+"""A decimal number. Its length is bounded: a fraction of 1e999999999 would fill the memory."""
 _MEANT = "a line of judgements reads: query 0 document grade (TREC), or query document grade (BEIR)"
 
 
@@ -115,10 +118,10 @@ def _readings(line: str) -> Iterator[list[str]]:
 
 
 def _number(value: Any, where: str) -> Fraction:
-    try:
-        return Fraction("" if isinstance(value, bool) else str(value).strip())
-    except (ValueError, ZeroDivisionError, OverflowError) as error:
-        raise BadFile(f"{where}: expected a whole grade, found {value!r:.40}", hint=_MEANT) from error
+    text = str(value).strip()
+    if _GRADE.fullmatch(text) is None:
+        raise BadFile(f"{where}: expected a whole grade, found {value!r:.40}", hint=_MEANT)
+    return Fraction(text)
 
 
 def _is_number(text: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rankladder.errors import BadFile
+from rankladder.errors import BadFile, DuplicateId
 from rankladder.surrogates import encodable
 from rankladder.textfiles.bytestream import Digest, numbered_lines
 from rankladder.textfiles.fields import document_of, kind_of_value
@@ -19,6 +19,26 @@ from rankladder.values import Document
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _MAX_DEPTH = 100  # objects and lists in each other; far more than data has, far less than Python's stack takes
 _HINT = 'a .jsonl file holds one object a line: {"text": "…"}'
+
+
+def whole_json(text: str, where: str | Path) -> Any:
+    """The value that JSON text holds, lone surrogates replaced.
+
+    Raises ValueError where it is not JSON, RecursionError where it is nested too deep, and DuplicateId, beginning with
+    ``where``, for an object that gives one key two values: the first would be lost.
+    """
+
+    def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            for key, value in pairs:
+                if found[key] != value:
+                    raise DuplicateId(
+                        f"{where}: an object has {key!r} twice, with other values", hint="keep one of them"
+                    )
+        return found
+
+    return without_surrogates(json.loads(text, object_pairs_hook=distinct))
 
 
 def without_surrogates(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from rankladder.textfiles.pair_rows import (
 from rankladder.textfiles.trec_ids import check_writable
 from rankladder.values import Run
 
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _HINT = "a line of a run reads: query Q0 document rank score tag"
 
 
@@ -143,7 +145,7 @@ def _are_ranks(column: Sequence[str]) -> bool:
 
 
 def _is_whole(text: str) -> bool:
-    return text.lstrip("+-").isdigit()
+    return _WHOLE.fullmatch(text) is not None
 
 
 def _is_number(text: str) -> bool:

@@ -230,9 +230,9 @@ def first_result(**fields: Any) -> Any:
         (first_result(relevance_score=None), "document 0 has the relevance_score None"),
         (first_result(relevance_score="0.9"), "document 0 has the relevance_score '0.9'"),
         (first_result(relevance_score=10**400), "document 0 has the relevance_score 1000"),
-        (lambda answer: {**answer, "results": {}}, "expected a list of results, got dict"),
-        (lambda answer: {}, "expected a list of results, got NoneType"),
-        (lambda answer: answer["results"], "expected an object, got list"),
+        (lambda answer: {**answer, "results": {}}, r"expected a list of results, found \{\"id\": \"0\""),
+        (lambda answer: {}, r"expected a list of results, found \{\}"),
+        (lambda answer: answer["results"], r"expected a list of results, found \[\{"),
         (lambda answer: {**answer, "results": [1, 2, 3]}, "a result has the index None"),
     ],
 )
@@ -423,4 +423,28 @@ def test_a_score_beyond_float32_is_refused() -> None:
     with rerank_server("cohere") as server:
         server.script = [Reply(change=first_result(relevance_score=1e39))]
         with pytest.raises(ServiceFailed, match="relevance_score 1e"):
+            reranker_of(server).predict(PAIRS)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error_code": 17, "error_msg": "daily limit reached"}',
+        b'{"error": true, "reason": "daily limit reached"}',
+        b'{"fault": {"faultstring": "daily limit reached"}}',
+        b'{"success": false, "why": ["daily limit reached"]}',
+        b'"daily limit reached"',
+    ],
+)
+def test_what_came_in_place_of_scores_is_shown_whatever_its_shape(body: bytes) -> None:
+    with rerank_server("cohere") as server:
+        server.script = [Reply(body=body)]
+        with pytest.raises(ServiceFailed, match=r"expected a list of results, found .*daily limit reached"):
+            reranker_of(server).predict(PAIRS)
+
+
+def test_a_page_in_place_of_an_answer_is_shown() -> None:
+    with rerank_server("cohere") as server:
+        server.script = [Reply(body=b"<html>Please\n log in</html>")] * 9
+        with pytest.raises(ServiceFailed, match=r"the answer \(27 bytes: <html>Please log in</html>\) is not JSON"):
             reranker_of(server).predict(PAIRS)

@@ -181,7 +181,9 @@ class Caller:
             try:
                 return Answer(json.loads(response.body), response.headers, 0)
             except (ValueError, RecursionError):
-                return _Setback(f"the answer ({len(response.body):,} bytes) is not JSON, or is cut short")
+                start = self.hidden(read_message(response.body))[:80]
+                size = f"{len(response.body):,} bytes{f': {start}' if start else ''}"
+                return _Setback(f"the answer ({size}) is not JSON, or is cut short")
         message = self.hidden(read_message(response.body))[:_MESSAGE_SIGNS]
         blame = blame_of(response.status, message)
         if blame is Blame.PASSING or blame is Blame.UNCLEAR:

@@ -135,16 +135,11 @@ def read_scores(service: Service, answer: Any, count: int) -> list[float]:
 
     Raises BadAnswer where documents are missing, doubled or unknown, or a score is not a finite number.
     """
-    if service.results is not None and not isinstance(answer, dict):
-        raise BadAnswer(f"expected an object, got {type(answer).__name__}")
-    if isinstance(answer, dict) and not isinstance(answer.get(service.results or "results"), list):
-        found = type(answer if service.results is None else answer.get(service.results)).__name__
-        raise BadAnswer(
-            _message_in_place_of_scores(answer) or f"expected a list of {service.results or 'results'}, got {found}"
-        )
-    results = answer if service.results is None else answer.get(service.results)
+    results = answer if service.results is None else _within(answer, service.results)
     if not isinstance(results, list):
-        raise BadAnswer(f"expected a list of {service.results or 'results'}, got {type(results).__name__}")
+        message = _message_in_place_of_scores(answer) if isinstance(answer, dict) else None
+        found = _on_one_line(json.dumps(answer, ensure_ascii=False))
+        raise BadAnswer(message or f"expected a list of {service.results or 'results'}, found {found}")
     if len(results) != count:
         raise BadAnswer(f"{count} documents were sent, {len(results)} came back")
     scores: dict[int, float] = {}
@@ -190,11 +185,18 @@ def _message_in(message: Any) -> Any:
     for _ in range(8):
         if isinstance(message, list) and len(message) == 1:
             message = message[0]
-        known = [message[name] for name in _MESSAGE_FIELDS if isinstance(message, dict) and message.get(name)]
+        known = [
+            message[name] for name in _MESSAGE_FIELDS if isinstance(message, dict) and _has_words(message.get(name))
+        ]
         if not known:
             return message
         message = known[0]
     return message
+
+
+def _has_words(value: Any) -> bool:
+    """Whether a field holds a message, or what may hold one; ``"error": true`` does not."""
+    return isinstance(value, str | dict | list) and bool(value)
 
 
 def _on_one_line(message: Any) -> str:
@@ -206,11 +208,11 @@ def _on_one_line(message: Any) -> str:
 
 def _message_in_place_of_scores(answer: Mapping[str, Any]) -> str | None:
     """The service's words where the answer is an error under status 200, else None."""
-    if not any(answer.get(name) for name in _MESSAGE_FIELDS[:-1]):
+    if not any(_has_words(answer.get(name)) for name in _MESSAGE_FIELDS[:-1]):
         return None
     message, code = _message_in(answer), answer.get("code")
     words = _on_one_line(message if message != answer else dict(answer))
-    return f"it says: {words[:300]}{f' (code {code!s:.40})' if code and isinstance(message, str) else ''}"
+    return f"it says: {words}{f' (code {code!s:.40})' if code and isinstance(message, str) else ''}"
 
 
 def _within(value: Any, *path: str) -> Any:

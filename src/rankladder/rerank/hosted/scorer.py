@@ -23,6 +23,7 @@ from rankladder.rerank.hosted.usage import Meter, Usage
 from rankladder.rerank.scorer import Long, Scored
 from rankladder.values import Document, Reading
 
+_MOST_SIGNS = 400  # of what is wrong with an answer; cut after the key was hidden, so that no part of it is left
 _NOTHING_READ = Reading(query_kept=0, query_dropped=0, document_kept=0, document_dropped=0)
 
 
@@ -221,6 +222,6 @@ class HostedScorer:
             return read_scores(service, answer.content, len(rows))
         except BadAnswer as error:
             raise ServiceFailed(
-                f"{self._caller.where}: the answer cannot be used: {self._caller.hidden(str(error))}",
+                f"{self._caller.where}: the answer cannot be used: {self._caller.hidden(str(error))[:_MOST_SIGNS]}",
                 hint=f"check that the server speaks {service.title}'s rerank contract",
             ) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rankladder.errors import BadFile
-from rankladder.textfiles.records import json_objects, without_surrogates
+from rankladder.textfiles.records import json_objects, whole_json
 from rankladder.textfiles.topics.topic import ID_NAMES, LANGUAGE_MARK, ROLE, Topic
 
 _HINT = 'a query reads {"_id": "1", "text": "…"}'
@@ -19,7 +19,7 @@ _TURNS = ("turn", "turns")
 def json_topics(text: str, file: Path, *, line_ids: bool) -> Iterator[Topic]:
     """The topics of a file that holds one JSON value. Raises BadFile for anything else."""
     try:
-        value = without_surrogates(json.loads(text))
+        value = whole_json(text, file)
     except (ValueError, RecursionError) as error:
         raise BadFile(f"{file}: not JSON: {error}", hint="one object a line is written to a .jsonl file") from error
     if isinstance(value, dict) and _id_of(value) is None:
