@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rankladder.errors import BadFile, PathMissing
+from rankladder.errors import BadFile, DuplicateId, PathMissing
 from rankladder.textfiles.bytestream import endings, numbered_lines, open_bytes, read_text, reading
 from rankladder.textfiles.charsets import magic_of
 from rankladder.textfiles.records import whole_json
@@ -184,6 +184,8 @@ def json_rows(file: Path, *, listed: _Listed) -> Iterator[tuple[str, str, str, A
     text = read_text(file)
     try:
         whole = whole_json(text, file)
+    except DuplicateId:
+        raise
     except (ValueError, RecursionError):
         whole = None
     if whole is not None:
@@ -193,6 +195,8 @@ def json_rows(file: Path, *, listed: _Listed) -> Iterator[tuple[str, str, str, A
         where = f"{file}:{number}"
         try:
             record = whole_json(line, where)
+        except DuplicateId:
+            raise
         except (ValueError, RecursionError) as error:
             raise BadFile(f"{where}: not JSON: {error}", hint=_HINT) from error
         if not isinstance(record, dict):

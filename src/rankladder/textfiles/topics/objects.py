@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rankladder.errors import BadFile
+from rankladder.errors import BadFile, DuplicateId
 from rankladder.textfiles.records import json_objects, whole_json
 from rankladder.textfiles.topics.topic import ID_NAMES, LANGUAGE_MARK, ROLE, Topic
 
@@ -20,6 +20,8 @@ def json_topics(text: str, file: Path, *, line_ids: bool) -> Iterator[Topic]:
     """The topics of a file that holds one JSON value. Raises BadFile for anything else."""
     try:
         value = whole_json(text, file)
+    except DuplicateId:
+        raise
     except (ValueError, RecursionError) as error:
         raise BadFile(f"{file}: not JSON: {error}", hint="one object a line is written to a .jsonl file") from error
     if isinstance(value, dict) and _id_of(value) is None:
