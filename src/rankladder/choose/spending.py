@@ -13,8 +13,8 @@ from rankladder.cost import Cost, Failure, Latency, measure_costs
 from rankladder.errors import RankladderError, ServiceFailed
 from rankladder.evaluate import Candidates, Dataset
 from rankladder.evaluate.candidates import in_order
-from rankladder.rerank import Long, ModelRequest
-from rankladder.rerank.hosted import HostedScorer
+from rankladder.rerank import Long, ModelRequest, Reranker
+from rankladder.rerank.hosted import Usage
 from rankladder.values import Document
 
 LISTS = 20
@@ -98,6 +98,12 @@ def _spent(
     )
 
 
+def _usage(reranker: Reranker) -> Usage:
+    usage = reranker.usage
+    assert usage is not None  # only a service is asked here, and each counts
+    return usage
+
+
 def _hosted(request: ModelRequest, tasks: Tasks, prices: Sequence[Price], samples: int, long: Long) -> Spent:
     """Time of one list after the other, the network included; nothing of it is held on this machine.
 
@@ -105,27 +111,25 @@ def _hosted(request: ModelRequest, tasks: Tasks, prices: Sequence[Price], sample
     the service's bad moment, or this account's limit, and not the model's time.
     """
     reranker = request.open()
-    scorer = reranker.scorer
-    assert isinstance(scorer, HostedScorer)
     taken: list[float] = []
     waited = 0
     while len(taken) < samples and waited < samples:
         query, documents = tasks[len(taken) % len(tasks)]
-        retries, start = scorer.usage.retries, time.perf_counter()
+        retries, start = _usage(reranker).retries, time.perf_counter()
         reranker.rank(query, documents, long=long, progress=False)
         milliseconds = 1000 * (time.perf_counter() - start)
-        if scorer.usage.retries > retries:
+        if _usage(reranker).retries > retries:
             waited += 1
         else:
             taken.append(milliseconds)
     if not taken:
         raise ServiceFailed(
-            f"{request.text}: the service had to be asked again for each of {waited} lists: no time is without a wait",
+            f"{request.text}: the service had to be called again for each of {waited} lists: no time is without a wait",
             hint="try again later, or with fewer requests at once (threads=1)",
         )
     latency = Latency(tuple(taken), _documents(tasks))
     mean = sum(taken) / len(taken) / 1000
-    usage, lists = scorer.usage, len(taken) + waited
+    usage, lists = _usage(reranker), len(taken) + waited
     use = Use(
         seconds=mean,
         requests=usage.requests / lists,
