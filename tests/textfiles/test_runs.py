@@ -183,7 +183,7 @@ def test_runs_and_judgements_may_be_in_utf_16(tmp_path: Path) -> None:
         ('{"q1": "d1"}', "expected documents with values"),
         ('{"q1": {"d1": null}}', "expected a finite score, found None"),
         ('{"q1": {"d1": 1e999}}', "expected a finite score, found inf"),
-        ('{"q1": ["d1", "d1"]}', "under query 'q1' already"),
+        ('{"q1": ["d1", "d1"]}', "'d1' appears twice under query 'q1'"),
         ('{"q1": {"d1": 1, "d1": 2}}', "an object has 'd1' twice"),
         ('{"q1": {"d1": 1},\n"q1": {"d2": 2}}', "an object has 'q1' twice"),
         ("q1 d1 \u00b2\n", "expected a finite score"),

@@ -171,7 +171,7 @@ def test_a_tei_server_that_runs_no_reranker_is_refused() -> None:
     with rerank_server("tei") as server:
         assert server.info is not None
         server.info["model_type"] = {"embedding": {"pooling": "cls"}}
-        with pytest.raises(BadOption, match=r"no reranker \(embedding\)"):
+        with pytest.raises(BadOption, match=r"not a reranker \(embedding\)"):
             scorer_of(server)
 
 
