@@ -211,14 +211,14 @@ def test_json_that_holds_no_records_is_named(tmp_path: Path, text: str, said: st
 @pytest.mark.parametrize(
     ("record", "id", "title", "text"),
     [
-        ({"page_content": "rain", "metadata": {"page": 3}}, "a.jsonl.gz:1", "", "rain"),
+        ({"page_content": "rain", "metadata": {"page": 3}}, "a.jsonl:1", "", "rain"),
         ({"_id": "1", "_source": {"title": "T", "body": "rain", "n": 1}}, "1", "T", "rain"),
-        ({"lc": 1, "id": ["Document"], "kwargs": {"page_content": "rain"}}, "a.jsonl.gz:1", "", "rain"),
+        ({"lc": 1, "id": ["Document"], "kwargs": {"page_content": "rain"}}, "a.jsonl:1", "", "rain"),
         ({"ID": 7, "Text": "rain", "Name": "T"}, "7", "T", "rain"),
         ({"pid": "p1", "docid": "d1", "passage": "rain", "headline": "T"}, "p1", "T", "rain"),
         ({"_id": {"$oid": "5f"}, "chunk": "rain"}, "5f", "", "rain"),
-        ({"text": "rain", "body": "other"}, "a.jsonl.gz:1", "", "rain"),
-        ({"content": "rain", "body": ""}, "a.jsonl.gz:1", "", "rain"),
+        ({"text": "rain", "body": "other"}, "a.jsonl:1", "", "rain"),
+        ({"content": "rain", "body": ""}, "a.jsonl:1", "", "rain"),
     ],
 )
 def test_the_names_that_other_programs_give(
