@@ -42,7 +42,7 @@ def test_bare_numbers_are_those_of_the_one_file_that_has_them(tmp_path: Path) ->
     data = read_dataset(judged(tmp_path / "judged.jsonl", "1", "page.md:1"), documents=docs, drop_pairs=pairs)
     assert data.qrels.grades == {"1": {"faq.csv#1": 1, "page.md:1": 1}}
     assert data.dropped == {"1": frozenset(["faq.csv#2"])}
-    assert sum("taken for the same" in remark for remark in data.remarks) == 2
+    assert sum("treated as the same" in remark for remark in data.remarks) == 2
     (docs / "other.csv").write_text("id,text\n1,bread rises\n")
     data = read_dataset(judged(tmp_path / "judged.jsonl", "1", "page.md:9"), documents=docs)
     assert data.qrels.grades == {"1": {"1": 1, "page.md:9": 1}}
