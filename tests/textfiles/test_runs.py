@@ -180,6 +180,7 @@ def test_runs_and_judgements_may_be_in_utf_16(tmp_path: Path) -> None:
         ('q1 Q0 "d 1" 1 2.0 t\n', "found 7 that do not read as a run"),
         ('{"q": {"d": {"x": 1}}}', "expected a finite score"),
         ("q1 0 d1 1\n", "found 4 that do not read as a run"),
+        ("q1 0 7187158 1\n", "found 4 that do not read as a run"),
         ('{"q1": "d1"}', "expected documents with values"),
         ('{"q1": {"d1": null}}', "expected a finite score, found None"),
         ('{"q1": {"d1": 1e999}}', "expected a finite score, found inf"),

@@ -102,6 +102,8 @@ def _row(cells: Sequence[str], where: str, line: str) -> _Row:
             return _Row(where, query, document, score, tag=tag)
         case [query, q0, document, score] if q0.upper() == "Q0":
             return _Row(where, query, document, score)
+        case [_, "0", _, grade] if _is_whole(grade):
+            pass  # TREC's judgements, whose documents may be numbers too
         case [query, document, rank, score] if _is_whole(rank) and _is_number(score):
             return _Row(where, query, document, score)
         case [query, document, score, tag] if _is_number(score) and not _is_number(tag):
