@@ -18,6 +18,9 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them
 MADE = """
 import os, signal, sys, time
 from pathlib import Path
+for name in ("SIGTERM", "SIGHUP"):  # the program that started the tests may ignore them
+    if hasattr(signal, name):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 from rankladder.temporary import new_temporary_folder
 from rankladder.storage import whole_file
 folder = new_temporary_folder()

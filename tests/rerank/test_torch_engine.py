@@ -229,7 +229,7 @@ def test_a_device_that_is_not_there_is_refused_with_what_was_found(
     monkeypatch.setattr(torch.version, "cuda", None)
     with pytest.raises(BadOption, match=r"'cuda' is not available: torch .*, built without CUDA, no MPS\nhint: .*cpu"):
         find_device("cuda")
-    with pytest.raises(BadOption, match="'mps' is not there"):
+    with pytest.raises(BadOption, match="'mps' is not available"):
         find_device("mps")
     machine(cards=1)
     monkeypatch.setattr(torch.version, "cuda", "13.0")

@@ -65,17 +65,17 @@ def run(arguments: Sequence[str]) -> int:
         error.show(shown)
         click.echo(visible(shown.getvalue()), nl=False, err=True)
         return error.exit_code
+    except RankladderError as error:  # before ImportError, which MissingExtra is too
+        tell(f"error: {error}")
+        return exits.exit_status(error)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return exits.INTERRUPTED
     except ImportError as error:
         if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
             raise  # a library written in C++ that is interrupted as it loads raises this
         click.echo("interrupted", err=True)
         return exits.INTERRUPTED
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return exits.INTERRUPTED
-    except RankladderError as error:
-        tell(f"error: {error}")
-        return exits.exit_status(error)
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise

@@ -59,7 +59,7 @@ class Caller:
         try:
             target(address.url)
         except ValueError as error:
-            raise BadOption(f"model {address.name!r}: {address.url!r} is no address: {error}") from None
+            raise BadOption(f"model {address.name!r}: {address.url!r} is not an address: {error}") from None
         self.where = f"{address.service.title} ({address.host})"
         self.patience = patience
         self.clock = clock
