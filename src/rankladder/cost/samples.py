@@ -17,7 +17,7 @@ def percentile(samples: Sequence[float], percent: float) -> float | None:
     None where the samples are too few to tell it from the largest: p95 wants 20 of them, p99 wants 100.
 
     >>> percentile([4.0, 1.0, 3.0, 2.0], 50), percentile([1.0] * 19, 95), percentile(list(range(1, 101)), 99)
-    (2.0, None, 99)
+    (2.0, None, 99.0)
     """
     if not samples or (percent > 50 and len(samples) * (100 - percent) < 100):
         return None

@@ -114,7 +114,7 @@ def clear_places(
     ``right``; earlier ones keep theirs.
 
     >>> clear_places([(50, 50), (52, 50), (90, 50)], 0, 100)
-    [(50, 50), (68.0, 50.0), (90, 50)]
+    [(50, 50), (70.0, 50.0), (90, 50)]
     """
     found: list[tuple[float, float]] = []
     for x, y in places:
