@@ -232,12 +232,12 @@ def simulate(
             for run in range(runs):
                 values = population.values[random.integers(0, len(population.values), size)]
                 evidence = weigh(values, target=target, draws=draws, seed=run)
-                surely_below = [p <= 1 - SURE + 1e-12 for p in holm([one.below for one in evidence])]
-                below += any(said and kept for said, kept in zip(surely_below, keeps, strict=True))
-                picked = pick(evidence, 0.8, surely_below)
+                below_beyond_doubt = [p <= 1 - SURE + 1e-12 for p in holm([one.below for one in evidence])]
+                below += any(said and kept for said, kept in zip(below_beyond_doubt, keeps, strict=True))
+                picked = pick(evidence, 0.8, below_beyond_doubt)
                 is_chosen = picked.standing in {Standing.SURE, Standing.PROBABLE}
-                surely = next((at for at, one in enumerate(evidence) if one.sure), None)
-                rules["sure"].add(surely, means, keeps)
+                beyond_doubt = next((at for at, one in enumerate(evidence) if one.sure), None)
+                rules["sure"].add(beyond_doubt, means, keeps)
                 rules["at .80"].add(picked.place if is_chosen else None, means, keeps)
                 rules["I at 95 %"].add(intersection_union(values, target, 0.95), means, keeps)
                 rules["P >= .95"].add(plain_bootstrap(values, target, 0.95, random), means, keeps)
@@ -266,10 +266,10 @@ def peeking(every: Sequence[Population], target: float, *, runs: int, draws: int
             values = population.values[random.integers(0, len(population.values), PEEKS[-1])]
             for look in PEEKS:
                 evidence = weigh(values[:look], target=target, draws=draws, seed=run)
-                surely = next((at for at, one in enumerate(evidence) if one.sure), None)
-                if surely is not None:
+                beyond_doubt = next((at for at, one in enumerate(evidence) if one.sure), None)
+                if beyond_doubt is not None:
                     said += 1
-                    false += not keeps[surely]
+                    false += not keeps[beyond_doubt]
                     first += look
                     break
         rows.append(

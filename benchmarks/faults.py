@@ -17,7 +17,7 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -117,11 +117,11 @@ class Scores:
 
         keys = [pair_key(f"query {n % 30}", f"text {n}") for n in range(600)]
 
-        def score(places: Any) -> Iterator[Any]:
+        def score(places: Any) -> Generator[Any, None, None]:
             yield places, [KeptScore(place / 7 - 20, place % 5 == 0) for place in places]
 
         with KeptScores(folder / "kept", about={"model": "toy"}, named=("collection", "model")) as kept:
-            score_missing(missing_places(keys, kept), keys, kept, score)  # type: ignore[arg-type]
+            score_missing(missing_places(keys, kept), keys, kept, score)
             return [(one.score, one.truncated) for one in kept.all(keys)]
 
     def mend(self, folder: Path) -> None: ...

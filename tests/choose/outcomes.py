@@ -107,7 +107,7 @@ def drawn(
         contenders=found.contenders,
         standing=found.decision.standing,
         choice=found.decision.choice,
-        surely=found.decision.surely,
+        beyond_doubt=found.decision.beyond_doubt,
         best=found.decision.best,
         further=found.further,
         headline=found.headline,

@@ -96,7 +96,7 @@ def test_what_is_sure_and_larger_is_named_beside_what_is_probable() -> None:
     small = np.clip(large + random.normal(-0.018, 0.12, 200), 0, 1)
     entries = [entry(name, *row, p95=p95, queries=200) for name, row, p95 in (("s", small, 1.0), ("l", large, 9.0))]
     found = decide(entries, Wishes())
-    assert (found.choice, found.standing, found.surely) == ("s", Standing.PROBABLE, "l")
+    assert (found.choice, found.standing, found.beyond_doubt) == ("s", Standing.PROBABLE, "l")
 
 
 def test_a_failure_is_a_verdict_and_the_others_are_decided() -> None:

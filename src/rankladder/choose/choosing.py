@@ -221,7 +221,7 @@ def _outcome(
         contenders=conclusion.contenders,
         standing=decision.standing,
         choice=decision.choice,
-        surely=decision.surely,
+        beyond_doubt=decision.beyond_doubt,
         best=decision.best,
         further=conclusion.further,
         headline=conclusion.headline,

@@ -89,14 +89,14 @@ class Decision:
     Attributes:
         standing: How well it is known.
         choice: The contender that is chosen or the best bet; None where there is nothing to choose.
-        surely: The cheapest contender whose claim is beyond doubt, where that is another one than ``choice``.
+        beyond_doubt: The cheapest contender whose claim is beyond doubt, where that is another one than ``choice``.
         best: The contender whose mean the target is a share of: the highest, or the reference.
         verdicts: One per contender, in the order given.
     """
 
     standing: Standing
     choice: str | None
-    surely: str | None
+    beyond_doubt: str | None
     best: str | None
     verdicts: tuple[Verdict, ...]
 
@@ -151,7 +151,7 @@ def decide(entries: Sequence[Entry], wishes: Wishes, *, reference: str | None = 
         [evidence[entry.name] for entry in weighed], wishes.confidence, [entry.name in below for entry in weighed]
     )
     choice = None if picked.place is None else weighed[picked.place]
-    surely = next((entry for entry in weighed if evidence[entry.name].sure and entry is not choice), None)
+    beyond_doubt = next((entry for entry in weighed if evidence[entry.name].sure and entry is not choice), None)
     is_chosen = picked.standing in {Standing.SURE, Standing.PROBABLE}
 
     def reason(entry: Entry) -> Reason:
@@ -170,7 +170,11 @@ def decide(entries: Sequence[Entry], wishes: Wishes, *, reference: str | None = 
 
     verdicts = tuple(Verdict(entry.name, reason(entry), evidence.get(entry.name)) for entry in entries)
     return Decision(
-        picked.standing, choice.name if choice else None, surely.name if surely else None, best.name, verdicts
+        picked.standing,
+        choice.name if choice else None,
+        beyond_doubt.name if beyond_doubt else None,
+        best.name,
+        verdicts,
     )
 
 

@@ -116,7 +116,7 @@ class Outcome:
         contenders: In the order asked for, no reranker first.
         standing: How well it is known that the choice is right.
         choice: The contender that is chosen or the best bet; None where there is nothing to choose.
-        surely: The cheapest contender whose claim is beyond doubt, where that is not the choice.
+        beyond_doubt: The cheapest contender whose claim is beyond doubt, where that is not the choice.
         best: The contender whose mean the target is a share of.
         further: How many further queries would settle more; None where it is settled or nothing can be said.
         headline: The choice, in a sentence.
@@ -141,7 +141,7 @@ class Outcome:
     contenders: tuple[Judged, ...]
     standing: Standing
     choice: str | None
-    surely: str | None
+    beyond_doubt: str | None
     best: str | None
     further: Further | None
     headline: str
@@ -195,7 +195,7 @@ class Outcome:
             "choice": {
                 "standing": self.standing,
                 "name": self.choice,
-                "surely": self.surely,
+                "beyond_doubt": self.beyond_doubt,
                 "best": self.best,
                 "headline": self.headline,
                 "sentences": self.sentences,

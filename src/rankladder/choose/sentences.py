@@ -195,9 +195,9 @@ class Telling:
         )
 
     def _surely(self) -> Iterator[str]:
-        if self._decision.surely is None or self._decision.choice is None:
+        if self._decision.beyond_doubt is None or self._decision.choice is None:
             return
-        one, choice = self._rows[self._decision.surely], self._rows[self._decision.choice]
+        one, choice = self._rows[self._decision.beyond_doubt], self._rows[self._decision.choice]
         times = ""
         if one.spent is not None and choice.spent is not None:
             times = f", at {time_of(one.spent)} a query in place of {time_of(choice.spent)}"
